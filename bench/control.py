@@ -1,12 +1,12 @@
-"""What every emulator of the bench has beside the API that it stands for: a journal and faults that can be asked for.
+"""What every emulator of the bench has beside the API it stands for: a journal, and faults on request.
 
-One small ASGI middleware for all of them. It answers nothing below `/_bench/` unless it is enabled, which by default
-is when the environment variable GATEHOUSE_BENCH_CONTROL is set, so that the containers on a box don't carry a back door:
+One small ASGI middleware for all of them. It answers nothing below `/_bench/` unless it is enabled, by default
+when the environment variable GATEHOUSE_BENCH_CONTROL is set: the containers on a box carry no back door.
 
     app = Control(Starlette(...))                  # or Control(app, enabled=True) in tests
 
-    GET    /_bench/journal     [{"method", "path", "query", "status", "seconds", "body"}]: what was asked, oldest first
-    DELETE /_bench/journal     forget it
+    GET    /_bench/journal     what was asked: [{"method", "path", "query", "status", "seconds", "body"}]
+    DELETE /_bench/journal     the same, and forget it
     GET    /_bench/faults      those that are still to come
     POST   /_bench/faults      one fault (the fields of `Fault`), or a list of them
     DELETE /_bench/faults      call the remaining ones off
@@ -36,11 +36,12 @@ JOURNAL_LENGTH = 5000
 
 @dataclass
 class Fault:
-    """One thing that goes wrong `times` times, at requests that match `method` and `path` (a regular expression).
+    """One thing that goes wrong `times` times, at requests that match `method` and `path` (both are regexes).
 
     `delay` seconds pass first. Then the request is answered with `status`, `headers` and `body`; or with
-    `cut="before"` the connection is closed without an answer and nothing happens; or with `cut="after"` the request is
-    carried out and the connection is closed instead of the answer. With only a `delay` it is carried out, late.
+    `cut="before"` the connection is closed without an answer and nothing happens; or with `cut="after"` the
+    request is carried out and the connection is closed instead of the answer. With only a `delay` it is
+    carried out, late.
     """
 
     path: str = ".*"
