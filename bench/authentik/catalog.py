@@ -1,0 +1,169 @@
+"""What one release line of authentik knows: its kinds, their fields, relations and paths, as tables.
+
+A *kind* is an object type, named by its path in the API ("/core/groups/"). The facts come from the OpenAPI schemas and
+the table of relations that `trim_schema` packed into `schema/`; nothing here is written by hand.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+SCHEMAS = Path(__file__).parent / "schema"
+LINES = ("2025.8", "2026.2", "2026.8")
+Schema = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A field that names other objects: `kinds` are the kinds it may name, `by` the field that identifies them."""
+
+    field: str
+    kinds: tuple[str, ...]
+    by: str
+    many: bool
+    on_delete: str
+    mirror: tuple[str, str] | None
+    reverse: bool
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of object in one line. `facts` is its row of the relations table with the line's differences applied."""
+
+    path: str
+    model: str
+    facts: Schema
+    pk_field: str
+    pk_type: str
+    url_field: str
+    url_type: str
+    request: str
+    response: str
+    refs: dict[str, Ref] = field(default_factory=dict)
+
+    @property
+    def class_name(self) -> str:
+        """Django's class name, which error texts mention ("No OAuth2Provider matches the given query.")."""
+        return self.model.split(".")[1]
+
+    @property
+    def label(self) -> str:
+        """The model label that `meta_model_name` and blueprints use."""
+        return self.model.lower()
+
+    def rules(self) -> list[Schema]:
+        """What the server checks beyond the schema."""
+        found: list[Schema] = self.facts.get("rules", [])
+        return found
+
+
+def apply_difference(base: Any, difference: Any) -> Any:
+    """`base` with a line's difference: null removes, {"+": […], "-": […]} edits a list, dicts merge, the rest replaces."""
+    if isinstance(difference, dict):
+        if isinstance(base, list) and difference.keys() <= {"+", "-"}:
+            return [x for x in base if x not in difference.get("-", [])] + list(difference.get("+", []))
+        if base is None and difference.keys() <= {"+", "-"}:
+            return list(difference.get("+", []))
+        merged = dict(base or {}) if not isinstance(base, list) else {}
+        for key, value in difference.items():
+            if value is None:
+                merged.pop(key, None)
+            else:
+                merged[key] = apply_difference(merged.get(key), value)
+        return merged
+    return difference
+
+
+def unpack(name: str) -> Schema:
+    """One packed file of `schema/`."""
+    value: Schema = json.loads(gzip.decompress((SCHEMAS / f"{name}.json.gz").read_bytes()))
+    return value
+
+
+def line_of(version: str) -> str:
+    """The known line that a version belongs to: the newest one that is not newer than it (the oldest for older ones)."""
+    wanted = tuple(int(part) for part in version.split(".")[:2])
+    older = [line for line in LINES if tuple(int(part) for part in line.split(".")) <= wanted]
+    return older[-1] if older else LINES[0]
+
+
+class Line:
+    """All tables of one release line."""
+
+    def __init__(self, name: str) -> None:
+        packed, relations = unpack(name), unpack("relations")
+        self.name = name
+        self.schemas: dict[str, Schema] = packed["schemas"]
+        self.paths: dict[str, dict[str, Schema]] = packed["paths"]
+        self.groups: dict[str, list[str]] = relations["groups"][name]
+        self.kinds: dict[str, Kind] = {}
+        for path, row in relations["kinds"].items():
+            if name in row["lines"]:
+                self.kinds[path] = self._kind(path, row)
+        self.by_label = {kind.label: kind for kind in self.kinds.values()}
+
+    def _kind(self, path: str, row: Schema) -> Kind:
+        differences = row.get("diff", {})
+        facts = {key: value for key, value in row.items() if key != "diff"}
+        # Kinds of the newest line only are described for that line; all others for 2026.2.
+        if name_difference := differences.get(self.name):
+            facts = apply_difference(facts, name_difference)
+        refs = {
+            name: Ref(
+                field=name,
+                kinds=self.expand(ref["to"]) if "accepts" not in ref else self.expand(["@" + ref["accepts"]]),
+                by=ref.get("by", "pk").removeprefix("target."),
+                many=ref.get("many", False),
+                on_delete=ref.get("on_delete", "SET_NULL"),
+                mirror=tuple(ref["mirror"]) if "mirror" in ref else None,
+                reverse=ref.get("reverse_fk", False),
+            )
+            for name, ref in facts.get("refs", {}).items()
+        }
+        response, request = facts["schema"]
+        return Kind(
+            path, facts["model"], facts, facts["pk"]["field"], facts["pk"]["type"], facts["url"]["field"],
+            facts["url"]["type"], request, response, refs,
+        )  # fmt: skip
+
+    def expand(self, names: list[str]) -> tuple[str, ...]:
+        """Kind paths, with groups ("@any_stage") expanded."""
+        found: list[str] = []
+        for name in names:
+            found.extend(self.groups.get(name[1:], []) if name.startswith("@") else [name])
+        return tuple(found)
+
+    def schema(self, node: Schema) -> Schema:
+        """`node` with a reference to a named schema resolved; words beside the reference (nullable, …) win."""
+        if "$" in node:
+            return {**self.schemas[node["$"]], **{k: v for k, v in node.items() if k != "$"}}
+        return node
+
+    def space(self, kind: Kind, name: str) -> tuple[str, ...]:
+        """The kinds among which a unique field of `kind` is unique."""
+        shared = kind.facts.get("shared_space", {}).get(name)
+        if shared is None:
+            return (kind.path,)
+        return self.expand([shared] if isinstance(shared, str) else shared)
+
+    @cached_property
+    def referrers(self) -> dict[str, list[tuple[Kind, Ref]]]:
+        """For each kind, the (kind, field) pairs that may name it."""
+        found: dict[str, list[tuple[Kind, Ref]]] = {path: [] for path in self.kinds}
+        for kind in self.kinds.values():
+            for ref in kind.refs.values():
+                for target in ref.kinds:
+                    if target in found:
+                        found[target].append((kind, ref))
+        return found
+
+
+@lru_cache(maxsize=None)
+def load(line: str) -> Line:
+    """The tables of a line, read once a process."""
+    return Line(line)
