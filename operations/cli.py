@@ -1,0 +1,153 @@
+"""The commands, their arguments, and how an error is shown."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from pulumi.automation import CommandError
+from rich.console import Console
+from rich.table import Table
+
+from components.settings import SettingsError
+from operations import doctor as doctor_checks
+from operations import run
+from operations.errors import OperatorError
+from operations.new import NewClient
+from operations.new import new as new_client
+from operations.outputs import show as show_outputs
+from operations.stack import Stack
+
+app = typer.Typer(
+    help="One front door per client: authentik behind Nginx Proxy Manager, as one Pulumi program.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console()
+Name = Annotated[
+    str, typer.Argument(help="The client: its stack file is stacks/Pulumi.<name>.yaml", metavar="NAME")
+]
+
+
+def say(line: str) -> None:
+    """Print one line of Pulumi's own words as they are."""
+    print(line, flush=True)
+
+
+@app.command()
+def new(
+    name: Name,
+    domain: Annotated[str, typer.Option(prompt=True, help="The client's zone at Cloudflare")],
+    operator: Annotated[str, typer.Option(prompt="Your user name", help="The first operator's user name")],
+    email: Annotated[
+        str, typer.Option(prompt="Your e-mail address", help="The first operator's e-mail address")
+    ],
+    ssh_key: Annotated[str | None, typer.Option(help="The operator's public SSH key")] = None,
+    server_type: Annotated[str, typer.Option(help="Hetzner's server type")] = "cx23",
+    location: Annotated[str, typer.Option(help="Hetzner's location")] = "nbg1",
+    version: Annotated[str, typer.Option(help="authentik's version")] = "2026.8.3",
+    box_host: Annotated[str | None, typer.Option(help="Use this server, reached over SSH, instead")] = None,
+    box_none: Annotated[
+        str | None, typer.Option(help="No server: authentik runs already, at this URL")
+    ] = None,
+) -> None:
+    """Write a stack file for a new client, with a fresh root secret."""
+    wanted = NewClient(
+        client=name,
+        domain=domain,
+        operator=operator,
+        email=email,
+        ssh_key=ssh_key,
+        server_type=server_type,
+        location=location,
+        version=version,
+        box_host=box_host,
+        box_none=box_none,
+    )
+    stack = new_client(wanted)
+    console.print(f"Wrote stacks/{stack.file.name}. Look it over, then: ./gatehouse doctor {name}")
+
+
+@app.command()
+def doctor(
+    name: Annotated[str | None, typer.Argument(help="A client to check too", metavar="[NAME]")] = None,
+) -> None:
+    """Say what is missing on this machine and in the client's stack file. Changes nothing."""
+    findings = list(doctor_checks.machine())
+    if name:
+        findings += doctor_checks.client(Stack(name))
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for finding in findings:
+        table.add_row("[green]ok[/]" if finding.ok else "[red]missing[/]", finding.subject, finding.what)
+        if finding.remedy:
+            table.add_row("", "", f"[bold]{finding.remedy}[/]")
+    console.print(table)
+    if any(not finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def preview(
+    name: Name,
+    refresh: Annotated[bool, typer.Option(help="Look for drift on the box and in authentik too")] = False,
+    diff: Annotated[bool, typer.Option(help="Show every changed property")] = False,
+    expect_no_changes: Annotated[bool, typer.Option(help="Fail if anything would change")] = False,
+) -> None:
+    """Show what `up` would do. Touches nothing."""
+    count = run.preview(Stack(name), say, refresh=refresh, diff=diff)
+    if expect_no_changes and count:
+        raise OperatorError(f"{count} resources of {name} would change.", "Look at the preview above.")
+
+
+@app.command()
+def up(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask after the preview")] = False,
+    refresh: Annotated[bool, typer.Option(help="Look for drift first, and repair it")] = True,
+) -> None:
+    """Bring the client up to what its stack file says; settle what a killed run left."""
+    count = run.up(Stack(name), say, refresh=refresh, confirm=None if yes else typer.confirm)
+    console.print("[green]No change.[/]" if count == 0 else f"[green]Done: {count} resources changed.[/]")
+
+
+@app.command()
+def destroy(
+    name: Name,
+    confirm: Annotated[
+        str | None, typer.Option(help="The client's name, to confirm without being asked")
+    ] = None,
+) -> None:
+    """Take everything of this client down: its server, its data, its DNS records."""
+    stack = Stack(name).require()
+    typed = confirm or typer.prompt(
+        f"This deletes {name}'s server and all data on it. Type the client's name to go on"
+    )
+    if typed != name:
+        raise OperatorError(
+            f"{typed!r} is not {name!r}; nothing was touched.", "Type the client's name exactly."
+        )
+    run.destroy(stack, say)
+
+
+@app.command()
+def outputs(
+    name: Name,
+    show_secrets: Annotated[bool, typer.Option(help="Print client secrets in clear")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
+) -> None:
+    """Print issuer, client id and discovery URL of each app, and the box's address."""
+    show_outputs(Stack(name).require(), console, show_secrets=show_secrets, as_json=as_json)
+
+
+def main() -> None:
+    """Run the command line; an error that has a remedy is printed without a traceback."""
+    try:
+        app()
+    except (OperatorError, SettingsError) as error:
+        print(f"gatehouse: {error}", file=sys.stderr)
+        sys.exit(1)
+    except CommandError:
+        print("gatehouse: Pulumi failed; its own words are above.", file=sys.stderr)
+        sys.exit(1)

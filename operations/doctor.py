@@ -1,0 +1,144 @@
+"""`gatehouse doctor`: what is missing on this machine and in this stack file, before anything is touched."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import httpx
+
+from components.settings import Settings, SettingsError
+from operations.clouds import cloudflare, hetzner
+from operations.errors import OperatorError
+from operations.stack import Stack
+
+MEMORY_MINIMUM_GB = 2  # authentik's own documentation: at least 2 CPU cores and 2 GB of RAM
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. `remedy` is empty where all is well."""
+
+    subject: str
+    what: str
+    remedy: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing has to be done."""
+        return not self.remedy
+
+
+def machine() -> Iterator[Finding]:
+    """What the operator's machine needs."""
+    yield program("pulumi", "Install Pulumi's CLI, or try gatehouse on the bench first: make demo")
+    yield program("ssh", "Install an OpenSSH client; gatehouse reaches the box through it.")
+    passphrase = os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE") or os.environ.get("PULUMI_CONFIG_PASSPHRASE")
+    yield Finding(
+        "passphrase",
+        "set" if passphrase else "not set",
+        "" if passphrase else "Set PULUMI_CONFIG_PASSPHRASE_FILE to a file that only you can read.",
+    )
+
+
+def program(name: str, remedy: str) -> Finding:
+    """Whether a program is on PATH."""
+    path = shutil.which(name)
+    return Finding(name, path or "not found", "" if path else remedy)
+
+
+def client(stack: Stack) -> Iterator[Finding]:
+    """What the stack file needs, and whether the accounts it names are usable. Changes nothing."""
+    try:
+        settings = stack.require().settings()
+    except SettingsError as error:
+        for problem in error.problems:
+            yield Finding(problem.path, problem.what, problem.remedy)
+        return
+    except OperatorError as error:
+        yield Finding(f"stacks/{stack.file.name}", error.what, error.remedy)
+        return
+    yield Finding(f"stacks/{stack.file.name}", "valid")
+    if settings.box.kind == "server":
+        yield from (asked(check, settings) for check in (token_at_hetzner, server_type, zone))
+    elif settings.box.kind == "host":
+        yield asked(zone, settings)
+
+
+def asked(check: Callable[[Settings], Finding], settings: Settings) -> Finding:
+    """The check's finding; a cloud that can't be reached is a finding too."""
+    try:
+        return check(settings)
+    except OperatorError as error:
+        return Finding(check.__name__.replace("_", " "), error.what, error.remedy)
+    except httpx.HTTPError as error:
+        return Finding(
+            check.__name__.replace("_", " "),
+            f"{type(error).__name__} at {error.request.url.host}",
+            "Check this machine's network, then the provider's status page.",
+        )
+
+
+def token_at_hetzner(settings: Settings) -> Finding:
+    """Whether Hetzner takes the token."""
+    with hetzner(settings) as api:
+        answer = api.get("locations")
+    if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        return Finding(
+            "Hetzner token",
+            f"refused ({answer.status_code})",
+            "Make an API token with read and write access in the client's Hetzner project, and set it as "
+            "HCLOUD_TOKEN or gatehouse:hetznerToken.",
+        )
+    answer.raise_for_status()
+    return Finding("Hetzner token", "accepted")
+
+
+def server_type(settings: Settings) -> Finding:
+    """Whether the wanted server can be had where it is wanted, and is large enough."""
+    assert settings.server is not None
+    wanted, place = settings.server.type, settings.server.location
+    with hetzner(settings) as api:
+        types = api.get("server_types", params={"name": wanted}).raise_for_status().json()["server_types"]
+    if not types:
+        return Finding(
+            "server type",
+            f"Hetzner has no server type {wanted}",
+            "Set gatehouse:server.type to one of https://www.hetzner.com/cloud (cx23 is a good start).",
+        )
+    places = sorted({price["location"] for price in types[0]["prices"]})
+    if place not in places:
+        return Finding(
+            "server type",
+            f"{wanted} is not available at {place}",
+            f"Set gatehouse:server.location to one of {', '.join(places)}, or choose another type.",
+        )
+    if types[0]["memory"] < MEMORY_MINIMUM_GB:
+        return Finding(
+            "server type",
+            f"{wanted} has {types[0]['memory']} GB of memory",
+            f"authentik needs {MEMORY_MINIMUM_GB} GB at least; choose a larger gatehouse:server.type.",
+        )
+    return Finding("server type", f"{wanted} at {place}, {types[0]['memory']:g} GB")
+
+
+def zone(settings: Settings) -> Finding:
+    """Whether the domain is a zone at Cloudflare that the token may use."""
+    with cloudflare(settings) as api:
+        answer = api.get("zones", params={"name": settings.domain})
+    if answer.status_code in (httpx.codes.BAD_REQUEST, httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        return Finding(
+            "Cloudflare token",
+            f"refused ({answer.status_code})",
+            f"Make a token with Zone:Read and DNS:Edit on {settings.domain}, and set it as "
+            "CLOUDFLARE_API_TOKEN or gatehouse:cloudflareToken.",
+        )
+    if not answer.raise_for_status().json()["result"]:
+        return Finding(
+            "Cloudflare zone",
+            f"{settings.domain} is no zone that this token can see",
+            f"Add {settings.domain} at Cloudflare, give the token access to it, or correct gatehouse:domain.",
+        )
+    return Finding("Cloudflare zone", settings.domain)

@@ -1,0 +1,143 @@
+"""`gatehouse new`: a stack file for a client, with a root secret that nobody else has."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from typing import Any
+
+import jinja2
+import yaml
+
+from components.secrets import new_root_secret
+from components.settings import parse
+from operations.errors import OperatorError
+from operations.stack import PROJECT, ROOT, Stack, require_engine
+
+TEMPLATE = """\
+# The front door of {{ client }}. Every setting, with its meaning: docs/settings.md
+encryptionsalt: {{ salt }}
+config:
+  gatehouse:client: {{ client }}
+  # A zone at Cloudflare; authentik answers at https://auth.{{ domain }}
+  gatehouse:domain: {{ domain }}
+  # All passwords, tokens and keys of this client are derived from it. Keep a copy of this file and its passphrase.
+  gatehouse:rootSecret:
+    secure: {{ root }}
+{% if box_none %}
+  # No server: authentik runs already, at this address.
+  gatehouse:box: {none: {url: {{ box_none }}}}
+{% elif box_host %}
+  # A server that exists already, reached over SSH.
+  gatehouse:box: {host: {{ box_host }}}
+{% else %}
+  gatehouse:server: {type: {{ server_type }}, location: {{ location }}, image: debian-12}
+{% endif %}
+  gatehouse:operators:
+    - {name: {{ operator }}, email: {{ email }}{% if ssh_key %}, sshKey: {{ ssh_key }}{% endif %}}
+  gatehouse:authentik: {version: {{ version }}}
+  gatehouse:groups: [staff]
+  gatehouse:people: []
+  #  - {username: jane, name: Jane Doe, email: jane@{{ domain }}, groups: [staff]}
+  gatehouse:apps: {}
+  #  grafana: {preset: grafana, url: "https://grafana.{{ domain }}", groups: [staff]}
+"""
+
+
+@dataclass(frozen=True)
+class NewClient:
+    """What `gatehouse new` has to know; each is a setting of the same name."""
+
+    client: str
+    domain: str
+    operator: str
+    email: str
+    ssh_key: str | None
+    server_type: str
+    location: str
+    version: str
+    box_host: str | None
+    box_none: str | None
+
+
+def new(wanted: NewClient) -> Stack:
+    """Write the stack file of a new client and make its (empty) stack.
+
+    The file is checked before it is written; the root secret goes to Pulumi by standard input, never as an argument.
+
+    Raises:
+        OperatorError: a stack file of that name is there already, or the engine or the passphrase is missing.
+        components.settings.SettingsError: what was asked for is no valid stack file.
+    """
+    stack = Stack(wanted.client)
+    if stack.file.exists():
+        raise OperatorError(
+            f"stacks/{stack.file.name} exists already.", "Choose another name, or edit that file."
+        )
+    root = new_root_secret()
+    check(wanted, root)
+    require_engine()
+    if not (os.environ.get("PULUMI_CONFIG_PASSPHRASE") or os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE")):
+        raise OperatorError(
+            "There is no passphrase to encrypt the client's root secret with.",
+            "Set PULUMI_CONFIG_PASSPHRASE_FILE to a file that only you can read (or PULUMI_CONFIG_PASSPHRASE).",
+        )
+    stack.file.parent.mkdir(exist_ok=True)
+    _ = stack.automation
+    encrypted = encrypt(stack, root)
+    secure = encrypted["config"][f"{PROJECT}:rootSecret"]["secure"]
+    stack.file.write_text(rendered(wanted, encrypted["encryptionsalt"], secure))
+    return stack
+
+
+def encrypt(stack: Stack, root: str) -> Any:
+    """Let Pulumi encrypt the root secret into the stack file; the file's content afterwards."""
+    command = stack.automation.workspace.pulumi_command.command
+    subprocess.run(
+        [
+            command,
+            "--non-interactive",
+            "config",
+            "set",
+            "--secret",
+            f"{PROJECT}:rootSecret",
+            "--stack",
+            stack.name,
+        ],
+        cwd=ROOT,
+        env={**os.environ, **stack.automation.workspace.env_vars},
+        input=root,
+        text=True,
+        check=True,
+        capture_output=True,
+    )
+    return yaml.safe_load(stack.file.read_text())
+
+
+def rendered(wanted: NewClient, salt: str, root: str) -> str:
+    """The text of the stack file."""
+    environment = jinja2.Environment(
+        trim_blocks=True,
+        autoescape=False,  # noqa: S701 (YAML, not HTML: each value passes through `scalar`)
+        undefined=jinja2.StrictUndefined,
+        finalize=scalar,
+    )
+    return environment.from_string(TEMPLATE).render(**vars(wanted), salt=salt, root=root)
+
+
+def scalar(value: object) -> object:
+    """A value as YAML writes it inside a flow mapping, quoted where it has to be."""
+    if not isinstance(value, str):
+        return value
+    return yaml.safe_dump([value], default_flow_style=True, width=10_000, allow_unicode=True).strip()[1:-1]
+
+
+def check(wanted: NewClient, root: str) -> None:
+    """Check the stack file that would be written.
+
+    Raises:
+        components.settings.SettingsError: every mistake in it.
+    """
+    document = yaml.safe_load(rendered(wanted, "none", "none"))["config"]
+    parse({**{key.removeprefix(f"{PROJECT}:"): value for key, value in document.items()}, "rootSecret": root})

@@ -1,0 +1,33 @@
+"""`gatehouse outputs`: what the apps' owners have to enter, as a table or as JSON."""
+
+from __future__ import annotations
+
+import json
+
+from rich.console import Console
+from rich.table import Table
+
+from operations.stack import Stack
+
+HIDDEN = "[secret]"
+
+
+def show(stack: Stack, console: Console, *, show_secrets: bool, as_json: bool) -> None:
+    """Print the stack's outputs; secrets as `[secret]` unless asked for."""
+    values = {
+        name: output.value if show_secrets or not output.secret else HIDDEN
+        for name, output in stack.automation.outputs().items()
+    }
+    if as_json:
+        print(json.dumps(values, indent=2))
+        return
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, value in sorted(values.items()):
+        if isinstance(value, dict):
+            for key, detail in value.items():
+                lines = detail if isinstance(detail, dict) else {"": detail}
+                for what, text in lines.items():
+                    table.add_row(name, key, what, str(text))
+        else:
+            table.add_row(name, "", "", str(value))
+    console.print(table)

@@ -1,0 +1,93 @@
+"""Preview, up, refresh and destroy of one client, over Pulumi's Automation API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from operations import doctor
+from operations.errors import OperatorError
+from operations.heal import Healed, heal
+from operations.stack import Stack, explained
+
+Say = Callable[[str], None]
+
+
+def preview(stack: Stack, say: Say, *, refresh: bool, diff: bool) -> int:
+    """Show what `up` would do; how many resources it would change.
+
+    With `refresh`, drift is looked for on the box and in authentik too; without, nothing outside is asked.
+    """
+    with explained():
+        result = stack.require().automation.preview(
+            refresh=refresh, run_program=refresh or None, diff=diff, color="auto", on_output=say, on_error=say
+        )
+    return changes(result.change_summary)
+
+
+def up(stack: Stack, say: Say, *, refresh: bool, confirm: Callable[[str], bool] | None) -> int:
+    """Bring the client up; how many resources changed.
+
+    The stack file is checked first, then what a killed run left is settled; state is refreshed, so that drift is
+    repaired. `confirm` is asked after the preview; without it nothing is asked.
+
+    Raises:
+        OperatorError: something has to be put right first.
+        pulumi.automation.CommandError: the engine failed; its own words have been printed.
+    """
+    missing = [finding for finding in doctor.client(stack.require()) if not finding.ok]
+    if missing:
+        raise OperatorError(
+            "Nothing was touched:\n" + "\n".join(f"  {f.subject}: {f.what}\n    {f.remedy}" for f in missing),
+            "",
+        )
+    healed = heal(stack)
+    for note in healed.notes:
+        say(note)
+    tell(stack, healed)
+    if confirm is not None:
+        if not preview(stack, say, refresh=refresh, diff=False):
+            say("No change.")
+            return 0
+        if not confirm(f"Do this to {stack.name}?"):
+            raise OperatorError("Nothing was touched.", "")
+    with explained():
+        result = stack.automation.up(
+            refresh=refresh,
+            run_program=refresh or None,
+            color="auto",
+            on_output=say,
+            on_error=say,
+            show_secrets=False,
+        )
+    return changes(result.summary.resource_changes)
+
+
+def destroy(stack: Stack, say: Say) -> None:
+    """Take everything of this client down. The caller has asked for the client's name.
+
+    State is refreshed first, since some plugins cannot delete what was deleted by hand.
+    """
+    healed = heal(stack.require())
+    tell(stack, healed)
+    with explained():
+        stack.pulumi("state", "unprotect", "--all", "--yes")
+        stack.automation.destroy(
+            refresh=True, run_program=True, color="auto", on_output=say, on_error=say, show_secrets=False
+        )
+
+
+def tell(stack: Stack, healed: Healed) -> None:
+    """Hand what was healed to the run that follows."""
+    workspace = stack.automation.workspace
+    workspace.env_vars = {**workspace.env_vars, **healed.environment}
+
+
+def changes(summary: Mapping[Any, int] | None) -> int:
+    """How many resources a change summary says are not the same."""
+    return sum(
+        count for kind, count in (summary or {}).items() if str(getattr(kind, "value", kind)) not in SAME
+    )
+
+
+SAME = {"same", "refresh", "read", "discard"}

@@ -1,0 +1,157 @@
+"""One client's stack as the operator's commands handle it: a file, a state, and Pulumi's engine over both."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pulumi import automation as auto
+
+from components.settings import Settings, parse
+from operations.errors import OperatorError
+
+ROOT = Path(__file__).resolve().parent.parent
+STACKS = ROOT / "stacks"
+PROJECT = "gatehouse"
+
+# What the engine says, and what the operator can do about it. The engine's own words are always printed too.
+REMEDIES = (
+    (
+        r"incorrect passphrase",
+        (
+            "PULUMI_CONFIG_PASSPHRASE (or the file PULUMI_CONFIG_PASSPHRASE_FILE names) is not the one that "
+            "this stack file was made with; set the right one and run the command again."
+        ),
+    ),
+    (
+        r"passphrase must be set|get stack secrets manager|constructing secrets manager",
+        "Set PULUMI_CONFIG_PASSPHRASE, or PULUMI_CONFIG_PASSPHRASE_FILE to a file that only you can read.",
+    ),
+    (
+        r"the stack is currently locked",
+        (
+            "Another run is under way; wait for it. If it was killed on another machine, "
+            "`pulumi cancel` there frees the stack."
+        ),
+    ),
+)
+
+
+class Stack:
+    """A client's stack, by the client's name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.file = STACKS / f"Pulumi.{name}.yaml"
+
+    def require(self) -> Stack:
+        """This stack, if its file exists and the engine is there.
+
+        Raises:
+            OperatorError: there is no such stack file, or no `pulumi` on PATH.
+        """
+        if not self.file.exists():
+            known = ", ".join(sorted(p.name[7:-5] for p in STACKS.glob("Pulumi.*.yaml"))) or "none"
+            raise OperatorError(
+                f"There is no stack file stacks/{self.file.name} (clients: {known}).",
+                f"Make one with: ./gatehouse new {self.name}",
+            )
+        require_engine()
+        return self
+
+    @property
+    def backend(self) -> str:
+        """The URL of the state's backend: PULUMI_BACKEND_URL, else what Pulumi.yaml says."""
+        project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
+        return os.environ.get("PULUMI_BACKEND_URL") or str(project["backend"]["url"])
+
+    @property
+    def state_directory(self) -> Path | None:
+        """Where the state lies, if its backend is a folder."""
+        if not self.backend.startswith("file://"):
+            return None
+        return ROOT / self.backend.removeprefix("file://").replace("~", str(Path.home()), 1)
+
+    @cached_property
+    def automation(self) -> auto.Stack:
+        """The stack in Pulumi's Automation API, made in the backend if it is not there yet."""
+        if directory := self.state_directory:
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with explained():
+            return auto.create_or_select_stack(stack_name=self.name, work_dir=str(ROOT))
+
+    def config(self) -> dict[str, Any]:
+        """What the stack file says, decrypted: keys without `gatehouse:`, of its own namespace only.
+
+        Raises:
+            OperatorError: the passphrase is wrong or missing.
+        """
+        raw = json.loads(self.pulumi("config", "--show-secrets", "--json").stdout)
+        own: dict[str, Any] = {}
+        for key, entry in raw.items():
+            namespace, _, name = key.partition(":")
+            if namespace == PROJECT:
+                own[name] = entry.get("objectValue", entry.get("value"))
+        return own
+
+    def settings(self) -> Settings:
+        """The stack's settings, checked.
+
+        Raises:
+            components.settings.SettingsError: every mistake in the stack file, with its path.
+        """
+        return parse(self.config())
+
+    def pulumi(
+        self, *args: str, env: Mapping[str, str] | None = None, on_output: Callable[[str], Any] | None = None
+    ) -> auto.CommandResult:
+        """Run one command of the CLI on this stack, without a terminal.
+
+        Raises:
+            OperatorError: it failed in a way that has a known remedy.
+            pulumi.automation.CommandError: it failed in another.
+        """
+        workspace = self.automation.workspace
+        with explained():
+            return workspace.pulumi_command.run(
+                [*args, "--stack", self.name],
+                str(ROOT),
+                {**workspace.env_vars, **(env or {})},
+                on_output,
+                on_output,
+            )
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn an error of the engine that has a known remedy into an OperatorError."""
+    try:
+        yield
+    except auto.CommandError as error:
+        said = str(error)
+        for pattern, remedy in REMEDIES:
+            if match := re.search(pattern, said):
+                line = next(line for line in said.splitlines() if match.group(0) in line)
+                raise OperatorError(f"Pulumi says: {line.strip()}", remedy) from None
+        raise
+
+
+def require_engine() -> None:
+    """Check that there is a `pulumi` to run.
+
+    Raises:
+        OperatorError: there is none on PATH.
+    """
+    if not shutil.which("pulumi"):
+        raise OperatorError(
+            "There is no `pulumi` on PATH.",
+            "Install Pulumi's CLI (3.181 or newer), or try gatehouse on the bench first: make demo",
+        )
