@@ -52,11 +52,11 @@ class Failed(Exception):  # noqa: N818 - reads as what happened
 
 
 class CheckFailed(Exception):  # noqa: N818 - as above
-    """Inputs that cannot be right: (property or "", reason) pairs."""
+    """Inputs that cannot be right: (property or "", reason) pairs, and the inputs as they were read."""
 
-    def __init__(self, *failures: tuple[str, str]) -> None:
+    def __init__(self, *failures: tuple[str, str], inputs: Values | None = None) -> None:
         super().__init__("; ".join(reason for _, reason in failures))
-        self.failures = failures
+        self.failures, self.inputs = failures, inputs
 
 
 @dataclass(frozen=True)
@@ -265,4 +265,5 @@ def _checked(check: Callable[[], Values]) -> Values:
     try:
         return {"inputs": check()}
     except CheckFailed as error:
-        return {"failures": _failures(error)}
+        inputs = {} if error.inputs is None else {"inputs": error.inputs}
+        return {**inputs, "failures": _failures(error)}
