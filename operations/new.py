@@ -22,7 +22,7 @@ config:
   gatehouse:client: {{ client }}
   # A zone at Cloudflare; authentik answers at https://auth.{{ domain }}
   gatehouse:domain: {{ domain }}
-  # All passwords, tokens and keys of this client are derived from it. Keep a copy of this file and its passphrase.
+  # All passwords, tokens and keys of this client come from it. Keep a copy of this file and its passphrase.
   gatehouse:rootSecret:
     secure: {{ root }}
 {% if box_none %}
@@ -64,7 +64,8 @@ class NewClient:
 def new(wanted: NewClient) -> Stack:
     """Write the stack file of a new client and make its (empty) stack.
 
-    The file is checked before it is written; the root secret goes to Pulumi by standard input, never as an argument.
+    The file is checked before it is written; the root secret goes to Pulumi by standard input, never as an
+    argument.
 
     Raises:
         OperatorError: a stack file of that name is there already, or the engine or the passphrase is missing.
@@ -81,7 +82,7 @@ def new(wanted: NewClient) -> Stack:
     if not (os.environ.get("PULUMI_CONFIG_PASSPHRASE") or os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE")):
         raise OperatorError(
             "There is no passphrase to encrypt the client's root secret with.",
-            "Set PULUMI_CONFIG_PASSPHRASE_FILE to a file that only you can read (or PULUMI_CONFIG_PASSPHRASE).",
+            "Set PULUMI_CONFIG_PASSPHRASE_FILE to a file that only you can read.",
         )
     stack.file.parent.mkdir(exist_ok=True)
     _ = stack.automation

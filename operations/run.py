@@ -28,8 +28,8 @@ def preview(stack: Stack, say: Say, *, refresh: bool, diff: bool) -> int:
 def up(stack: Stack, say: Say, *, refresh: bool, confirm: Callable[[str], bool] | None) -> int:
     """Bring the client up; how many resources changed.
 
-    The stack file is checked first, then what a killed run left is settled; state is refreshed, so that drift is
-    repaired. `confirm` is asked after the preview; without it nothing is asked.
+    The stack file is checked first, then what a killed run left is settled; state is refreshed, so that drift
+    is repaired. `confirm` is asked after the preview; without it nothing is asked.
 
     Raises:
         OperatorError: something has to be put right first.

@@ -1,0 +1,33 @@
+# Everything that is done with this repository. `make demo` and `make test` need nothing but this checkout.
+PYTHON := .venv/bin/python
+SHELL := /bin/bash
+
+.PHONY: help setup demo check lint test bench clean
+
+help: ## what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
+
+setup: ## the Python environment in .venv, and on Debian as root what the bench needs
+	@bench/setup.sh
+
+demo: setup ## a client from nothing to a login, on the bench (KEEP=1 leaves it running)
+	@$(PYTHON) -m bench demo $(if $(KEEP),--keep)
+
+lint: setup ## format, lint, types
+	@.venv/bin/ruff format --check --quiet .
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/mypy
+
+check: lint ## lint, types and the fast tests, below a minute
+	@$(PYTHON) -m pytest -q -m "not engine and not box"
+
+test: lint ## all tests, the fast ones first
+	@$(PYTHON) -m pytest -q -m "not engine and not box"
+	@$(PYTHON) -m pytest -q -m "engine"
+	@$(PYTHON) -m pytest -q -m "box"
+
+bench: setup ## what gatehouse costs, as ratios against programs that do nothing more than they must
+	@$(PYTHON) -m bench figures
+
+clean: ## what a killed bench left: processes, namespaces, mounts (caches stay)
+	@$(PYTHON) -m bench clean

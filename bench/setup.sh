@@ -1,0 +1,54 @@
+#!/bin/sh
+# Makes the Python environment of this checkout, and on Debian as root what the bench needs beside it.
+# usage: bench/setup.sh            the Python environment (the operator's commands, the tests)
+#        bench/setup.sh system     on Debian as root: what a box on the bench is made with
+set -eu
+cd "$(dirname "$0")/.."
+
+# What each is for: the environment; ssh to the box; namespaces and firewall; the box and its images; real servers.
+packages="python3 python3-venv ca-certificates openssh-client openssh-server \
+  iproute2 nftables util-linux psmisc \
+  mmdebstrap systemd-container zstd e2fsprogs \
+  nginx-light libnginx-mod-http-headers-more-filter postgresql"
+
+system() {
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    return 0
+  fi
+  missing=""
+  for package in $packages; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $package"
+  done
+  if [ -n "$missing" ]; then
+    echo "Installing$missing" >&2
+    apt-get -qq update
+    # No server of these is wanted on this machine itself: the bench starts its own.
+    printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d.gatehouse
+    chmod 755 /usr/sbin/policy-rc.d.gatehouse
+    moved=""
+    if [ ! -e /usr/sbin/policy-rc.d ]; then
+      mv /usr/sbin/policy-rc.d.gatehouse /usr/sbin/policy-rc.d
+      moved=yes
+    fi
+    # shellcheck disable=SC2086
+    DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends $missing >&2 || failed=yes
+    [ -z "$moved" ] || rm -f /usr/sbin/policy-rc.d
+    rm -f /usr/sbin/policy-rc.d.gatehouse
+    [ -z "${failed:-}" ] || exit 1
+  fi
+}
+
+environment() {
+  wanted=$(cat requirements*.txt | cksum)
+  [ "$(cat .venv/gatehouse 2>/dev/null || true)" = "$wanted" ] && return 0
+  echo "Making the Python environment in .venv" >&2
+  [ -x .venv/bin/python ] || python3 -m venv .venv
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+  .venv/bin/python -m compileall -q .venv/lib >/dev/null 2>&1 || true
+  echo "$wanted" > .venv/gatehouse
+}
+
+mkdir -p .gatehouse/state
+chmod 700 .gatehouse
+system
+environment
