@@ -1,7 +1,7 @@
 """Reads what was recorded of the official plugins.
 
 In the files, "@name" stands for an object that an earlier `_object` line defines ($base/$set/$del: as the
-difference to another one), {"$secret": x} for a secret on the wire, "$unknown" for a value that is not known yet,
+difference to another one), {"$secret": x} for a secret on the wire, "$unknown" for one not known yet,
 and `_cli` lines say which command made the calls before them. A call equal to an earlier one is not repeated.
 """
 

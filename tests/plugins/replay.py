@@ -1,13 +1,13 @@
 """Replays recorded calls of the official plugins against the stand-ins and counts how many answers agree.
 
-One `Replay` a plugin, in tests/plugins/replay_<plugin>.py as `REPLAY`; `test_replay.py` runs all of them and puts the
-total in one place. `world` prepares what a call needs outside (a fake API or daemon that answers as it answered when
-the call was recorded) and yields a provider to ask; calls that need nothing (Check, Diff, previews) get a fresh one.
+One `Replay` a plugin, in tests/plugins/replay_<plugin>.py as `REPLAY`; `test_replay.py` runs all of them and puts
+the total in one place. `world` prepares what a call needs outside (a fake API or daemon that answers as it
+answered when the call was recorded) and yields a provider to ask; calls that need nothing outside (Check, Diff,
+previews) get a fresh one.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -57,7 +57,8 @@ class Outcome:
 
     def __str__(self) -> str:
         want = self.call.error_text if self.call.error else _comparable(self.call.response or {})
-        return f"{self.call.method} {self.call.token} {self.call.case}/{self.call.name}\n{_differences(want, self.got)}"
+        title = f"{self.call.method} {self.call.token} {self.call.case}/{self.call.name}"
+        return f"{title}\n{_differences(want, self.got)}"
 
 
 def replay(this: Replay) -> list[Outcome]:
@@ -118,4 +119,4 @@ def _differences(want: Any, got: Any, path: str = "") -> str:
             if want.get(key, "<absent>") != got.get(key, "<absent>")
         )
         return "\n".join(parts)
-    return f"  {path or '.'}: want {re.sub(r'(.{400}).*', r'\\1…', str(want))}\n  {' ' * len(path)}   got {str(got)[:400]}"
+    return f"  {path or '.'}: want {str(want)[:400]}\n  {' ' * len(path)}   got {str(got)[:400]}"

@@ -10,7 +10,7 @@ import pytest
 from tests.figures import record
 from tests.plugins import replay
 
-# The share of each plugin's recorded calls that agrees: a floor, so that no change makes a stand-in less true.
+# The share of each plugin's recorded calls that agrees: a floor, so that no stand-in becomes less true.
 PLUGINS: dict[str, float] = {"docker": 0.0, "command": 0.0}
 
 
