@@ -1,0 +1,234 @@
+"""The bench's hardware: servers as real Debian systems in systemd-nspawn, volumes that outlive them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bench import processes
+from bench.clouds.machines import MachineError, MachineState
+from bench.machine import groups, image, network
+from bench.machine.box import Box
+from bench.paths import ROOT
+from bench.rootfs import BuildError
+
+_BOOT = 30.0  # seconds until a box's first process runs, at worst
+_OFF = 90.0  # systemd's own limit for stopping a service
+
+
+class Machines:
+    """Boxes below `directory`, each joined to the network namespace `client`; implements bench.clouds' protocol.
+
+    All that is known is on disk: another object for the same directory, in another process, goes on with it.
+    """
+
+    def __init__(
+        self, directory: Path, client: str, kind: str = "baked", progress: Callable[[str], None] = print
+    ) -> None:
+        self.directory = directory.resolve()
+        self.client = client
+        self.kind = kind
+        self.progress = progress
+
+    def create(
+        self,
+        server: int,
+        name: str,
+        user_data: str,
+        ipv4: str | None,
+        ipv6: str | None,
+        memory_mb: int,
+        image: str,
+    ) -> None:
+        """Make a machine's disk with exactly this user data on it; it stays off."""
+        if image != "debian-12":
+            raise MachineError(f"server {name}: the bench boots debian-12 only, not {image}")
+        place = self._place(server)
+        self.destroy(server)
+        with _told(f"server {name}"):
+            layers = tuple(self._image())
+            box = Box(place, server, name, self.client, f"{self.client}-{server}", ipv4, ipv6, memory_mb, layers)
+            seed = box.upper / "var/lib/cloud/seed/nocloud"
+            seed.mkdir(parents=True)
+            for file, contents in {
+                "user-data": user_data,
+                "meta-data": f"instance-id: {server}\nlocal-hostname: {name}\n",
+            }.items():
+                with os.fdopen(os.open(seed / file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as handle:
+                    handle.write(contents)
+            box.save()
+
+    def power_on(self, server: int) -> None:
+        """Boot it and return when its first process runs."""
+        if self.state(server) == "running":
+            return
+        box = self._box(server)
+        self._clear(box)
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        with box.console.open("ab") as console:
+            keeper = subprocess.Popen(
+                [sys.executable, "-m", "bench.machine.keeper", str(box.directory)],
+                env=environment, stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True,
+            )  # fmt: skip
+        deadline = time.monotonic() + _BOOT
+        while "leader" not in processes.read(box.processes):
+            if keeper.poll() is not None or time.monotonic() > deadline:
+                self._clear(box)
+                end = box.console.read_text(errors="replace")[-600:]
+                raise MachineError(f"server {box.name} does not boot; the end of {box.console}:\n{end}")
+            time.sleep(0.02)
+
+    def power_off(self, server: int) -> None:
+        """Cut its power."""
+        if self.state(server) != "gone":
+            self._clear(self._box(server))
+
+    def shutdown(self, server: int) -> None:
+        """Ask it to stop, as a press of the power button does; cut its power if it doesn't."""
+        if self._signal(server, 4):
+            deadline = time.monotonic() + _OFF
+            while self.state(server) == "running" and time.monotonic() < deadline:
+                time.sleep(0.05)
+        self.power_off(server)
+
+    def reboot(self, server: int) -> None:
+        """Restart it: a running system stops its services first."""
+        before = processes.read(self._box(server).processes).get("leader")
+        if not self._signal(server, 5):
+            self.power_on(server)
+            return
+        deadline = time.monotonic() + _OFF + _BOOT
+        while time.monotonic() < deadline:
+            now = processes.read(self._box(server).processes).get("leader")
+            if now and now != before and now.find():
+                return
+            time.sleep(0.05)
+        self.power_off(server)
+        self.power_on(server)
+
+    def destroy(self, server: int) -> None:
+        """Remove the machine and its disk, not its volumes."""
+        place = self._place(server)
+        if self.state(server) != "gone":
+            box = self._box(server)
+            self._clear(box)
+            if network.exists(self.client):
+                with _told(f"server {box.name}"):
+                    network.filter_traffic(self.client, server, None)
+        shutil.rmtree(place, ignore_errors=True)
+
+    def state(self, server: int) -> MachineState:
+        """What it does now."""
+        place = self._place(server)
+        if not (place / "box.json").exists():
+            return "gone"
+        keeper = processes.read(place / "processes.json").get("keeper")
+        return "running" if keeper and keeper.find() else "off"
+
+    def create_volume(self, volume: int, size_gb: int) -> None:
+        """Make an empty volume. Its size is not enforced: it is a directory of this machine's own file system."""
+        del size_gb
+        self._volume(volume).mkdir(parents=True, exist_ok=True)
+
+    def destroy_volume(self, volume: int) -> None:
+        """Remove a volume and what is on it."""
+        shutil.rmtree(self._volume(volume), ignore_errors=True)
+
+    def attach_volume(self, server: int, volume: int) -> None:
+        """Show it at /mnt/HC_Volume_<volume>, now and after each boot."""
+        box = self._box(server)
+        if not self._volume(volume).is_dir():
+            raise MachineError(f"volume {volume} does not exist, so it can't be attached to server {box.name}")
+        box.shown(volume).mkdir(exist_ok=True)
+        if volume not in box.attached:
+            replace(box, attached=(*box.attached, volume)).save()
+        self._mount(box, ["mount", "--bind", str(box.volume(volume)), str(box.shown(volume))], volume, mounted=False)
+
+    def detach_volume(self, server: int, volume: int) -> None:
+        """Take it out of the machine."""
+        if self.state(server) == "gone":
+            return
+        box = self._box(server)
+        self._mount(box, ["umount", "--lazy", str(box.shown(volume))], volume, mounted=True)
+        replace(box, attached=tuple(v for v in box.attached if v != volume)).save()
+        if box.shown(volume).exists():
+            box.shown(volume).rmdir()
+
+    def set_firewall(self, server: int, rules: list[dict[str, Any]]) -> None:
+        """Let only what these rules name pass to and from the machine."""
+        with _told(f"firewall of server {server}"):
+            network.filter_traffic(self.client, server, rules)
+
+    def servers(self) -> list[int]:
+        """All servers that have a machine here."""
+        return sorted(int(p.parent.name) for p in self.directory.glob("servers/*/box.json"))
+
+    def clean(self) -> None:
+        """Switch off and remove every machine and volume of the directory."""
+        for server in self.servers():
+            self.destroy(server)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _image(self) -> list[Path]:
+        return image.ensure(self.kind, self.progress)
+
+    def _place(self, server: int) -> Path:
+        return self.directory / "servers" / str(server)
+
+    def _volume(self, volume: int) -> Path:
+        return self.directory / "volumes" / str(volume)
+
+    def _box(self, server: int) -> Box:
+        try:
+            return Box.load(self._place(server))
+        except FileNotFoundError:
+            raise MachineError(f"server {server} has no machine in {self.directory}") from None
+
+    def _clear(self, box: Box) -> None:
+        """End all that belongs to a box, whatever is left of it."""
+        keeper = processes.read(box.processes).get("keeper")
+        if keeper:
+            keeper.end(patience=0)
+        processes.end_group(groups.of(box.namespace))
+        box.processes.unlink(missing_ok=True)
+        with _told(f"server {box.name}"):
+            network.remove(box.namespace)
+
+    def _signal(self, server: int, number: int) -> bool:
+        """Send systemd's real-time signal to the box's first process; False if it doesn't run."""
+        first = processes.read(self._box(server).processes).get("leader")
+        process = first.find() if first else None
+        if process is None:
+            return False
+        process.send_signal(signal.SIGRTMIN + number)
+        return True
+
+    def _mount(self, box: Box, argv: list[str], volume: int, *, mounted: bool) -> None:
+        """Run a mount command where the box's disk is mounted, if it is and the volume's state there is `mounted`."""
+        outer = processes.read(box.processes).get("nspawn")
+        if not outer or not outer.find():
+            return
+        enter = ["nsenter", "-t", str(outer.pid), "-m", "--"]
+        there = subprocess.run([*enter, "mountpoint", "-q", str(box.shown(volume))], check=False).returncode == 0
+        if there == mounted:
+            done = subprocess.run([*enter, *argv], check=False, capture_output=True, text=True)
+            if done.returncode:
+                raise MachineError(f"volume {volume}, server {box.name}: {done.stderr.strip()}")
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Say which machine it was when a part of the bench fails."""
+    try:
+        yield
+    except (network.NetworkError, BuildError, OSError) as error:
+        raise MachineError(f"{what}: {error}") from error
