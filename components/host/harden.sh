@@ -2,9 +2,9 @@
 # Hardens a Debian box for gatehouse. Idempotent: run at first boot by cloud-init, and again over SSH whenever the
 # text of this script or its arguments differ from what /etc/gatehouse/hardening says ran last.
 #
-#   harden [--login-user NAME]... [--trusted CIDR]...
-#     --login-user  may log in besides `deploy` (a box that existed before gatehouse keeps its own administrator)
-#     --trusted     addresses that fail2ban never bans (the operators' allow-list)
+#   harden [--ssh-port PORT] [--trusted CIDR]...
+#     --ssh-port  where sshd listens, if not on 22 (a box that existed before gatehouse)
+#     --trusted   addresses that fail2ban never bans (the operators' allow-list)
 #
 # In a container (systemd-nspawn on the bench) kernel-wide settings belong to the host and are left alone: kernel
 # and vm sysctls, swap, the clock. Everything else is the same there. Each thing left out is said.
@@ -15,7 +15,7 @@ umask 022
 PACKAGES=(ca-certificates docker.io fail2ban iptables python3-systemd systemd-timesyncd ufw unattended-upgrades)
 RECORD=/etc/gatehouse/hardening
 ARGUMENTS="$*"
-LOGIN_USERS=(deploy)
+SSH_PORT=22
 TRUSTED=(127.0.0.0/8 ::1)
 
 say() { printf 'harden: %s\n' "$*"; }
@@ -23,7 +23,7 @@ die() { printf 'harden: %s\n' "$*" >&2; exit 1; }
 
 while (($#)); do
   case "$1" in
-    --login-user) LOGIN_USERS+=("${2:?--login-user needs a name}"); shift 2 ;;
+    --ssh-port) SSH_PORT=${2:?--ssh-port needs a port}; shift 2 ;;
     --trusted) TRUSTED+=("${2:?--trusted needs an address}"); shift 2 ;;
     *) die "unknown argument: $1" ;;
   esac
@@ -94,12 +94,12 @@ Unattended-Upgrade::Automatic-Reboot "false";
 APT
 
 # ------------------------------------------------------------------------------------------------------------ accounts
-if ! id deploy >/dev/null 2>&1; then
-  useradd --create-home --shell /bin/bash --comment gatehouse deploy
-fi
-usermod --append --groups docker deploy
+# Who is in the group `gatehouse` may log in and become root: deploy, and the operators' own accounts.
+getent group gatehouse >/dev/null || groupadd --system gatehouse
+id deploy >/dev/null 2>&1 || useradd --create-home --shell /bin/bash --comment gatehouse deploy
+usermod --append --groups docker,gatehouse deploy
 put /etc/sudoers.d/90-gatehouse 0440 <<'SUDO'
-deploy ALL=(ALL) NOPASSWD:ALL
+%gatehouse ALL=(ALL) NOPASSWD:ALL
 SUDO
 passwd --lock root >/dev/null
 
@@ -123,19 +123,15 @@ macs=$(known_of mac hmac-sha2-512-etm@openssh.com hmac-sha2-256-etm@openssh.com)
 sshd_file=/etc/ssh/sshd_config.d/00-gatehouse.conf   # the first value wins, so this comes before cloud-init's 50-
 grep -qiE '^[[:space:]]*Include[[:space:]]+/etc/ssh/sshd_config\.d/' /etc/ssh/sshd_config ||
   sed -i '1i Include /etc/ssh/sshd_config.d/*.conf' /etc/ssh/sshd_config
-root_login=no
-for user in "${LOGIN_USERS[@]}"; do
-  if [ "$user" = root ]; then root_login=prohibit-password; fi
-done
 candidate=$(mktemp)
 cat >"$candidate" <<SSHD
 # Written by gatehouse's harden; changes here are overwritten.
-PermitRootLogin $root_login
+PermitRootLogin no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitEmptyPasswords no
 AuthenticationMethods publickey
-AllowUsers ${LOGIN_USERS[*]}
+AllowGroups gatehouse
 HostKey /etc/ssh/ssh_host_ed25519_key
 AllowTcpForwarding local
 PermitOpen 127.0.0.1:9000 127.0.0.1:81
@@ -172,7 +168,7 @@ systemctl try-reload-or-restart ssh.service
 grep -q '^IPV6=yes' /etc/default/ufw || sed -i 's/^IPV6=.*/IPV6=yes/' /etc/default/ufw
 ufw default deny incoming >/dev/null
 ufw default allow outgoing >/dev/null
-ufw allow 22/tcp >/dev/null
+ufw allow "$SSH_PORT/tcp" >/dev/null
 ufw allow 80/tcp >/dev/null
 ufw allow 443/tcp >/dev/null
 ufw --force enable >/dev/null

@@ -39,7 +39,7 @@ def hardening_record(arguments: list[str]) -> str:
 def user_data(*, deploy_key: str, first_boot: KeyPair) -> str:
     """cloud-init's user data: the deploy user, a host key for the first connection, the hardening script.
 
-    The same arguments always give the same bytes, since to Hetzner's provider a changed byte is another server.
+    The same arguments always give the same bytes: to Hetzner's provider a changed byte is another server.
     Raises ValueError when the text outgrows what Hetzner takes.
     """
     text = f"""#cloud-config

@@ -1,0 +1,117 @@
+"""Runs commands on a box through the local `ssh`, with a pinned host key, and says why it could not."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+# OpenSSH's exit status for its own failures, as against those of the remote command (ssh(1)).
+_OWN_FAILURE = 255
+_MISMATCH = re.compile(
+    r"host key verification failed|host identification has changed|host key is known", re.I
+)
+_REFUSED = re.compile(r"permission denied|too many authentication failures", re.I)
+_NO_NAME = re.compile(r"could not resolve hostname", re.I)
+_TAIL_LINES = 25
+
+
+class BoxError(Exception):
+    """Something is wrong with the box or the way to it; the text says what, where and what to do."""
+
+
+class UnreachableError(BoxError):
+    """No connection, or it was lost: trying again may help."""
+
+
+class HostKeyMismatchError(BoxError):
+    """The machine that answers does not have the host key that was pinned."""
+
+
+class KeyRefusedError(BoxError):
+    """The machine is the right one, but it does not let this key in."""
+
+
+@dataclass(frozen=True)
+class Shell:
+    """One way into a box.
+
+    `ssh` is the command up to its options (`components.access.ssh_command`), `known_hosts` a file with the
+    one key line that is accepted, under `alias`.
+    """
+
+    ssh: tuple[str, ...]
+    user: str
+    address: str
+    alias: str
+    known_hosts: Path
+    connect_timeout: int = 10
+
+    def argv(self, command: str) -> list[str]:
+        """The local command line. Nothing secret may be in `command`: `ps` shows it on both sides."""
+        options = {
+            "BatchMode": "yes",
+            "ConnectTimeout": str(self.connect_timeout),
+            # A shared connection could still lead to the machine that had this address before.
+            "ControlMaster": "no",
+            "ControlPath": "none",
+            "GlobalKnownHostsFile": "/dev/null",
+            "HostKeyAlias": self.alias,
+            "LogLevel": "ERROR",
+            "ServerAliveCountMax": "6",
+            "ServerAliveInterval": "10",
+            "StrictHostKeyChecking": "yes",
+            "UpdateHostKeys": "no",
+            "UserKnownHostsFile": f'"{self.known_hosts}"',
+        }
+        flags = [part for key, value in options.items() for part in ("-o", f"{key}={value}")]
+        return [*self.ssh, *flags, "-T", f"{self.user}@{self.address}", command]
+
+    def run(
+        self, script: str, *arguments: str, stdin: str = "", timeout: float = 120, root: bool = True
+    ) -> str:
+        """Run a bash script on the box and give its standard output; `stdin` may be secret, `script` may not.
+
+        Raises UnreachableError, HostKeyMismatchError or KeyRefusedError when ssh itself failed; BoxError with
+        the end of what the script said when it failed, or when it took longer than `timeout` seconds.
+        """
+        command = shlex.join(["bash", "-c", script, "gatehouse", *arguments])
+        if root and self.user != "root":
+            command = f"sudo -n {command}"
+        try:
+            done = subprocess.run(
+                self.argv(command),
+                input=stdin,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=timeout,
+                check=False,
+            )
+        except FileNotFoundError:
+            raise BoxError("there is no ssh on this machine: install OpenSSH's client") from None
+        except subprocess.TimeoutExpired:
+            raise BoxError(
+                f"{self.address}: a step took longer than {timeout:.0f} s and was given up. Log in and look at "
+                f"what is running there, then run `up` again"
+            ) from None
+        if done.returncode == _OWN_FAILURE:
+            raise self._failure(done.stderr.strip())
+        if done.returncode:
+            said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-_TAIL_LINES:])
+            raise BoxError(
+                f"{self.address}: a step failed on the box (exit status {done.returncode}):\n{said}"
+            )
+        return done.stdout
+
+    def _failure(self, said: str) -> BoxError:
+        words = said.splitlines()[-1] if said else "ssh gave no reason"
+        if _MISMATCH.search(said):
+            return HostKeyMismatchError(f"{self.address}: {words}")
+        if _REFUSED.search(said):
+            return KeyRefusedError(f"{self.address}: {words}")
+        if _NO_NAME.search(said):
+            return BoxError(f"{self.address}: {words}. Check the host name in the stack file and your DNS")
+        return UnreachableError(f"{self.address}: {words}")
