@@ -122,7 +122,7 @@ class Provision:
         self.done.append("host key installed")
 
     def _reach(self) -> bool:
-        """Wait until the box lets us in: True with the real host key, False with that of the first contact."""
+        """Wait until the box lets us in; False if it still has the host key of the first contact."""
         return bool(self._retrying()(self._knock))
 
     def _retrying(self) -> Retrying:
@@ -155,10 +155,11 @@ class Provision:
     def _explain(self, error: BoxError) -> str:
         """What the operator can do about a box that ssh did not get into."""
         order = self.order
+        where = f"{order.address}, port {order.port}"
         if isinstance(error, HostKeyMismatchError):
             return (
-                f"{error}\nThe machine at {order.address} does not have the SSH host key of {order.client}'s box, "
-                f"so nothing was sent to it. If the box was made anew outside of gatehouse, count "
+                f"{error}\nThe machine at {where} does not have the SSH host key of {order.client}'s box: "
+                f"nothing was sent to it. If the box was made anew outside of gatehouse, count "
                 f"`gatehouse:rebuild` up; if not, somebody may be in between: compare with what "
                 f"`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key` says on the provider's console"
             )
@@ -169,14 +170,13 @@ class Provision:
                 else f" (at the first contact: {order.first_user}, your own)"
             )
             return (
-                f"{error}\nThe box has the right host key but refuses the user deploy with the derived key{own}. "
-                f"On the provider's console, look at ~/.ssh/authorized_keys of that user, at `AllowGroups` in "
-                f"/etc/ssh/sshd_config.d, and at `journalctl -u ssh`"
+                f"{error}\nThe box at {where} has the right host key but refuses the user deploy with the "
+                f"derived key{own}. On the provider's console, look at ~/.ssh/authorized_keys of that user, at "
+                f"`AllowGroups` in /etc/ssh/sshd_config.d, and at `journalctl -u ssh`"
             )
         return (
-            f"{error}\nNo SSH connection to {order.address}, port {order.port}, for {order.reach_seconds:.0f} s, "
-            f"or it was lost: is the server on, and are you within `gatehouse:network.sshFrom`? Then run `up` "
-            f"again, which goes on from here"
+            f"{error}\nNo SSH connection to {where}, for {order.reach_seconds:.0f} s, or it was lost: is the "
+            f"server on, and are you within `gatehouse:network.sshFrom`? Then run `up` again: it goes on from here"
         )
 
     def _wait_for_cloud_init(self) -> str:

@@ -94,8 +94,8 @@ class Shell:
             raise BoxError("there is no ssh on this machine: install OpenSSH's client") from None
         except subprocess.TimeoutExpired:
             raise BoxError(
-                f"{self.address}: a step took longer than {timeout:.0f} s and was given up. Log in and look at "
-                f"what is running there, then run `up` again"
+                f"{self.address}: a step took longer than {timeout:.0f} s and was given up. Log in and look "
+                f"at what is running there, then run `up` again"
             ) from None
         if done.returncode == _OWN_FAILURE:
             raise self._failure(done.stderr.strip())
