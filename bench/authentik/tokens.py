@@ -1,0 +1,116 @@
+"""Claims and tokens: what the scope mappings of a provider say about a person, signed as the provider signs."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from joserfc import jwk, jwt
+
+from bench.authentik.access import NotEmulatedError, groups_of
+from bench.authentik.store import Data, Store
+
+MAPPINGS = "/propertymappings/provider/scope/"
+MANAGED = "goauthentik.io/providers/oauth2/scope-"
+CERTIFICATES = "/crypto/certificatekeypairs/"
+LIFETIME = 3600  # seconds; authentik's default for access tokens is an hour
+
+Key = jwk.RSAKey | jwk.OctKey | jwk.ECKey
+
+
+@dataclass
+class Grant:
+    """What a person allowed an application: kept for the code, the access token and the refresh token."""
+
+    provider: str
+    user: str
+    scopes: list[str]
+    nonce: str | None
+    redirect_uri: str
+    auth_time: int
+    challenge: str | None = None
+    method: str = "plain"
+    sid: str = field(default_factory=lambda: secrets.token_hex(32))
+    expires: float = field(default_factory=lambda: time.time() + 60)
+
+
+def claims(store: Store, provider: Data, user: Data, scopes: list[str]) -> dict[str, Any]:
+    """The claims that the provider's own mappings give for these scopes. A provider without mappings gives none."""
+    found: dict[str, Any] = {}
+    for pk in provider.get("property_mappings") or []:
+        mapping = store.get(MAPPINGS, pk)
+        if mapping is None or mapping["scope_name"] not in scopes:
+            continue
+        managed = str(mapping.get("managed") or "")
+        if not managed.startswith(MANAGED):
+            raise NotEmulatedError(f"the bench evaluates no mapping of one's own ({mapping['name']})")
+        found |= standard(store, user, managed.removeprefix(MANAGED))
+    return found
+
+
+def standard(store: Store, user: Data, scope: str) -> dict[str, Any]:
+    """What authentik's own mappings return."""
+    if scope == "email":
+        return {"email": user.get("email") or "", "email_verified": False}
+    if scope == "profile":
+        return {
+            "name": user["name"],
+            "given_name": user["name"],
+            "preferred_username": user["username"],
+            "nickname": user["username"],
+            "groups": [group["name"] for group in groups_of(store, user)],
+        }
+    return {}
+
+
+def subject(provider: Data, user: Data) -> str:
+    """The `sub` claim, by the provider's mode."""
+    mode = provider.get("sub_mode", "hashed_user_id")
+    plain = {"user_id": "pk", "user_uuid": "uuid", "user_username": "username", "user_email": "email"}
+    if mode in plain:
+        return str(user[plain[mode]])
+    return hashlib.sha256(str(user["uuid"]).encode()).hexdigest()
+
+
+def signing_key(store: Store, provider: Data) -> tuple[str, Key]:
+    """(algorithm, key): RS256 or ES256 with the provider's certificate, HS256 with its secret where it has none."""
+    pair = store.get(CERTIFICATES, provider.get("signing_key")) if provider.get("signing_key") else None
+    if pair is None:
+        return "HS256", jwk.OctKey.import_key(provider["client_secret"])
+    private = str(pair["_key_data"])
+    key: Key = jwk.ECKey.import_key(private) if "EC PRIVATE" in private else jwk.RSAKey.import_key(private)
+    return ("ES256" if isinstance(key, jwk.ECKey) else "RS256"), key
+
+
+def key_id(key: Key) -> str:
+    """The key's name in JWKS and in token headers: its thumbprint (RFC 7638)."""
+    return str(key.thumbprint())
+
+
+def signed(store: Store, provider: Data, payload: dict[str, Any]) -> str:
+    """The payload as a signed JWT."""
+    algorithm, key = signing_key(store, provider)
+    header = {"alg": algorithm, "typ": "JWT"} | ({} if algorithm == "HS256" else {"kid": key_id(key)})
+    return jwt.encode(header, payload, key, algorithms=[algorithm])
+
+
+def payload(store: Store, provider: Data, user: Data, grant: Grant, issuer: str) -> dict[str, Any]:
+    """What an access token says; an ID token says the same, with claims only where the provider includes them."""
+    now = int(time.time())
+    return {
+        "iss": issuer,
+        "sub": subject(provider, user),
+        "aud": provider["client_id"],
+        "exp": now + LIFETIME,
+        "iat": now,
+        "auth_time": grant.auth_time,
+        "acr": "goauthentik.io/providers/oauth2/default",
+        "amr": ["pwd"],
+        **({"nonce": grant.nonce} if grant.nonce else {}),
+        "sid": grant.sid,
+        "jti": secrets.token_urlsafe(36),
+        **claims(store, provider, user, grant.scopes),
+    }
