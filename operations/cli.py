@@ -49,7 +49,8 @@ def new(
     location: Annotated[str, typer.Option(help="Hetzner's location")] = "nbg1",
     version: Annotated[str, typer.Option(help="authentik's version")] = "2026.8.3",
     box_host: Annotated[str | None, typer.Option(help="Use this server, reached over SSH, instead")] = None,
-    box_none: Annotated[
+    box_host_key: Annotated[str | None, typer.Option(help="That server's SSH host key")] = None,
+    authentik_url: Annotated[
         str | None, typer.Option(help="No server: authentik runs already, at this URL")
     ] = None,
 ) -> None:
@@ -64,7 +65,8 @@ def new(
         location=location,
         version=version,
         box_host=box_host,
-        box_none=box_none,
+        box_host_key=box_host_key,
+        authentik_url=authentik_url,
     )
     stack = new_client(wanted)
     console.print(f"Wrote stacks/{stack.file.name}. Look it over, then: ./gatehouse doctor {name}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from components.settings import Settings, SettingsError
+from components.settings import Settings, SettingsError, check_file
 from operations.clouds import cloudflare, hetzner
 from operations.errors import OperatorError
 from operations.stack import Stack
@@ -52,7 +52,8 @@ def program(name: str, remedy: str) -> Finding:
 def client(stack: Stack) -> Iterator[Finding]:
     """What the stack file needs, and whether the accounts it names are usable. Changes nothing."""
     try:
-        settings = stack.require().settings()
+        check_file(stack.require().file)
+        settings = stack.settings()
     except SettingsError as error:
         for problem in error.problems:
             yield Finding(problem.path, problem.what, problem.remedy)

@@ -25,18 +25,24 @@ config:
   # All passwords, tokens and keys of this client come from it. Keep a copy of this file and its passphrase.
   gatehouse:rootSecret:
     secure: {{ root }}
-{% if box_none %}
-  # No server: authentik runs already, at this address.
-  gatehouse:box: {none: {url: {{ box_none }}}}
+{% if authentik_url %}
+  # No server of ours: authentik runs already, at authentik.url below.
+  gatehouse:box: none
 {% elif box_host %}
   # A server that exists already, reached over SSH.
-  gatehouse:box: {host: {{ box_host }}}
+  gatehouse:box: {host: {{ box_host }}, hostKey: {{ box_host_key }}}
 {% else %}
   gatehouse:server: {type: {{ server_type }}, location: {{ location }}, image: debian-12}
 {% endif %}
   gatehouse:operators:
     - {name: {{ operator }}, email: {{ email }}{% if ssh_key %}, sshKey: {{ ssh_key }}{% endif %}}
-  gatehouse:authentik: {version: {{ version }}}
+  gatehouse:authentik:
+    version: {{ version }}
+{% if authentik_url %}
+    url: {{ authentik_url }}
+    # An API token of an administrator there, read from standard input by:
+    #   pulumi config set --stack {{ client }} --secret --path gatehouse:authentik.token
+{% endif %}
   gatehouse:groups: [staff]
   gatehouse:people: []
   #  - {username: jane, name: Jane Doe, email: jane@{{ domain }}, groups: [staff]}
@@ -58,7 +64,8 @@ class NewClient:
     location: str
     version: str
     box_host: str | None
-    box_none: str | None
+    box_host_key: str | None
+    authentik_url: str | None
 
 
 def new(wanted: NewClient) -> Stack:
@@ -140,5 +147,5 @@ def check(wanted: NewClient, root: str) -> None:
     Raises:
         components.settings.SettingsError: every mistake in it.
     """
-    document = yaml.safe_load(rendered(wanted, "none", "none"))["config"]
-    parse({**{key.removeprefix(f"{PROJECT}:"): value for key, value in document.items()}, "rootSecret": root})
+    document = yaml.safe_load(rendered(wanted, "none", root))["config"]
+    parse({key.removeprefix(f"{PROJECT}:"): value for key, value in document.items()}, sealed=True)

@@ -1,0 +1,271 @@
+"""`make demo`: the main job of gatehouse, from nothing to a login and back to nothing, on the bench.
+
+It runs the operator's own commands against whatever stands in for the outside world (`bench.world`, or
+`bench.plain` where no box can be made), and looks at their results from outside: at what the emulators hold.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import yaml
+
+from bench.figures import record
+from bench.paths import CACHE, ROOT
+from components.secrets import Secrets  # the one look into the product: the operator has this token too
+
+CLIENT = "demo"
+DOMAIN = "demo.example"
+STACK_FILE = ROOT / "stacks" / f"Pulumi.{CLIENT}.yaml"
+SAMPLE = Path(__file__).with_name("sample.yaml")
+PYTHON = str(ROOT / ".venv" / "bin" / "python")
+GATEHOUSE = (PYTHON, "-m", "operations")
+PULUMI = ("pulumi", "--non-interactive", "--stack", CLIENT)
+
+
+class World(Protocol):
+    """What the demo needs of a bench."""
+
+    title: str
+    """What stands in for the outside world, in a line."""
+    new_options: tuple[str, ...]
+    """Options of `gatehouse new` for a client on this bench."""
+    issuer: str
+    """Where authentik answers."""
+    sealed: Mapping[str, str]
+    """Secret settings that a client needs on this bench, by their path in the stack file."""
+
+    def start(self) -> None:
+        """Bring everything up."""
+
+    def stop(self) -> None:
+        """Take everything down."""
+
+    def env(self) -> dict[str, str]:
+        """The operator's environment."""
+
+    def command(self, argv: list[str]) -> list[str]:
+        """What to run so that `argv` runs where the operator sits."""
+
+    def leftovers(self) -> list[str]:
+        """What is still there, in any emulator, of what a client is made of."""
+
+
+class DemoError(Exception):
+    """A step of the demo did not do what it should."""
+
+
+class Demo:
+    """One run of the demo on one world."""
+
+    def __init__(self, world: World, state: Path) -> None:
+        self.world = world
+        self.state = state
+
+    # -- the steps -------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """All steps, in the order in which an operator would meet them."""
+        with phase("The outside world: " + self.world.title):
+            self.world.start()
+        with phase("A stack file for the client, with a fresh root secret"):
+            self.new_client()
+        with phase("Is anything missing?"):
+            self.gatehouse("doctor", CLIENT)
+        with phase("What would be made"):
+            self.gatehouse("preview", CLIENT)
+        with phase("Bring the client up, from nothing"):
+            self.gatehouse("up", CLIENT, "--yes")
+        with phase("What the apps' owners have to enter"):
+            self.gatehouse("outputs", CLIENT)
+        with phase("Log in: a person in the app's group, and one outside"):
+            self.gatehouse("login-check", CLIENT)
+        with phase("Once more: nothing may change"):
+            expect(self.gatehouse("up", CLIENT, "--yes"), r"No change\.")
+        with phase("An edit of the stack file shows as exactly that edit"):
+            self.edit()
+        with phase("A change made by hand in authentik is seen, and repaired"):
+            self.drift()
+
+    def destroy(self) -> None:
+        """Take the client down; nothing may be left."""
+        with phase("Take the client down"):
+            self.gatehouse("destroy", CLIENT, "--confirm", CLIENT)
+            left = self.world.leftovers()
+            if left:
+                raise DemoError("still there after destroy: " + ", ".join(left))
+            say("Nothing is left in any emulator.")
+
+    def new_client(self) -> None:
+        """`gatehouse new`, then the groups, people and apps of the sample."""
+        STACK_FILE.unlink(missing_ok=True)
+        identity = ["--domain", DOMAIN, "--operator", "sam", "--email", "sam@agency.example"]
+        self.gatehouse("new", CLIENT, *identity, *self.world.new_options)
+        document = yaml.safe_load(STACK_FILE.read_text())
+        document["config"] |= yaml.safe_load(SAMPLE.read_text())
+        write(document)
+        for path, value in self.world.sealed.items():
+            self.quiet([*PULUMI, "config", "set", "--secret", "--path", path], given=value)
+
+    def edit(self) -> None:
+        """Give an app another launch URL: one update of one object."""
+        document = yaml.safe_load(STACK_FILE.read_text())
+        document["config"]["gatehouse:apps"]["grafana"]["launchUrl"] = (
+            "https://grafana.demo.example/dashboards"
+        )
+        write(document)
+        seen = self.gatehouse("preview", CLIENT, "--diff")
+        expect(seen, r"~ 1 to update")
+        refute(seen, r"to (create|delete|replace)|[2-9]\d* to update")
+        self.gatehouse("up", CLIENT, "--yes", "--no-refresh")
+
+    def drift(self) -> None:
+        """Change the app's name in authentik by hand."""
+        before = self.application()["name"]
+        self.application({"name": "changed by hand"})
+        seen = self.gatehouse("preview", CLIENT, "--refresh", "--diff")
+        expect(seen, r"changed by hand")
+        self.gatehouse("up", CLIENT, "--yes")
+        after = self.application()["name"]
+        if after != before:
+            raise DemoError(f"the application is called {after!r} after the repair, not {before!r}")
+
+    # -- looking from outside --------------------------------------------------------------------------------------
+
+    def application(self, change: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """The app's application in authentik, after a change by hand if one is given."""
+        asked = {
+            "issuer": self.world.issuer,
+            "slug": "grafana",
+            "token": self.admin_token(),
+            "change": change,
+        }
+        answer: dict[str, Any] = json.loads(
+            self.quiet([PYTHON, "-m", "bench.demo.by_hand"], given=json.dumps(asked))
+        )
+        return answer
+
+    def admin_token(self) -> str:
+        """The administrator's token: given on this bench, or derived like everything else."""
+        if given := self.world.sealed.get("gatehouse:authentik.token"):
+            return given
+        stored = json.loads(self.quiet([*PULUMI, "config", "--show-secrets", "--json"]))
+        return Secrets(stored["gatehouse:rootSecret"]["value"]).value("authentik/bootstrap-token")
+
+    # -- running ---------------------------------------------------------------------------------------------------
+
+    def environment(self) -> dict[str, str]:
+        """The operator's environment: the world's, with a passphrase and a state of the demo's own."""
+        return {
+            **self.world.env(),
+            "PULUMI_CONFIG_PASSPHRASE": "demo",
+            "PULUMI_BACKEND_URL": f"file://{self.state}",
+            "PYTHONPATH": str(ROOT),
+        }
+
+    def gatehouse(self, *args: str) -> str:
+        """Run one of the operator's commands, its words going to the screen as they come."""
+        say(f"$ ./gatehouse {' '.join(args)}")
+        process = subprocess.Popen(
+            self.world.command([*GATEHOUSE, *args]),
+            env=self.environment(), cwd=ROOT, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        assert process.stdout is not None
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            say(f"  {line.rstrip()}")
+        if process.wait():
+            raise DemoError(f"`gatehouse {args[0]}` ended with exit code {process.returncode}")
+        return "".join(lines)
+
+    def quiet(self, argv: list[str], given: str | None = None) -> str:
+        """What a command prints that the operator need not see."""
+        done = subprocess.run(
+            self.world.command(argv),
+            env=self.environment(), cwd=ROOT, text=True, input=given, capture_output=True, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            raise DemoError(f"`{' '.join(argv[:4])}`: {done.stderr.strip()}")
+        return done.stdout
+
+
+def expect(text: str, pattern: str) -> None:
+    """Stop unless the pattern is in the text."""
+    if not re.search(pattern, plain(text)):
+        raise DemoError(f"{pattern!r} should be in the output above")
+
+
+def refute(text: str, pattern: str) -> None:
+    """Stop if the pattern is in the text."""
+    if found := re.search(pattern, plain(text)):
+        raise DemoError(f"{found.group(0)!r} should not be in the output above")
+
+
+def plain(text: str) -> str:
+    """Text without the terminal's colours."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+def write(document: Any) -> None:
+    """Write the demo's stack file."""
+    STACK_FILE.write_text(yaml.safe_dump(document, sort_keys=False, width=120))
+
+
+def say(text: str) -> None:
+    """A line on the screen, at once."""
+    print(text, flush=True)
+
+
+@contextmanager
+def phase(title: str) -> Iterator[None]:
+    """A phase of the demo: its title before, how long it took after."""
+    say(f"\n=== {title}")
+    began = time.monotonic()
+    yield
+    say(f"--- {time.monotonic() - began:.1f} s")
+
+
+def demo(world: World, *, keep: bool, cold: bool) -> int:
+    """Run the demo on a world; the exit code. `cold` says whether the caches were empty when it began."""
+    began = time.monotonic()
+    run = Demo(world, CACHE / "bench" / "demo-state")
+    done = False
+    try:
+        run.run()
+        if keep:
+            say(f"\nLeft running. {LOOK_AROUND}")
+        else:
+            run.destroy()
+        done = True
+    except DemoError as error:
+        say(f"\nThe demo failed: {error}")
+        return 1
+    finally:
+        if not (keep and done):
+            world.stop()
+            STACK_FILE.unlink(missing_ok=True)
+            shutil.rmtree(run.state, ignore_errors=True)
+    seconds = time.monotonic() - began
+    say(f"\nThe whole demo took {seconds:.0f} s, with {'empty' if cold else 'warm'} caches.")
+    name, goal = ("demo_seconds_cold", 600) if cold else ("demo_seconds_warm", 180)
+    record("demo", **{name: (round(seconds, 1), goal)})
+    return 0
+
+
+LOOK_AROUND = """Look around with:
+  .venv/bin/python -m bench enter ./gatehouse outputs demo --show-secrets
+  .venv/bin/python -m bench enter ssh -F .gatehouse/demo/ssh_config box
+  .venv/bin/python -m bench enter bash          (PATH has the engine: pulumi stack --stack demo)
+Take it down with:
+  .venv/bin/python -m bench enter ./gatehouse destroy demo
+  make clean"""
