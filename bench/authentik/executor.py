@@ -83,7 +83,7 @@ class Executor:
         plan.stages.pop(0)
         return again(request)
 
-    # -- stages ----------------------------------------------------------------------------------------------------
+    # -- stages
 
     def challenge(
         self, request: Request, plan: Plan, flow: Data, errors: Mapping[str, str] | None = None
@@ -185,7 +185,7 @@ class Executor:
         elif kind == "/stages/user_logout/":
             session.user = None
 
-    # -- helpers ---------------------------------------------------------------------------------------------------
+    # -- helpers
 
     def stages(self, flow: Data) -> list[tuple[str, str]]:
         """The flow's stages in order, as (kind, pk)."""
@@ -252,7 +252,7 @@ class Executor:
             }
         )
 
-    # -- pages -----------------------------------------------------------------------------------------------------
+    # -- pages
 
     async def interface(self, _request: Request) -> Response:
         """/if/flow/<slug>/: where the real one serves the browser's half of the executor."""

@@ -58,7 +58,7 @@ class OpenID:
             Route("/application/o/{slug}/end-session/", self.end_session),
         ]
 
-    # -- what clients read -----------------------------------------------------------------------------------------
+    # -- what clients read
 
     async def discovery(self, request: Request) -> Response:
         """The provider's configuration (OpenID Connect Discovery 1.0)."""
@@ -117,7 +117,7 @@ class OpenID:
             keys = {"keys": [{**key.as_dict(private=False), "alg": algorithm, "kid": key_id(key), "use": "sig"}]}
         return JSONResponse(keys, headers={"access-control-allow-origin": "*"})
 
-    # -- authorize -------------------------------------------------------------------------------------------------
+    # -- authorize
 
     async def authorize(self, request: Request) -> Response:
         """The authorization endpoint: to the login, to the refusal, to consent, or back with a code."""
@@ -181,7 +181,7 @@ class OpenID:
         )
         return back(query, code=code)
 
-    # -- tokens ----------------------------------------------------------------------------------------------------
+    # -- tokens
 
     async def token(self, request: Request) -> Response:
         """The token endpoint (RFC 6749, 4.1.3 and 6)."""

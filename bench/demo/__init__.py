@@ -70,8 +70,6 @@ class Demo:
         self.world = world
         self.state = state
 
-    # -- the steps -------------------------------------------------------------------------------------------------
-
     def run(self) -> None:
         """All steps, in the order in which an operator would meet them."""
         with phase("The outside world: " + self.world.title):
@@ -138,8 +136,6 @@ class Demo:
         if after != before:
             raise DemoError(f"the application is called {after!r} after the repair, not {before!r}")
 
-    # -- looking from outside --------------------------------------------------------------------------------------
-
     def application(self, change: Mapping[str, str] | None = None) -> dict[str, Any]:
         """The app's application in authentik, after a change by hand if one is given."""
         asked = {
@@ -159,8 +155,6 @@ class Demo:
             return given
         stored = json.loads(self.quiet([*PULUMI, "config", "--show-secrets", "--json"]))
         return Secrets(stored["gatehouse:rootSecret"]["value"]).value("authentik/bootstrap-token")
-
-    # -- running ---------------------------------------------------------------------------------------------------
 
     def environment(self) -> dict[str, str]:
         """The operator's environment: the world's, with a passphrase and a state of the demo's own."""
