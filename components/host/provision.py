@@ -54,6 +54,8 @@ class Order:
     """Networks that are never banned; empty when anyone may try."""
     volume: str | None = None
     """Id of Hetzner's volume that holds the data."""
+    scripts: str = ""
+    """Hash of what runs on the box: it makes an order differ from the last one when only a script changed."""
     reach_seconds: float = REACH_SECONDS
     settle_seconds: float = SETTLE_SECONDS
 
@@ -171,12 +173,13 @@ class Provision:
             )
             return (
                 f"{error}\nThe box at {where} has the right host key but refuses the user deploy with the "
-                f"derived key{own}. On the provider's console, look at ~/.ssh/authorized_keys of that user, at "
+                f"derived key{own}. On the provider's console, look at its ~/.ssh/authorized_keys, at "
                 f"`AllowGroups` in /etc/ssh/sshd_config.d, and at `journalctl -u ssh`"
             )
         return (
             f"{error}\nNo SSH connection to {where}, for {order.reach_seconds:.0f} s, or it was lost: is the "
-            f"server on, and are you within `gatehouse:network.sshFrom`? Then run `up` again: it goes on from here"
+            f"server on, and are you within `gatehouse:network.sshFrom`? Then run `up` again: it goes on "
+            f"from here"
         )
 
     def _wait_for_cloud_init(self) -> str:

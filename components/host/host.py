@@ -1,0 +1,119 @@
+"""The box of a client: one that gatehouse makes, or one that is there already, ready for containers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pulumi
+import pulumi_command as command
+
+from components import access
+from components.host import dns
+from components.host.cloud import ANYWHERE, Cloud
+from components.secrets import Secrets
+from components.settings import Settings
+
+# Relative, so that a state can be used from any checkout; Pulumi.yaml names the same environment.
+_PROVISION = ".venv/bin/python -m components.host.provision"
+_SCRIPTS = ("harden.sh", "layout.sh", "accounts.sh", "host_key.sh")
+
+
+class Host(pulumi.ComponentResource):
+    """A box that is up and hardened, with the client's names leading to it.
+
+    `address` is how ssh and Docker reach it, `ready` what containers wait for, `holder` the resource whose
+    end is the end of all containers, `records` the DNS records.
+    """
+
+    def __init__(
+        self, settings: Settings, secrets: Secrets, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("gatehouse:host:Host", settings.client, None, opts)
+        inside = pulumi.ResourceOptions(parent=self)
+        box = settings.box
+        hosts = served_hosts(settings)
+        cloudflare = dns.provider(settings.cloudflare_token, inside)
+        records = pulumi.ResourceOptions(parent=self, provider=cloudflare)
+        zone = dns.zone_id(settings.domain, cloudflare)
+        self.holder: pulumi.Resource | None = None
+        if settings.server is not None:
+            cloud = Cloud(settings, secrets, settings.server, inside)
+            self.address = cloud.address
+            self.holder = cloud.server
+            self.records = dns.declare(
+                hosts, zone=zone, ipv4=cloud.address, ipv6=cloud.address6, opts=records
+            )
+            volume: pulumi.Output[str | None] = cloud.volume.id.apply(str)
+            first = [cloud.attachment]
+            generation: list[pulumi.Input[str]] = [cloud.server.id, str(settings.rebuild)]
+        elif box.kind == "host" and box.host is not None:
+            self.address = pulumi.Output.from_input(box.host)
+            self.records = dns.declare_fixed(hosts, zone=zone, target=box.host, opts=records)
+            volume = pulumi.Output.from_input(None)
+            first = []
+            generation = [box.host, str(settings.rebuild)]
+        else:
+            raise ValueError("a client without a box has no Host")
+
+        order: pulumi.Output[str] = pulumi.Output.all(address=self.address, volume=volume).apply(
+            lambda known: self._order(settings, secrets, known["address"], known["volume"])
+        )
+        stdin: pulumi.Output[str] = pulumi.Output.secret(order)
+        self.ready: pulumi.Resource = command.local.Command(
+            "hardening",
+            # Only a machine that was just made may still have the host key of its first boot.
+            create=f"{_PROVISION} --first-contact",
+            update=_PROVISION,
+            stdin=stdin,
+            triggers=generation,
+            logging=command.local.Logging.NONE,
+            add_previous_output_in_env=False,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                provider=command.Provider("command", opts=inside),
+                depends_on=first,
+                deleted_with=self.holder,
+            ),
+        )
+        self.register_outputs({"address": self.address})
+
+    @staticmethod
+    def _order(settings: Settings, secrets: Secrets, address: str, volume: str | None) -> str:
+        """The document for `components.host.provision`; only a change in it runs that program again."""
+        deploy, host = secrets.ssh_key("ssh/deploy"), secrets.ssh_key("ssh/host")
+        box = settings.box
+        ours = box.kind == "server"
+        accounts = [["deploy", deploy.public], *([op.name, op.ssh_key] for op in settings.operators)]
+        order = {
+            "client": settings.client,
+            "address": address,
+            "port": 22 if ours else box.port,
+            "ssh": access.ssh_command(settings.client),
+            "host_private": host.private,
+            "host_public": host.public,
+            "first_public": secrets.ssh_key("ssh/first-boot").public if ours else box.host_key,
+            "first_user": "deploy" if ours else box.user,
+            "accounts": accounts,
+            "trusted": [] if set(settings.network.ssh_from) & set(ANYWHERE) else [*settings.network.ssh_from],
+            "volume": volume,
+            "scripts": scripts_hash(),
+        }
+        return json.dumps(order, sort_keys=True)
+
+
+def served_hosts(settings: Settings) -> list[str]:
+    """The host names that the box answers for: authentik's, and those of apps that it stands in front of."""
+    apps = [urlsplit(app.url).hostname or "" for app in settings.apps if app.upstream is not None]
+    return [settings.auth_host, *apps]
+
+
+def scripts_hash() -> str:
+    """A hash of everything that runs on the box, so that a change reaches the boxes that are there."""
+    here = Path(__file__).parent
+    digest = hashlib.sha256()
+    for name in _SCRIPTS:
+        digest.update((here / name).read_bytes() + b"\0")
+    return digest.hexdigest()
