@@ -1,7 +1,8 @@
 """What every emulator of the bench has beside the API it stands for: a journal, and faults on request.
 
-One small ASGI middleware for all of them. It answers nothing below `/_bench/` unless it is enabled, by default
-when the environment variable GATEHOUSE_BENCH_CONTROL is set: the containers on a box carry no back door.
+One small ASGI middleware for all of them. It answers nothing below `/_bench/` unless it is enabled, by
+default when the environment variable GATEHOUSE_BENCH_CONTROL is set: the containers on a box carry no
+back door.
 
     app = Control(Starlette(...))                  # or Control(app, enabled=True) in tests
 

@@ -1,0 +1,138 @@
+"""The real nginx beside the API: started, kept running, tested and reloaded as the real image does it."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+from bench.npm import base_conf
+from bench.npm.layout import Layout
+
+MODULES = Path("/usr/lib/nginx/modules")
+WANTED_MODULES = ("ndk_http_module.so", "ngx_http_headers_more_filter_module.so")
+
+
+class NginxError(Exception):
+    """nginx refuses its configuration; the text is what it said."""
+
+
+class Nginx:
+    """nginx with this layout's configuration. Without a `binary` every test fails and says why: the bench
+    does not pretend that a configuration works.
+    """
+
+    def __init__(self, layout: Layout, binary: Path | None) -> None:
+        self.layout = layout
+        self.binary = binary
+        self._process: subprocess.Popen[bytes] | None = None
+        self._wanted = False
+        self._watcher: threading.Thread | None = None
+
+    @staticmethod
+    def find(name: str = "nginx") -> Path | None:
+        """The nginx of this machine, if it has one."""
+        found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
+        return Path(found) if found else None
+
+    def version(self) -> tuple[int, ...]:
+        """Its version, (0,) without one."""
+        if self.binary is None:
+            return (0,)
+        told = subprocess.run([self.binary, "-v"], capture_output=True, text=True, check=True).stderr
+        found = re.search(r"nginx/([\d.]+)", told)
+        return tuple(int(part) for part in found[1].split(".")) if found else (0,)
+
+    def prepare(self) -> None:
+        """Write nginx.conf and its includes."""
+        modules = [MODULES / name for name in WANTED_MODULES if (MODULES / name).exists()]
+        base_conf.write(self.layout, modules, daemon_user=_worker_user())
+        (self.layout.conf / "scratch").mkdir(exist_ok=True)
+
+    def start(self) -> None:
+        """Start it and start it again whenever it ends, as the image's supervisor does."""
+        if self.binary is None:
+            return
+        self._wanted = True
+        self._spawn()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self._watcher.start()
+
+    def stop(self) -> None:
+        """End it."""
+        self._wanted = False
+        process = self._process
+        if process and process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        if self._watcher:
+            self._watcher.join(2)
+
+    def test(self) -> None:
+        """`nginx -t`. Raises NginxError with its words."""
+        if self.binary is None:
+            raise NginxError(
+                "nginx: [emerg] the bench was started without an nginx: no configuration is in use\n"
+            )
+        done = subprocess.run([*self._argv(), "-t"], capture_output=True, text=True, check=False)
+        if done.returncode:
+            # As the real one: complaints about the compiled-in log file are a trait of the container.
+            kept = [line for line in done.stderr.split("\n") if "/var/log/nginx/error.log" not in line]
+            raise NginxError("\n".join(kept))
+
+    def reload(self) -> None:
+        """Test, then let the running nginx read its configuration anew. Raises NginxError."""
+        self.test()
+        process = self._process
+        if process is None or process.poll() is not None:
+            raise NginxError('nginx: [error] invalid PID number "" in "nginx.pid"\n')
+        process.send_signal(signal.SIGHUP)
+
+    def running(self) -> bool:
+        """Whether its process is there."""
+        return self._process is not None and self._process.poll() is None
+
+    def _argv(self) -> list[str]:
+        conf = self.layout.conf
+        return [
+            str(self.binary),
+            "-p",
+            f"{conf}/",
+            "-c",
+            f"{conf}/nginx.conf",
+            "-e",
+            f"{self.layout.logs}/nginx.log",
+        ]
+
+    def _spawn(self) -> None:
+        self._process = subprocess.Popen(self._argv(), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def _watch(self) -> None:
+        while self._wanted:
+            if self._process is None or self._process.poll() is not None:
+                time.sleep(1)
+                if self._wanted:
+                    self._spawn()
+            time.sleep(0.2)
+
+
+def _worker_user() -> str | None:
+    if os.geteuid() != 0:
+        return None
+    for name in ("www-data", "nginx", "nobody"):
+        try:
+            pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return name
+    return None
