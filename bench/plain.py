@@ -1,0 +1,150 @@
+"""The outside world without a box: an authentik emulator as a process, with a Postgres of its own.
+
+For an ordinary user, or where no namespaces may be made: a client with `box: none` is declared, previewed,
+brought up and logged in to; there is no server, no DNS, no TLS and no proxy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+
+from bench import processes
+from bench.paths import ROOT
+from bench.processes import Recorded
+
+VERSION = "2026.8.3"
+PATIENCE = 60.0  # seconds until the emulator must answer; a Postgres that starts for the first time takes 2
+
+
+class PlainWorldError(Exception):
+    """The emulator did not come up; the message holds the end of its log."""
+
+
+class PlainWorld:
+    """One authentik on loopback below `directory`; with `memory` it keeps its state in memory alone."""
+
+    def __init__(
+        self,
+        directory: Path,
+        progress: Callable[[str], None] = print,
+        *,
+        memory: bool = False,
+        version: str = VERSION,
+        options: tuple[str, ...] = (),
+    ) -> None:
+        self.directory = directory.resolve()
+        self.progress = progress
+        self.memory = memory
+        self.version = version
+        self.options = options
+        self.port = free_port()
+        self.token = secrets.token_urlsafe(40)
+
+    @property
+    def url(self) -> str:
+        """Where authentik answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start Postgres and the emulator, and wait until its token works.
+
+        Raises:
+            PlainWorldError: it does not answer in time.
+        """
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "AUTHENTIK_BOOTSTRAP_TOKEN": self.token,
+            "AUTHENTIK_BOOTSTRAP_PASSWORD": secrets.token_urlsafe(20),
+            "AUTHENTIK_SECRET_KEY": secrets.token_urlsafe(40),
+            "GATEHOUSE_BENCH_CONTROL": "1",
+        }
+        if not self.memory:
+            environment |= self.postgres()
+        argv = [sys.executable, "-m", "bench.authentik", "all", "--listen", f"127.0.0.1:{self.port}"]
+        argv += ["--version", self.version, *(["--memory"] if self.memory else []), *self.options]
+        with (self.directory / "authentik.log").open("ab") as log:
+            process = subprocess.Popen(
+                argv,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        processes.write(self.directory / "plain.json", {"authentik": Recorded.of(process.pid)})
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait until the token is accepted."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            with contextlib.suppress(httpx.HTTPError):
+                answer = httpx.get(
+                    f"{self.url}/api/v3/core/users/me/",
+                    headers={"Authorization": f"Bearer {self.token}"},
+                    timeout=5,
+                )
+                if answer.status_code == httpx.codes.OK:
+                    return
+            time.sleep(0.1)
+        log = (self.directory / "authentik.log").read_text()[-1500:]
+        self.stop()
+        raise PlainWorldError(f"authentik did not answer at {self.url} within {PATIENCE:.0f} s:\n{log}")
+
+    def postgres(self) -> dict[str, str]:
+        """Start a Postgres of our own; how the emulator reaches it."""
+        import pgserver  # noqa: PLC0415  (34 MB that only this needs)
+
+        self.progress("Starting Postgres")
+        # It listens on a Unix socket in its own folder, whose path must be short.
+        self.server = pgserver.get_server(self.directory / "pg", cleanup_mode=None)
+        return {
+            "AUTHENTIK_POSTGRESQL__HOST": str(self.directory / "pg"),
+            "AUTHENTIK_POSTGRESQL__USER": "postgres",
+            "AUTHENTIK_POSTGRESQL__NAME": "postgres",
+            "AUTHENTIK_POSTGRESQL__PASSWORD": "",
+        }
+
+    def stop(self) -> None:
+        """End the emulator and its Postgres; state on disk stays."""
+        for process in processes.read(self.directory / "plain.json").values():
+            process.end()
+        (self.directory / "plain.json").unlink(missing_ok=True)
+        pid = self.directory / "pg" / "postmaster.pid"
+        if pid.exists():
+            with contextlib.suppress(Exception):
+                Recorded.of(int(pid.read_text().split()[0])).end()
+
+    def clean(self) -> None:
+        """Stop, and remove the directory."""
+        self.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[PlainWorld]:
+        """Start, and clean up at the end."""
+        self.start()
+        try:
+            yield self
+        finally:
+            self.clean()
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

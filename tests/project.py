@@ -1,0 +1,97 @@
+"""A copy of the program in a folder of its own, so that a test's stack files and state are nobody else's."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bench.engine import ensure
+from bench.paths import ROOT
+
+COPIED = ("components", "operations")
+PYTHON = str(ROOT / ".venv" / "bin" / "python")
+
+
+class Project:
+    """The program, copied to `folder`, on the bench's engine; `world` is what its commands are run in, if any."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in COPIED:
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("__main__.py", "Pulumi.yaml"):
+            shutil.copy(ROOT / name, folder / name)
+        (folder / ".venv").symlink_to(ROOT / ".venv")
+        (folder / "stacks").mkdir()
+        (folder / ".gatehouse" / "state").mkdir(parents=True)
+        self.environment = {
+            **ensure().env(os.environ),
+            "PULUMI_CONFIG_PASSPHRASE": "test",
+            "PULUMI_BACKEND_URL": f"file://{folder}/.gatehouse/state",
+            "PYTHONPATH": str(folder),
+            "NO_COLOR": "1",
+            "COLUMNS": "160",
+            **(environment or {}),
+        }
+
+    def command(self, argv: list[str]) -> list[str]:
+        """How a command is run; a box's world enters its namespace here."""
+        return argv
+
+    def gatehouse(self, *args: str, check: bool = True, **environment: str) -> str:
+        """Run one of the operator's commands; what it printed, both streams."""
+        return self._run([PYTHON, "-m", "operations", *args], check=check, **environment)
+
+    def pulumi(self, *args: str, check: bool = True, given: str | None = None, **environment: str) -> str:
+        """Run the engine's own CLI."""
+        return self._run(["pulumi", "--non-interactive", *args], check=check, given=given, **environment)
+
+    def _run(self, argv: list[str], *, check: bool, given: str | None = None, **environment: str) -> str:
+        done = subprocess.run(
+            self.command(argv), cwd=self.folder, env={**self.environment, **environment}, text=True, input=given,
+            stdin=None if given is not None else subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+        )  # fmt: skip
+        assert not check or done.returncode == 0, (
+            f"{' '.join(argv)} ended with {done.returncode}:\n{done.stdout}"
+        )
+        return done.stdout
+
+    def start(self, *args: str, **environment: str) -> subprocess.Popen[str]:
+        """Start one of the operator's commands in a process group of its own, to be killed."""
+        return subprocess.Popen(
+            self.command([PYTHON, "-m", "operations", *args]), cwd=self.folder,
+            env={**self.environment, **environment}, text=True, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+
+    def stack(self, name: str, settings: Mapping[str, Any], secret: Mapping[str, str]) -> None:
+        """Make a stack with these settings (without `gatehouse:`), and its secret settings by their path."""
+        self.pulumi("stack", "init", name)
+        self.edit(name, settings)
+        for path, value in secret.items():
+            self.pulumi(
+                "config", "set", "--stack", name, "--secret", "--path", f"gatehouse:{path}", given=value
+            )
+
+    def edit(self, name: str, settings: Mapping[str, Any]) -> None:
+        """Lay settings over the stack file."""
+        path = self.folder / "stacks" / f"Pulumi.{name}.yaml"
+        document = yaml.safe_load(path.read_text()) or {}
+        config = document.setdefault("config", {})
+        for key, value in settings.items():
+            config[f"gatehouse:{key}"] = value
+        path.write_text(yaml.safe_dump(document, sort_keys=False))
+
+    def state(self, name: str) -> dict[str, Any]:
+        """The stack's exported state, secrets encrypted."""
+        exported: dict[str, Any] = json.loads(self.pulumi("stack", "export", "--stack", name))
+        return exported["deployment"]
