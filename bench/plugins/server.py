@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import threading
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent import futures
@@ -15,6 +13,7 @@ from google.protobuf import empty_pb2, json_format
 from google.protobuf.message import Message
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
+from bench.lifetime import end_with_parent
 from bench.plugins.base import Failed, Provider
 
 _REPLIES: Mapping[str, type[Message]] = {
@@ -65,19 +64,6 @@ def _answer(provider: Provider, method: str, reply: type[Message]) -> Callable[[
         raise AssertionError("abort raises")
 
     return answer
-
-
-def end_with_parent(interval: float = 0.5) -> None:
-    """End this process when the one that started it is gone: a killed engine leaves nothing."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        pause = threading.Event()
-        while os.getppid() == parent:
-            pause.wait(interval)
-        os._exit(0)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def serve(provider: Provider) -> None:

@@ -1,9 +1,9 @@
 """Replays recorded calls of the official plugins against the stand-ins and counts how many answers agree.
 
-One `Replay` a plugin, in tests/plugins/replay_<plugin>.py as `REPLAY`; `test_replay.py` runs all of them and puts
-the total in one place. `world` prepares what a call needs outside (a fake API or daemon that answers as it
-answered when the call was recorded) and yields a provider to ask; calls that need nothing outside (Check, Diff,
-previews) get a fresh one.
+One `Replay` a plugin, in tests/plugins/replay_<plugin>.py as `REPLAY`; `test_replay.py` runs all of them
+and counts the total in one place. `world` prepares what a call needs outside (a fake API or daemon that
+answers as it answered when the call was recorded) and yields a provider to ask; calls that need nothing
+outside (Check, Diff, previews) get a fresh one.
 """
 
 from __future__ import annotations

@@ -1,0 +1,176 @@
+"""The Python language host of the bench: what the official `pulumi-language-python` is to the engine.
+
+It speaks the SDK's own protocol. The engine asks it to run a program; it starts that program's Python,
+passes the stack's config by the environment, and says how it ended. It answers no plugin as required: the
+engine starts those that the program uses, when it uses them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+import threading
+from concurrent import futures
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+sys.path[0] = str(Path(__file__).resolve().parents[2])
+from bench.lifetime import end_with_parent  # noqa: E402
+from bench.plugins.protocol import protocol_only  # noqa: E402
+
+protocol_only()
+import grpc  # noqa: E402
+from google.protobuf import empty_pb2, json_format  # noqa: E402
+from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2  # noqa: E402
+
+EXPLAINED = 32
+PROGRAM = Path(__file__).with_name("program.py")
+
+
+class Host(language_pb2_grpc.LanguageRuntimeServicer):
+    """One language host: it runs one program at a time."""
+
+    def __init__(self, engine: str) -> None:
+        self._engine = engine
+        self._children: set[subprocess.Popen[bytes]] = set()
+        self._lock = threading.Lock()
+
+    def Handshake(self, request: Any, _: Any) -> Any:  # noqa: N802 - the protocol's name, as all below
+        self._engine = request.engine_address or self._engine
+        return language_pb2.LanguageHandshakeResponse()
+
+    def GetPluginInfo(self, _: Any, __: Any) -> Any:  # noqa: N802
+        return plugin_pb2.PluginInfo(version=metadata.version("pulumi"))
+
+    def GetRequiredPackages(self, _: Any, __: Any) -> Any:  # noqa: N802
+        return language_pb2.GetRequiredPackagesResponse()
+
+    def GetRequiredPlugins(self, _: Any, __: Any) -> Any:  # noqa: N802
+        return language_pb2.GetRequiredPluginsResponse()
+
+    def About(self, _: Any, __: Any) -> Any:  # noqa: N802
+        return language_pb2.AboutResponse(executable=sys.executable, version=platform.python_version())
+
+    def GetProgramDependencies(self, _: Any, __: Any) -> Any:  # noqa: N802
+        found = {package.name: package.version for package in metadata.distributions()}
+        return language_pb2.GetProgramDependenciesResponse(
+            dependencies=[language_pb2.DependencyInfo(name=n, version=v) for n, v in sorted(found.items())]
+        )
+
+    def RuntimeOptionsPrompts(self, _: Any, __: Any) -> Any:  # noqa: N802
+        return language_pb2.RuntimeOptionsResponse()
+
+    def Run(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        """Run the program; `bail` when it has already explained why it failed."""
+        try:
+            argv, environment = self._command(request)
+        except ValueError as error:
+            return language_pb2.RunResponse(error=str(error))
+        with self._lock:
+            child = subprocess.Popen(
+                argv, cwd=request.pwd, env=environment, stdin=subprocess.DEVNULL, start_new_session=True
+            )
+            self._children.add(child)
+        context.add_callback(lambda: _kill(child))  # the engine gave up on the call
+        code = child.wait()
+        with self._lock:
+            self._children.discard(child)
+        if code in (0, EXPLAINED):
+            return language_pb2.RunResponse(bail=code == EXPLAINED)
+        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
+        return language_pb2.RunResponse(error=f"the program {how}")
+
+    def Cancel(self, _: Any, __: Any) -> Any:  # noqa: N802
+        self.stop()
+        return empty_pb2.Empty()
+
+    def stop(self) -> None:
+        """End what still runs."""
+        with self._lock:
+            for child in self._children:
+                _kill(child)
+
+    def _command(self, request: Any) -> tuple[list[str], dict[str, str]]:
+        info = request.info
+        root = Path(info.root_directory or request.pwd)
+        folder = Path(info.program_directory or request.pwd)
+        entry = info.entry_point or request.program or "."
+        environment = dict(os.environ)
+        python = self._python(json_format.MessageToDict(info.options), root, environment)
+        if request.config:
+            environment["PULUMI_CONFIG"] = json.dumps(dict(request.config))
+        environment["PULUMI_CONFIG_SECRET_KEYS"] = json.dumps(list(request.configSecretKeys))
+        settings = {
+            "program": str(folder / entry),
+            "args": list(request.args),
+            "monitor": request.monitor_address,
+            "engine": self._engine,
+            "project": request.project,
+            "stack": request.stack,
+            "parallel": request.parallel,
+            "dry_run": request.dryRun,
+            "organization": request.organization,
+            "root": str(root),
+        }
+        return [python, "-u", str(PROGRAM), json.dumps(settings)], environment
+
+    def _python(self, options: dict[str, Any], root: Path, environment: dict[str, str]) -> str:
+        """The program's Python, as the project's runtime options say; raises ValueError."""
+        if options.get("toolchain", "pip") != "pip":
+            raise ValueError(
+                f"Pulumi.yaml: runtime.options.toolchain: {options['toolchain']} is not known to the bench's "
+                "language host, only pip; install Pulumi itself to use it"
+            )
+        if not options.get("virtualenv"):
+            return sys.executable
+        folder = (root / str(options["virtualenv"])).absolute()
+        python = folder / "bin" / "python"
+        if not python.exists():
+            raise ValueError(
+                f"Pulumi.yaml: runtime.options.virtualenv: there is no Python in {folder}; "
+                f"make it with `python3 -m venv {folder}` and install requirements.txt into it"
+            )
+        environment["VIRTUAL_ENV"] = str(folder)
+        environment["PATH"] = f"{folder / 'bin'}{os.pathsep}{environment.get('PATH', os.defpath)}"
+        environment.pop("PYTHONHOME", None)
+        return str(python)
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    if child.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+
+
+def main(arguments: list[str]) -> int:
+    """Serve on a free loopback port, print it, and stay until the engine is gone."""
+    host = Host(next((argument for argument in arguments if not argument.startswith("-")), ""))
+    server = grpc.server(
+        futures.ThreadPoolExecutor(max_workers=8),
+        options=[("grpc.max_receive_message_length", 400 << 20), ("grpc.so_reuseport", 0)],
+    )
+    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    end_with_parent()
+
+    def end(*_: object) -> None:
+        host.stop()
+        os._exit(1)
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    server.wait_for_termination()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
