@@ -9,7 +9,7 @@ import secrets
 from bench.npm import hosts
 from bench.npm.auth import Caller
 from bench.npm.errors import internal, missing
-from bench.npm.manager import Manager
+from bench.npm.manager import Manager, shown_relation
 from bench.npm.store import Row, now, public
 
 RELATIONS = {"owner", "items", "clients", "proxy_hosts"}
@@ -32,8 +32,7 @@ def shown(manager: Manager, row: Row, expand: set[str] | frozenset[str]) -> Row:
     told = {key: value for key, value in public(row).items() if key not in ("items", "clients")}
     told["proxy_host_count"] = len(used)
     if "owner" in expand:
-        owner = manager.store.get("user", row["owner_user_id"])
-        told["owner"] = public(owner) if owner else None
+        told["owner"] = shown_relation(manager.store.get("user", row["owner_user_id"]))
     if "items" in expand:
         told["items"] = [{**one, "password": "", "hint": _hint(one["password"])} for one in row["items"]]
     if "clients" in expand:

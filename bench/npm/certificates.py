@@ -20,7 +20,9 @@ DNS_PROVIDERS: list[Row] = [
     {
         "id": "cloudflare",
         "name": "Cloudflare",
-        "credentials": "dns_cloudflare_api_token=0123456789abcdef0123456789abcdef01234567",
+        "credentials": "# Cloudflare API token\ndns_cloudflare_api_token="
+        + "0123456789abcdef" * 2
+        + "01234567",
     }
 ]
 """The one of the real one's many that the bench stands in for."""

@@ -22,7 +22,8 @@ def first_start(store: Store, email: str | None, password: str | None) -> None:
     """Make the administrator that the environment names, if there is no user yet."""
     if email and password and not is_setup(store):
         body = {"name": "Administrator", "nickname": "Admin", "email": email, "roles": ["admin"]}
-        create(store, {**body, "auth": {"type": "password", "secret": password}})
+        made = create(store, {**body, "auth": {"type": "password", "secret": password}})
+        store.patch("user", made["id"], avatar="")
 
 
 def create(store: Store, body: Row) -> Row:
