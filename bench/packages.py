@@ -149,9 +149,9 @@ def serving() -> Iterator[str]:
 
 
 def main() -> None:
-    """Serve the listening socket that the parent process passed on as file descriptor 3."""
-    with socket.socket(fileno=3) as listener:
-        os.set_inheritable(3, False)
+    """Serve the listening socket that the parent process passed on; GATEHOUSE_LISTENER is its file descriptor."""
+    with socket.socket(fileno=int(os.environ["GATEHOUSE_LISTENER"])) as listener:
+        listener.set_inheritable(False)
         Proxy(listener).serve_forever()
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from bench import ca, rootfs
-from bench.rootfs import Layer
+from bench.paths import ROOT
+from bench.rootfs import BuildError, Layer
 
 # As on Hetzner's image: the usual tools of a cloud's Debian, nothing that gatehouse itself installs.
 _CLOUD = (
@@ -13,8 +15,7 @@ _CLOUD = (
     "procps", "iputils-ping", "netbase", "libpam-systemd", "less", "python3", "e2fsprogs", "rsync", "cron",
     "apt-utils", "bzip2", "xz-utils", "logrotate", "tzdata", "udev",
 )  # fmt: skip
-# What gatehouse's user data and hardening install: in the baked image it is there before the first boot.
-BAKED = ("docker.io", "ufw", "fail2ban", "unattended-upgrades", "python3-systemd", "restic", "jq")
+_HARDENING = ROOT / "components/host/harden.sh"
 
 _SCRIPT = """
 localedef -i en_US -f UTF-8 en_US.UTF-8
@@ -43,13 +44,21 @@ echo 'Acquire::http::Proxy "http://203.0.113.1:3142";' >/etc/apt/apt.conf.d/90be
 """
 
 
+def baked() -> tuple[str, ...]:
+    """The packages that gatehouse's hardening installs, in its own words: baked in, a first boot finds them there."""
+    found = re.search(r"^PACKAGES=\(([^)]*)\)", _HARDENING.read_text(), re.MULTILINE)
+    if not found:
+        raise BuildError(f"{_HARDENING} has no line PACKAGES=(…) from which to tell what to bake into the box")
+    return tuple(sorted(found[1].split()))
+
+
 def layers(kind: str) -> list[Layer]:
     """The recipe of the `plain` or the `baked` box; it carries the bench's authority, so it is this machine's own."""
     authority = ca.ensure()[0].read_text()
     place = "/usr/local/share/ca-certificates/gatehouse-bench.crt"
     trust = f"cat >{place} <<'END'\n{authority}END\n"
     plain = Layer("box", _CLOUD, trust + _SCRIPT)
-    return [plain, Layer("box-baked", BAKED)] if kind == "baked" else [plain]
+    return [plain, Layer("box-baked", baked())] if kind == "baked" else [plain]
 
 
 def ensure(kind: str, progress: rootfs.Progress) -> list[Path]:

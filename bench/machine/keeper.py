@@ -87,8 +87,11 @@ def main() -> None:
     """Keep the box in the directory given on the command line until it is switched off."""
     box = Box.load(Path(sys.argv[1]))
     groups.enter(box.namespace, box.memory_mb)
-    while boot(box) == REBOOT:
-        box = Box.load(box.directory)
+    try:
+        while boot(box) == REBOOT:
+            box = Box.load(box.directory)
+    except network.NetworkError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -26,18 +27,26 @@ _OFF = 90.0  # systemd's own limit for stopping a service
 
 
 class Machines:
-    """Boxes below `directory`, each joined to the network namespace `client`; implements bench.clouds' protocol.
+    """Boxes below `directory`, joined to the network namespace that `settle` named; implements bench.clouds' protocol.
 
     All that is known is on disk: another object for the same directory, in another process, goes on with it.
     """
 
-    def __init__(
-        self, directory: Path, client: str, kind: str = "baked", progress: Callable[[str], None] = print
-    ) -> None:
+    def __init__(self, directory: Path, progress: Callable[[str], None] = print) -> None:
         self.directory = directory.resolve()
-        self.client = client
-        self.kind = kind
         self.progress = progress
+        settings = self.directory / "settings.json"
+        if not settings.exists():
+            raise MachineError(f"{settings} is missing: `python -m bench up` makes the world that boxes are in")
+        found = json.loads(settings.read_text())
+        self.client: str = found["client"]
+        self.kind: str = found["kind"]
+
+    @staticmethod
+    def settle(directory: Path, client: str, kind: str) -> None:
+        """Say which network namespace the boxes of a directory are joined to, and which image they boot."""
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (directory / "settings.json").write_text(json.dumps({"client": client, "kind": kind}))
 
     def create(
         self,
@@ -171,12 +180,6 @@ class Machines:
     def servers(self) -> list[int]:
         """All servers that have a machine here."""
         return sorted(int(p.parent.name) for p in self.directory.glob("servers/*/box.json"))
-
-    def clean(self) -> None:
-        """Switch off and remove every machine and volume of the directory."""
-        for server in self.servers():
-            self.destroy(server)
-        shutil.rmtree(self.directory, ignore_errors=True)
 
     def _image(self) -> list[Path]:
         return image.ensure(self.kind, self.progress)

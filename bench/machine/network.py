@@ -62,8 +62,11 @@ def make_client(namespace: str) -> None:
 
 def join(client: str, box: str, server: int, ipv4: str | None, ipv6: str | None) -> None:
     """A box's namespace, anew and with nothing of its former life in it, joined to the operator's side."""
-    remove(box)
     link = interface(server)
+    # The kernel takes a namespace apart in its own time: the pair goes first, or its name is not free yet.
+    if _succeeds(["ip", "-n", client, "link", "show", link]):
+        run(["ip", "-n", client, "link", "delete", link])
+    remove(box)
     run(["ip", "netns", "add", box])
     outside = [f"link add {link} type veth peer name eth0 netns {box}", f"link set {link} up"]
     within = ["link set lo up", "link set eth0 up"]
@@ -120,6 +123,10 @@ def filter_traffic(client: str, server: int, rules: Iterable[dict[str, Any]] | N
         ):  # fmt: skip
             script.append(f"add rule inet {_TABLE} {hook} {direction} {name} jump {chain}{other}")
     run(inside(client, ["nft", "-f", "-"]), "\n".join(script) + "\n")
+
+
+def _succeeds(argv: list[str]) -> bool:
+    return subprocess.run(argv, capture_output=True, check=False).returncode == 0
 
 
 def _chain(name: str, lines: list[str]) -> list[str]:

@@ -1,0 +1,56 @@
+"""`python -m bench up|enter|down|clean`: the outside world on this machine, kept below the bench's cache."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.machine.network import NetworkError
+from bench.paths import CACHE
+from bench.rootfs import BuildError
+from bench.world import World, WorldError
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+Place = Annotated[Path, typer.Option("--directory", help="where all state of this world is kept")]
+_DEFAULT = CACHE / "world"
+
+
+@app.command()
+def up(directory: Place = _DEFAULT, kind: Annotated[str, typer.Option(help="the boxes' image: baked or plain")] = "baked") -> None:
+    """Make what is missing and start it all."""
+    world = World(directory, kind, progress=typer.echo)
+    world.start()
+    typer.echo(f"The outside world runs. Its logs are in {world.directory}, its network namespace is {world.namespace}.")
+
+
+@app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def enter(command: Annotated[list[str], typer.Argument()], directory: Place = _DEFAULT) -> None:
+    """Run a command on the operator's side: in its network, with its environment."""
+    world = World(directory)
+    if not world.running():
+        raise WorldError("the outside world does not run: `python -m bench up` starts it")
+    argv = world.command(command)
+    os.execvpe(argv[0], argv, {**os.environ, **world.env()})  # noqa: S606  (the command takes this process's place)
+
+
+@app.command()
+def down(directory: Place = _DEFAULT) -> None:
+    """Stop everything; what the clouds, boxes and volumes hold stays on disk."""
+    World(directory).stop()
+
+
+@app.command()
+def clean(directory: Place = _DEFAULT) -> None:
+    """Stop everything, whatever a killed run left, and forget its state."""
+    World(directory).clean()
+
+
+if __name__ == "__main__":
+    try:
+        app()
+    except (WorldError, BuildError, NetworkError) as error:
+        sys.exit(str(error))
