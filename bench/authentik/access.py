@@ -61,4 +61,6 @@ def policy_passes(store: Store, pk: Any) -> bool:
     policy = store.get("/policies/expression/", pk)
     if policy and str(policy["expression"]).strip() in ("return True", "return False"):
         return str(policy["expression"]).strip() == "return True"
-    raise NotEmulatedError(f"the bench evaluates no policies but `return True` and `return False` (policy {pk})")
+    raise NotEmulatedError(
+        f"the bench evaluates no policies but `return True` and `return False` (policy {pk})"
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -127,9 +127,17 @@ class Line:
         }
         response, request = facts["schema"]
         return Kind(
-            path, facts["model"], facts, facts["pk"]["field"], facts["pk"]["type"], facts["url"]["field"],
-            facts["url"]["type"], request, response, refs,
-        )  # fmt: skip
+            path,
+            facts["model"],
+            facts,
+            facts["pk"]["field"],
+            facts["pk"]["type"],
+            facts["url"]["field"],
+            facts["url"]["type"],
+            request,
+            response,
+            refs,
+        )
 
     def expand(self, names: list[str]) -> tuple[str, ...]:
         """Kind paths, with groups ("@any_stage") expanded."""
@@ -163,7 +171,7 @@ class Line:
         return found
 
 
-@lru_cache(maxsize=None)
+@cache
 def load(line: str) -> Line:
     """The tables of a line, read once a process."""
     return Line(line)

@@ -97,7 +97,11 @@ class Executor:
             {
                 **self.flow_info(flow, request),
                 **(
-                    {"response_errors": {key: [{"string": text, "code": "invalid"}] for key, text in errors.items()}}
+                    {
+                        "response_errors": {
+                            key: [{"string": text, "code": "invalid"}] for key, text in errors.items()
+                        }
+                    }
                     if errors
                     else {}
                 ),
@@ -115,7 +119,10 @@ class Executor:
             "password_fields": bool(stage.get("password_stage")),
             "allow_show_password": False,
             **(
-                {"application_pre": application["name"], "application_pre_launch": application.get("meta_launch_url")}
+                {
+                    "application_pre": application["name"],
+                    "application_pre_launch": application.get("meta_launch_url"),
+                }
                 if application
                 else {}
             ),
@@ -159,7 +166,8 @@ class Executor:
             return {"uid_field": "This field is required."}
         fields = stage.get("user_fields") or []
         user = next(
-            (u for u in self.store.all(USERS) if any(str(u.get(f) or "").lower() == wanted for f in fields)), None
+            (u for u in self.store.all(USERS) if any(str(u.get(f) or "").lower() == wanted for f in fields)),
+            None,
         )
         plan.pending = user_ref(user) if user else wanted
         if stage.get("password_stage"):

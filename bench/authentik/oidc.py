@@ -114,7 +114,9 @@ class OpenID:
             algorithm, key = signing_key(self.store, found[0])
         keys: dict[str, Any] = {}
         if not isinstance(key, jwk.OctKey):
-            keys = {"keys": [{**key.as_dict(private=False), "alg": algorithm, "kid": key_id(key), "use": "sig"}]}
+            keys = {
+                "keys": [{**key.as_dict(private=False), "alg": algorithm, "kid": key_id(key), "use": "sig"}]
+            }
         return JSONResponse(keys, headers={"access-control-allow-origin": "*"})
 
     # -- authorize
@@ -126,7 +128,9 @@ class OpenID:
         with self.store.reading():
             provider = self.store.find(PROVIDERS, client_id=query.get("client_id", ""))
             if provider is None or not allowed_uri(provider, query.get("redirect_uri", "")):
-                return page("authentik", "The request fails due to a missing or mismatching redirection URI.", 400)
+                return page(
+                    "authentik", "The request fails due to a missing or mismatching redirection URI.", 400
+                )
             application = self.store.find(APPLICATIONS, provider=provider["pk"])
             if application is None:
                 return page("authentik", "The provider has no application.", 404)
@@ -142,7 +146,9 @@ class OpenID:
                 return self.sessions.keep(session, request, RedirectResponse(location, 302))
             if not may_use(self.store, user, application):
                 return self.sessions.keep(session, request, page("Permission denied", "Permission denied"))
-            response = self.consent(request, session, provider) or self.granted(query, session, provider, user)
+            response = self.consent(request, session, provider) or self.granted(
+                query, session, provider, user
+            )
         return self.sessions.keep(session, request, response)
 
     def problem(self, query: Mapping[str, str], provider: Data) -> str | None:
@@ -194,7 +200,9 @@ class OpenID:
             if provider.get("client_type") != "public" and not secrets.compare_digest(
                 form.get("client_secret", ""), str(provider["client_secret"])
             ):
-                return refused("invalid_grant" if form.get("grant_type") == "client_credentials" else "invalid_client")
+                return refused(
+                    "invalid_grant" if form.get("grant_type") == "client_credentials" else "invalid_client"
+                )
             grant = self.redeem(form, provider)
             if grant is None:
                 return refused("invalid_grant")
@@ -205,7 +213,9 @@ class OpenID:
             full = payload(self.store, provider, user, grant, issuer(request, provider, application))
             inside = full
             if not provider.get("include_claims_in_id_token", True):
-                inside = {k: v for k, v in full.items() if k not in claims(self.store, provider, user, grant.scopes)}
+                inside = {
+                    k: v for k, v in full.items() if k not in claims(self.store, provider, user, grant.scopes)
+                }
             extra = {"azp": provider["client_id"], "uid": secrets.token_urlsafe(30)}
             scope = " ".join(sorted(grant.scopes))
             access = signed(self.store, provider, {**full, **extra, "scope": scope})

@@ -29,6 +29,7 @@ def conninfo(environment: Mapping[str, str] = os.environ) -> str:
 
     A value that starts with "file://" is read from that file, one with "env://" from that variable, as authentik does.
     """
+
     def read(name: str, default: str) -> str:
         value = environment.get(f"AUTHENTIK_POSTGRESQL__{name}", default)
         if value.startswith("file://"):
@@ -37,9 +38,14 @@ def conninfo(environment: Mapping[str, str] = os.environ) -> str:
         return environment.get(value.removeprefix("env://"), "") if value.startswith("env://") else value
 
     return psycopg.conninfo.make_conninfo(
-        host=read("HOST", "localhost"), port=read("PORT", "5432"), dbname=read("NAME", "authentik"),
-        user=read("USER", "authentik"), password=read("PASSWORD", ""), connect_timeout=3, application_name="authentik",
-    )  # fmt: skip
+        host=read("HOST", "localhost"),
+        port=read("PORT", "5432"),
+        dbname=read("NAME", "authentik"),
+        user=read("USER", "authentik"),
+        password=read("PASSWORD", ""),
+        connect_timeout=3,
+        application_name="authentik",
+    )
 
 
 class Postgres:
@@ -131,6 +137,8 @@ class Postgres:
     def beaten(self, seconds: float) -> bool:
         """See `store.Backend`."""
         with self._guard() as connection:
-            row = connection.execute("select at > now() - make_interval(secs => %s) from heartbeat", [seconds]).fetchone()
+            row = connection.execute(
+                "select at > now() - make_interval(secs => %s) from heartbeat", [seconds]
+            ).fetchone()
             connection.commit()
             return bool(row and row[0])

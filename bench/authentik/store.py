@@ -147,6 +147,12 @@ class Store:
                 return data
         return None
 
+    def everything(self) -> Iterator[tuple[str, str, Data]]:
+        """Every object with its kind and key."""
+        for kind, objects in self._objects.items():
+            for pk, data in objects.items():
+                yield kind, pk, data
+
     def seq(self, kind: str, pk: object) -> int:
         """A number that grows with the time at which an object was made."""
         return self._seq.get((kind, str(pk)), 0)

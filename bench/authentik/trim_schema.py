@@ -17,9 +17,22 @@ from typing import Any
 import yaml
 
 KEEP = {
-    "type", "enum", "format", "pattern", "nullable", "readOnly", "writeOnly", "required", "minLength", "maxLength",
-    "minimum", "maximum", "maxItems", "minItems", "default",
-}  # fmt: skip
+    "type",
+    "enum",
+    "format",
+    "pattern",
+    "nullable",
+    "readOnly",
+    "writeOnly",
+    "required",
+    "minLength",
+    "maxLength",
+    "minimum",
+    "maximum",
+    "maxItems",
+    "minItems",
+    "default",
+}
 NESTED = {"allOf", "oneOf", "anyOf"}
 REF = "#/components/schemas/"
 Schema = dict[str, Any]
@@ -66,8 +79,11 @@ def content(node: Schema) -> str:
 def operation(node: Schema, shared: Schema) -> Schema:
     """What one method of one path takes and answers."""
     out: Schema = {}
-    query = {name: schema for name, schema, place in (parameter(p, shared) for p in node.get("parameters", []))
-             if place == "query"}  # fmt: skip
+    query = {
+        name: schema
+        for name, schema, place in (parameter(p, shared) for p in node.get("parameters", []))
+        if place == "query"
+    }
     if query:
         out["query"] = query
     if body := content(node.get("requestBody", {})):
@@ -82,7 +98,7 @@ def operation(node: Schema, shared: Schema) -> Schema:
 
 def schema_file(source: Path) -> Schema:
     """The trimmed form of one OpenAPI file."""
-    document = yaml.load(source.read_text(), Loader=yaml.CSafeLoader)  # noqa: S506 (CSafeLoader is the safe loader, in C)
+    document = yaml.load(source.read_text(), Loader=yaml.CSafeLoader)
     shared = document["components"].get("parameters", {})
     methods = {"get", "post", "put", "patch", "delete"}
     paths = {
@@ -103,7 +119,9 @@ def main(arguments: list[str]) -> None:
     """Write OUT/<line>.json.gz for each schema and OUT/relations.json.gz."""
     out, relations = Path(arguments[0]), json.loads(Path(arguments[1]).read_text())
     dropped = {"code_seen", "run", "code", "serializer", "manage_why", "uncertain"}
-    kinds = {path: {k: v for k, v in kind.items() if k not in dropped} for path, kind in relations["kinds"].items()}
+    kinds = {
+        path: {k: v for k, v in kind.items() if k not in dropped} for path, kind in relations["kinds"].items()
+    }
     write(out / "relations.json.gz", {"groups": relations["meta"]["groups"], "kinds": kinds})
     for source in arguments[2:]:
         value = schema_file(Path(source))

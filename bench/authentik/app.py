@@ -1,0 +1,102 @@
+"""The server: health checks and the REST API as one ASGI application."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from bench.authentik import defaults
+from bench.authentik.actions import ACTIONS
+from bench.authentik.api import PREFIX, Answer, Api
+from bench.authentik.pages import NOT_FOUND_PAGE
+from bench.authentik.render import Context
+from bench.authentik.settings import Settings
+from bench.authentik.store import Store, StoreUnavailableError
+
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+STARTING = {"error": "authentik starting"}
+
+
+class Server:
+    """One emulated server. `backend_ready` turns true once the state can be used; until then everything is 503."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self.store, self.settings = store, settings
+        self.api = Api(store, settings, ACTIONS)
+        self.started = time.monotonic()
+        self._prepared = False
+
+    def available(self) -> bool:
+        """Whether the server serves: its start has passed and the database is there with its tables."""
+        if time.monotonic() - self.started < self.settings.ready_after:
+            return False
+        try:
+            if not self._prepared:
+                self.prepare()
+            with self.store.reading():
+                return True
+        except StoreUnavailableError:
+            return False
+
+    def prepare(self) -> None:
+        """What each start of the server does to the state."""
+        if self.store.backend is not None:
+            self.store.backend.migrate()
+        with self.store.writing():
+            context = Context(self.api.line, self.store)
+            defaults.install(context)
+            if self.store.get("_meta", "bootstrapped") is not None:
+                defaults.embedded_outpost(context)
+        self._prepared = True
+
+    def handle(self, request: Request, body: bytes) -> Answer:
+        """One API request."""
+        if not self.available():
+            return Answer(503, STARTING, headers={"Retry-After": "5"})
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        path = request.scope["raw_path"].decode("latin-1").partition("?")[0].removeprefix(PREFIX)
+        try:
+            return self.api.handle(request.method, path, request.url.query, headers, body, base_url(request))
+        except StoreUnavailableError:
+            return Answer(502, {"error": "authentik backend failed"})
+
+
+def base_url(request: Request) -> str:
+    """The address that the client used, as a proxy in front passes it on."""
+    scheme = request.headers.get("x-forwarded-proto", request.url.scheme)
+    return f"{scheme}://{request.headers.get('x-forwarded-host') or request.headers.get('host', 'localhost')}"
+
+
+def build(server: Server, more: list[BaseRoute] | None = None) -> Starlette:
+    """The application; `more` routes come first."""
+
+    async def api(request: Request) -> Response:
+        body = await request.body()
+        answer = await run_in_threadpool(server.handle, request, body)
+        return Response(answer.payload(), answer.status, answer.headers, answer.type)
+
+    async def live(_request: Request) -> Response:
+        return Response(status_code=200)
+
+    async def ready(_request: Request) -> Response:
+        if await run_in_threadpool(server.available):
+            return Response(status_code=200)
+        return JSONResponse(STARTING, 503, {"Retry-After": "5"})
+
+    async def not_found(_request: Request, _error: Exception) -> Response:
+        return Response(NOT_FOUND_PAGE, 404, media_type="text/html")
+
+    routes: list[BaseRoute] = [
+        *(more or []),
+        Route("/-/health/live/", live),
+        Route("/-/health/ready/", ready),
+        Route(PREFIX + "/{path:path}", api, methods=METHODS),
+    ]
+    handlers: dict[Any, Any] = {404: not_found}
+    return Starlette(routes=routes, exception_handlers=handlers)

@@ -1,0 +1,43 @@
+"""How an emulator is run: which version, which credentials, how slowly it starts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bench.authentik.defaults import Bootstrap
+
+VERSION = "2026.2.2"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of a server or worker. Times are seconds after the start at which the next step of a first start happens.
+
+    The real authentik needs 70 s to get ready, 88 s until the token works, 93 s for all default objects.
+    """
+
+    version: str = VERSION
+    secret_key: str = field(default="", repr=False)
+    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+    ready_after: float = 0.0
+    token_after: float = 0.0
+    objects_after: float = 0.0
+    latency: bool = False
+    control: bool = False
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str] = os.environ, **more: object) -> Settings:
+        """The settings that authentik's and the bench's environment variables name; `more` wins."""
+        read = environment.get
+        found: dict[str, object] = {
+            "version": read("GATEHOUSE_BENCH_AUTHENTIK_VERSION", VERSION),
+            "secret_key": read("AUTHENTIK_SECRET_KEY", ""),
+            "bootstrap": Bootstrap.of(environment),
+            "ready_after": float(read("GATEHOUSE_BENCH_AUTHENTIK_READY_AFTER", "1")),
+            "token_after": float(read("GATEHOUSE_BENCH_AUTHENTIK_TOKEN_AFTER", "2")),
+            "objects_after": float(read("GATEHOUSE_BENCH_AUTHENTIK_OBJECTS_AFTER", "3")),
+            "control": bool(read("GATEHOUSE_BENCH_CONTROL", "")),
+        }
+        return cls(**{**found, **more})  # type: ignore[arg-type]  # names and types are those of the fields above
