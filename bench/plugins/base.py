@@ -147,6 +147,9 @@ class Provider:
     def __init__(self) -> None:
         self._resources = {token: make(self) for token, make in self.resources.items()}
 
+    def log(self, severity: str, message: str, urn: str = "", *, ephemeral: bool = False) -> None:
+        """Show a line to the user (DEBUG, INFO, WARNING, ERROR); serving connects this to the engine."""
+
     def check_config(self, news: Values) -> Values:
         """The provider's inputs, checked."""
         return news

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -11,7 +12,14 @@ from typing import Any
 import grpc
 from google.protobuf import empty_pb2, json_format
 from google.protobuf.message import Message
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
+from pulumi.runtime.proto import (
+    engine_pb2,
+    engine_pb2_grpc,
+    plugin_pb2,
+    provider_pb2,
+    provider_pb2_grpc,
+    status_pb2,
+)
 
 from bench.lifetime import end_with_parent
 from bench.plugins.base import Failed, Provider
@@ -66,8 +74,27 @@ def _answer(provider: Provider, method: str, reply: type[Message]) -> Callable[[
     return answer
 
 
-def serve(provider: Provider) -> None:
-    """Serve `provider` on a free loopback port, print that port, and stay until the engine is gone."""
+def _logger(engine: str) -> Callable[..., None]:
+    stub = engine_pb2_grpc.EngineStub(grpc.insecure_channel(engine))
+
+    def log(severity: str, message: str, urn: str = "", *, ephemeral: bool = False) -> None:
+        level = engine_pb2.LogSeverity.Value(severity)
+        with contextlib.suppress(grpc.RpcError):  # the engine is going: there is nobody to tell
+            stub.Log(
+                engine_pb2.LogRequest(severity=level, message=message, urn=urn, ephemeral=ephemeral),
+                timeout=5,
+            )
+
+    return log
+
+
+def serve(provider: Provider, engine: str) -> None:
+    """Serve `provider` on a free loopback port, print that port, and stay until the engine is gone.
+
+    `engine` is the engine's own address, for lines to the user; "" where there is none.
+    """
+    if engine:
+        provider.log = _logger(engine)  # type: ignore[method-assign]
     servicer = provider_pb2_grpc.ResourceProviderServicer()
     for method, reply in _REPLIES.items():
         setattr(servicer, method, _answer(provider, method, reply))
