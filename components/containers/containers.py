@@ -1,0 +1,134 @@
+"""The containers of a client as Pulumi resources, on the box's Docker through SSH."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pulumi
+import pulumi_docker as docker
+
+from components import access
+from components.containers.specs import DATA, SUBNET, Spec, all_specs
+from components.host.host import Host
+from components.secrets import Secrets
+from components.settings import Settings
+
+
+class Containers(pulumi.ComponentResource):
+    """Everything that runs on the box.
+
+    `by_name` has the containers by their names without `gatehouse-`; `ready` is what objects in authentik and
+    in NPM wait for: each container in it is healthy.
+    """
+
+    def __init__(
+        self, settings: Settings, secrets: Secrets, host: Host, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("gatehouse:containers:Containers", settings.client, None, opts)
+        self._host = host
+        ssh = access.ssh_command(settings.client)
+        self._provider = docker.Provider(
+            "docker",
+            # From the primary IP, which is known before and after everything: an address that came out of a
+            # command would make every container uncertain whenever that command runs.
+            host=host.address.apply(lambda address: f"ssh://deploy@{_bracketed(address)}{_port(settings)}"),
+            ssh_opts=ssh[1:],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self._network = docker.Network(
+            "gatehouse",
+            name="gatehouse",
+            ipam_configs=[docker.NetworkIpamConfigArgs(subnet=SUBNET)],
+            opts=self._options([host.ready]),
+        )
+        self._images: dict[str, docker.RemoteImage] = {}
+        self.by_name: dict[str, docker.Container] = {}
+        for spec in all_specs(settings, secrets):
+            stores = [self.by_name[name] for name in ("postgres", "redis") if name in self.by_name]
+            needs = stores if spec.name.startswith("authentik") else []
+            self.by_name[spec.name] = self._container(spec, needs)
+        self.ready: list[pulumi.Resource] = [*self.by_name.values()]
+        self.register_outputs({})
+
+    def _options(self, depends_on: list[pulumi.Resource]) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(
+            parent=self,
+            provider=self._provider,
+            depends_on=depends_on,
+            # A server takes its containers along; only what is on the volume outlives it.
+            deleted_with=self._host.holder,
+            # Names and ports are taken until the old one is gone.
+            delete_before_replace=True,
+        )
+
+    def _image(self, name: str) -> pulumi.Output[str]:
+        if name not in self._images:
+            logical = name.split(":", maxsplit=1)[0].rsplit("/", maxsplit=1)[-1]
+            self._images[name] = docker.RemoteImage(
+                logical,
+                name=name,
+                keep_locally=True,  # so that going back to it needs no registry
+                opts=pulumi.ResourceOptions.merge(
+                    self._options([self._host.ready]), pulumi.ResourceOptions(delete_before_replace=False)
+                ),
+            )
+        return pulumi.Output.from_input(self._images[name].image_id)
+
+    def _container(self, spec: Spec, needs: list[docker.Container]) -> docker.Container:
+        return docker.Container(
+            spec.name,
+            name=f"gatehouse-{spec.name}",
+            image=self._image(spec.image),
+            command=[*spec.command] or None,
+            envs=pulumi.Output.secret([f"{key}={value}" for key, value in spec.env.items()]),
+            networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=self._network.name)],
+            ports=[
+                docker.ContainerPortArgs(internal=port, external=port, ip=address)
+                for address, port in spec.ports
+            ],
+            volumes=[
+                docker.ContainerVolumeArgs(host_path=f"{DATA}/{directory}", container_path=inside)
+                for directory, inside in spec.volumes
+            ],
+            healthcheck=docker.ContainerHealthcheckArgs(
+                tests=[*spec.health],
+                interval=f"{spec.health_seconds}s",
+                timeout="30s",
+                start_period=_duration(spec.start_seconds),
+                retries=5,
+            ),
+            wait=True,
+            wait_timeout=spec.wait_seconds,
+            must_run=True,
+            restart="unless-stopped",
+            destroy_grace_seconds=spec.stop_seconds,
+            memory=spec.memory_mb,
+            # Without it the daemon sets it, and every preview shows a difference.
+            memory_swap=2 * spec.memory_mb,
+            shm_size=spec.shm_mb,
+            read_only=bool(spec.tmpfs),
+            tmpfs=dict.fromkeys(spec.tmpfs, "") or None,
+            security_opts=["no-new-privileges:true"],
+            capabilities=docker.ContainerCapabilitiesArgs(drops=[*spec.drops], adds=[*spec.keeps] or None),
+            log_driver="json-file",
+            log_opts={"max-file": "3", "max-size": "10m"},
+            opts=self._options([self._host.ready, *needs]),
+        )
+
+
+def _bracketed(address: str) -> str:
+    try:
+        return f"[{address}]" if ipaddress.ip_address(address).version == 6 else address
+    except ValueError:
+        return address
+
+
+def _port(settings: Settings) -> str:
+    port = settings.box.port if settings.box.kind == "host" else 22
+    return "" if port == 22 else f":{port}"
+
+
+def _duration(seconds: int) -> str:
+    """As Docker writes it back: 1m30s, not 90s, or every refresh would show a difference."""
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"

@@ -1,0 +1,53 @@
+"""What differs between authentik's release lines for whoever runs its containers: one row a line.
+
+Sources: upstream's compose files and release notes of each line. A new line is a new row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+IMAGE = "ghcr.io/goauthentik/server"  # never :latest, which stands still at 2025.2
+# Upstream's compose file has this for every line below. Another major would refuse the data of this one.
+POSTGRES_IMAGE = "postgres:16-alpine"
+REDIS_IMAGE = "redis:7-alpine"
+NPM_IMAGE = "jc21/nginx-proxy-manager:2.15.1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """How one line of authentik is run."""
+
+    line: str
+    redis: bool = False
+    """Whether it uses Redis at all; from 2025.10 on its settings are ignored."""
+    data: tuple[tuple[str, str], ...] = (("authentik/data", "/data"),)
+    """Directories below /srv/gatehouse and where server and worker see them."""
+    shm_mb: int | None = None
+    """Shared memory in MB, where upstream asks for more than Docker's 64."""
+    base_url: bool = False
+    """Whether it takes AUTHENTIK_WEB__BASE_URL (and will demand it)."""
+
+
+# 2025.12 moved media to /data/media; older lines are given just that part, so that nothing moves on the disk.
+_MEDIA = (("authentik/data/media", "/media"),)
+
+RELEASES = {
+    release.line: release
+    for release in (
+        Release(line="2025.8", redis=True, data=_MEDIA),
+        Release(line="2025.10", data=_MEDIA),
+        Release(line="2025.12"),
+        Release(line="2026.2", shm_mb=512),
+        Release(line="2026.5", shm_mb=512),
+        Release(line="2026.8", shm_mb=512, base_url=True),
+    )
+}
+
+
+def release(line: str) -> Release:
+    """The row of a line. Raises KeyError with the lines that are known."""
+    try:
+        return RELEASES[line]
+    except KeyError:
+        raise KeyError(f"authentik {line} is not in the table of releases ({', '.join(RELEASES)})") from None

@@ -1,0 +1,201 @@
+"""What each container is, as plain data: image, environment, limits, rights, what it publishes.
+
+Only Nginx Proxy Manager is published to the world, on 80 and 443: Docker goes around the box's own firewall, so
+this is where it is decided. The two administration ports are on loopback, where the SSH tunnel ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pydantic import SecretStr
+
+from components.containers import releases
+from components.containers.releases import Release
+from components.secrets import Secrets
+from components.settings import Settings
+
+DATA = "/srv/gatehouse"
+# Fixed, since authentik must be told which peers may say where a request came from.
+SUBNET = "172.31.240.0/24"
+LOOPBACK, WORLD, WORLD6 = "127.0.0.1", "0.0.0.0", "::"
+# What an entry point needs that starts as root, gives its directory to its own user and becomes that user.
+STEP_DOWN = ("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_SETGID", "CAP_SETUID")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """One container; `env` is secret as a whole."""
+
+    name: str
+    image: str
+    health: tuple[str, ...]
+    memory_mb: int
+    """Limit; as much again may be swapped. It is a ceiling against leaks, not a reservation."""
+    command: tuple[str, ...] = ()
+    env: dict[str, str] = field(default_factory=dict)
+    volumes: tuple[tuple[str, str], ...] = ()
+    """Directories below /srv/gatehouse and where the container sees them."""
+    ports: tuple[tuple[str, int], ...] = ()
+    """Address on the box and port, the same outside and inside."""
+    keeps: tuple[str, ...] = ()
+    """Capabilities it keeps; all others are dropped, unless `drops` says which."""
+    drops: tuple[str, ...] = ("ALL",)
+    tmpfs: tuple[str, ...] = ()
+    """With any, the rest of its file system is read-only."""
+    shm_mb: int | None = None
+    health_seconds: int = 5
+    start_seconds: int = 30
+    """For so long a failed health check does not count."""
+    wait_seconds: int = 180
+    """How long `up` waits for it to be healthy."""
+    stop_seconds: int = 30
+
+
+def postgres(secrets: Secrets) -> Spec:
+    """authentik's database."""
+    return Spec(
+        name="postgres",
+        image=releases.POSTGRES_IMAGE,
+        # authentik keeps sessions and tasks in it: from 2025.10 on it opens half as many connections again.
+        command=("postgres", "-c", "max_connections=200"),
+        env={
+            "POSTGRES_DB": "authentik",
+            "POSTGRES_USER": "authentik",
+            "POSTGRES_PASSWORD": secrets.value("postgres/password"),
+        },
+        volumes=(("postgres", "/var/lib/postgresql/data"),),
+        health=("CMD", "pg_isready", "--quiet", "--dbname=authentik", "--username=authentik"),
+        memory_mb=768,
+        keeps=STEP_DOWN,
+        tmpfs=("/tmp", "/var/run/postgresql"),  # noqa: S108  (the container's own)
+        shm_mb=128,
+        stop_seconds=60,  # a fast shutdown writes everything back first
+    )
+
+
+def redis(secrets: Secrets) -> Spec:
+    """authentik's cache, up to 2025.8."""
+    password = secrets.value("redis/password")
+    return Spec(
+        name="redis",
+        image=releases.REDIS_IMAGE,
+        # The password comes by the environment: command lines show in `ps` on the box.
+        command=(
+            "sh",
+            "-c",
+            'exec docker-entrypoint.sh redis-server --save 60 1 --requirepass "$REDISCLI_AUTH"',
+        ),
+        env={"REDISCLI_AUTH": password},
+        volumes=(("redis", "/data"),),
+        health=("CMD", "redis-cli", "--no-auth-warning", "ping"),
+        memory_mb=256,
+        keeps=STEP_DOWN,
+        tmpfs=("/tmp",),  # noqa: S108
+    )
+
+
+def authentik(settings: Settings, secrets: Secrets, release: Release) -> tuple[Spec, Spec]:
+    """authentik's server and worker."""
+    env = _authentik_env(settings, secrets, release)
+    first = {
+        # Read at the very first start, and by the worker alone.
+        "AUTHENTIK_BOOTSTRAP_EMAIL": settings.operators[0].email,
+        "AUTHENTIK_BOOTSTRAP_PASSWORD": secrets.value("authentik/bootstrap-password"),
+        "AUTHENTIK_BOOTSTRAP_TOKEN": secrets.value("authentik/bootstrap-token"),
+    }
+    volumes = (*release.data, ("authentik/templates", "/templates"))
+
+    def spec(role: str, **more: object) -> Spec:
+        return Spec(
+            name=f"authentik-{role}",
+            image=f"{releases.IMAGE}:{settings.authentik.version}",
+            command=(role,),
+            health=("CMD", "ak", "healthcheck"),
+            memory_mb=1536,
+            shm_mb=release.shm_mb,
+            health_seconds=10,
+            # A first start makes the whole schema (70 to 90 s on two cores); an upgrade may take minutes.
+            start_seconds=300,
+            wait_seconds=600,
+            **more,  # type: ignore[arg-type]
+        )
+
+    server = spec("server", env=env, volumes=volumes, ports=((LOOPBACK, 9000),))
+    worker = spec("worker", env=env | first, volumes=(*volumes, ("authentik/certs", "/certs")))
+    return server, worker
+
+
+def _authentik_env(settings: Settings, secrets: Secrets, release: Release) -> dict[str, str]:
+    env = {
+        "AUTHENTIK_SECRET_KEY": secrets.value("authentik/secret-key"),
+        "AUTHENTIK_POSTGRESQL__HOST": "gatehouse-postgres",
+        "AUTHENTIK_POSTGRESQL__NAME": "authentik",
+        "AUTHENTIK_POSTGRESQL__USER": "authentik",
+        "AUTHENTIK_POSTGRESQL__PASSWORD": secrets.value("postgres/password"),
+        # Its default trusts every private network; only NPM may say where a request came from.
+        "AUTHENTIK_LISTEN__TRUSTED_PROXY_CIDRS": f"127.0.0.0/8,{SUBNET}",
+        # There is no Docker socket in the worker for it to find outposts by.
+        "AUTHENTIK_OUTPOSTS__DISCOVER": "false",
+        "AUTHENTIK_DISABLE_UPDATE_CHECK": "true",
+        "AUTHENTIK_DISABLE_STARTUP_ANALYTICS": "true",
+        "AUTHENTIK_ERROR_REPORTING__ENABLED": "false",
+    }
+    if release.redis:
+        env["AUTHENTIK_REDIS__HOST"] = "gatehouse-redis"
+        env["AUTHENTIK_REDIS__PASSWORD"] = secrets.value("redis/password")
+    if release.base_url:
+        env["AUTHENTIK_WEB__BASE_URL"] = settings.issuer_base
+    mail = settings.email
+    if mail is not None:
+        env |= {
+            "AUTHENTIK_EMAIL__HOST": mail.host,
+            "AUTHENTIK_EMAIL__PORT": str(mail.port),
+            "AUTHENTIK_EMAIL__FROM": mail.sender,
+            "AUTHENTIK_EMAIL__USE_TLS": str(mail.tls == "starttls").lower(),
+            "AUTHENTIK_EMAIL__USE_SSL": str(mail.tls == "tls").lower(),
+            "AUTHENTIK_EMAIL__TIMEOUT": "30",
+        }
+        if mail.username is not None:
+            env["AUTHENTIK_EMAIL__USERNAME"] = plain(mail.username)
+        if mail.password is not None:
+            env["AUTHENTIK_EMAIL__PASSWORD"] = plain(mail.password)
+    return env
+
+
+def npm(settings: Settings, secrets: Secrets) -> Spec:
+    """Nginx Proxy Manager: TLS, and everything that the world talks to."""
+    world = [WORLD, WORLD6] if settings.server is not None and settings.network.ipv6 else [WORLD]
+    return Spec(
+        name="npm",
+        image=releases.NPM_IMAGE,
+        # Set at the very first start, before port 81 answers: until there is a user, anyone may make one.
+        env={
+            "INITIAL_ADMIN_EMAIL": admin_identity(settings),
+            "INITIAL_ADMIN_PASSWORD": secrets.value("npm/admin-password"),
+        },
+        volumes=(("npm", "/data"), ("letsencrypt", "/etc/letsencrypt")),
+        ports=tuple((address, port) for port in (443, 80) for address in world) + ((LOOPBACK, 81),),
+        health=("CMD", "/usr/bin/check-health"),
+        memory_mb=768,
+        # Its supervisor, nginx, node and certbot need more than the others; these they do not.
+        drops=("CAP_AUDIT_WRITE", "CAP_MKNOD", "CAP_NET_RAW", "CAP_SETFCAP", "CAP_SETPCAP", "CAP_SYS_CHROOT"),
+        start_seconds=120,
+    )
+
+
+def admin_identity(settings: Settings) -> str:
+    """Who logs in to NPM: it takes lower-case addresses only."""
+    return settings.operators[0].email.lower()
+
+
+def all_specs(settings: Settings, secrets: Secrets) -> list[Spec]:
+    """All containers of a client, each after what it needs."""
+    release = releases.release(settings.authentik.line)
+    cache = [redis(secrets)] if settings.wants_redis else []
+    return [postgres(secrets), *cache, *authentik(settings, secrets, release), npm(settings, secrets)]
+
+
+def plain(value: SecretStr | str) -> str:
+    """The text of a setting that may be sealed."""
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
