@@ -1,7 +1,7 @@
 """What each container is, as plain data: image, environment, limits, rights, what it publishes.
 
-Only Nginx Proxy Manager is published to the world, on 80 and 443: Docker goes around the box's own firewall, so
-this is where it is decided. The two administration ports are on loopback, where the SSH tunnel ends.
+Only Nginx Proxy Manager is published to the world, on 80 and 443: Docker goes around the box's own firewall,
+so this is where it is decided. The two administration ports are on loopback, where the SSH tunnel ends.
 """
 
 from __future__ import annotations
@@ -19,6 +19,12 @@ DATA = "/srv/gatehouse"
 # Fixed, since authentik must be told which peers may say where a request came from.
 SUBNET = "172.31.240.0/24"
 LOOPBACK, WORLD, WORLD6 = "127.0.0.1", "0.0.0.0", "::"
+# The password comes by standard input: command lines show in `ps` on the box.
+_REDIS_START = """exec docker-entrypoint.sh redis-server - <<END
+save 60 1
+requirepass $REDISCLI_AUTH
+END
+"""
 # What an entry point needs that starts as root, gives its directory to its own user and becomes that user.
 STEP_DOWN = ("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_SETGID", "CAP_SETUID")
 
@@ -65,7 +71,15 @@ def postgres(secrets: Secrets) -> Spec:
             "POSTGRES_PASSWORD": secrets.value("postgres/password"),
         },
         volumes=(("postgres", "/var/lib/postgresql/data"),),
-        health=("CMD", "pg_isready", "--quiet", "--dbname=authentik", "--username=authentik"),
+        # Over TCP: the server that the entry point sets the database up with listens on its socket only.
+        health=(
+            "CMD",
+            "pg_isready",
+            "--quiet",
+            "--host=127.0.0.1",
+            "--dbname=authentik",
+            "--username=authentik",
+        ),
         memory_mb=768,
         keeps=STEP_DOWN,
         tmpfs=("/tmp", "/var/run/postgresql"),  # noqa: S108  (the container's own)
@@ -76,19 +90,13 @@ def postgres(secrets: Secrets) -> Spec:
 
 def redis(secrets: Secrets) -> Spec:
     """authentik's cache, up to 2025.8."""
-    password = secrets.value("redis/password")
     return Spec(
         name="redis",
         image=releases.REDIS_IMAGE,
-        # The password comes by the environment: command lines show in `ps` on the box.
-        command=(
-            "sh",
-            "-c",
-            'exec docker-entrypoint.sh redis-server --save 60 1 --requirepass "$REDISCLI_AUTH"',
-        ),
-        env={"REDISCLI_AUTH": password},
+        command=("sh", "-c", _REDIS_START),
+        env={"REDISCLI_AUTH": secrets.value("redis/password")},
         volumes=(("redis", "/data"),),
-        health=("CMD", "redis-cli", "--no-auth-warning", "ping"),
+        health=("CMD-SHELL", "redis-cli ping | grep -q PONG"),
         memory_mb=256,
         keeps=STEP_DOWN,
         tmpfs=("/tmp",),  # noqa: S108
@@ -175,7 +183,7 @@ def npm(settings: Settings, secrets: Secrets) -> Spec:
             "INITIAL_ADMIN_PASSWORD": secrets.value("npm/admin-password"),
         },
         volumes=(("npm", "/data"), ("letsencrypt", "/etc/letsencrypt")),
-        ports=tuple((address, port) for port in (443, 80) for address in world) + ((LOOPBACK, 81),),
+        ports=(*((address, port) for port in (443, 80) for address in world), (LOOPBACK, 81)),
         health=("CMD", "/usr/bin/check-health"),
         memory_mb=768,
         # Its supervisor, nginx, node and certbot need more than the others; these they do not.
