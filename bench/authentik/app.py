@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from bench.authentik import defaults
+from bench.authentik import defaults, web
 from bench.authentik.actions import ACTIONS
 from bench.authentik.api import PREFIX, Answer, Api
 from bench.authentik.pages import NOT_FOUND_PAGE
@@ -74,7 +74,7 @@ def base_url(request: Request) -> str:
 
 
 def build(server: Server, more: list[BaseRoute] | None = None) -> Starlette:
-    """The application; `more` routes come first."""
+    """The application; `more` routes come first, in place of those that browsers and apps use."""
 
     async def api(request: Request) -> Response:
         body = await request.body()
@@ -93,7 +93,7 @@ def build(server: Server, more: list[BaseRoute] | None = None) -> Starlette:
         return Response(NOT_FOUND_PAGE, 404, media_type="text/html")
 
     routes: list[BaseRoute] = [
-        *(more or []),
+        *(web.routes(Context(server.api.line, server.store)) if more is None else more),
         Route("/-/health/live/", live),
         Route("/-/health/ready/", ready),
         Route(PREFIX + "/{path:path}", api, methods=METHODS),

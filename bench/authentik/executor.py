@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from bench.authentik.passwords import matches
+from bench.authentik.render import Context
 from bench.authentik.sessions import Plan, Session, Sessions, origin, page, user_ref
 from bench.authentik.store import Data, Store
 
@@ -25,10 +26,10 @@ SILENT = {"/stages/authenticator/validate/", "/stages/user_login/", "/stages/use
 class Executor:
     """Flows, run for browsers' sessions over the store's objects."""
 
-    def __init__(self, store: Store, sessions: Sessions, version: str) -> None:
-        self.store = store
+    def __init__(self, context: Context, sessions: Sessions) -> None:
+        self.context = context
+        self.store = context.store
         self.sessions = sessions
-        self.version = version
 
     # -- the API ---------------------------------------------------------------------------------------------------
 
@@ -63,7 +64,7 @@ class Executor:
         if not plan.stages:
             session.plan = None
             return JSONResponse({"component": "xak-flow-redirect", "to": plan.target})
-        return self.challenge(request, plan, flow)
+        return self.challenge(plan, flow)
 
     def answer(
         self, request: Request, session: Session, plan: Plan, flow: Data, body: Mapping[str, Any]
@@ -77,7 +78,7 @@ class Executor:
             return self.denied(flow, f"The bench does not run stages of {kind}")
         errors = handler(self, plan, self.store.get(kind, pk) or {}, body)
         if errors:
-            return self.challenge(request, plan, flow, errors)
+            return self.challenge(plan, flow, errors)
         if kind == "/stages/consent/":
             session.consented.add(plan.target)
         plan.stages.pop(0)
@@ -85,9 +86,7 @@ class Executor:
 
     # -- stages
 
-    def challenge(
-        self, request: Request, plan: Plan, flow: Data, errors: Mapping[str, str] | None = None
-    ) -> Response:
+    def challenge(self, plan: Plan, flow: Data, errors: Mapping[str, str] | None = None) -> Response:
         """What the browser is asked."""
         kind, pk = plan.stages[0]
         build = CHALLENGES.get(kind)
@@ -95,7 +94,7 @@ class Executor:
             return self.denied(flow, f"The bench does not run stages of {kind}")
         return JSONResponse(
             {
-                **self.flow_info(flow, request),
+                **self.flow_info(flow),
                 **(
                     {
                         "response_errors": {
@@ -178,7 +177,7 @@ class Executor:
         """The password of whoever it is; a person who is not active is refused like a wrong password."""
         user = self.store.get(USERS, plan.pending)
         given = str(body.get("password") or "")
-        if user is None or not user.get("is_active", True) or not matches(given, user.get("_password")):
+        if user is None or not user.get("is_active", True) or not matches(given, user["_password"]):
             return {"password": "Invalid password"}
         return {}
 
@@ -198,12 +197,11 @@ class Executor:
     def stages(self, flow: Data) -> list[tuple[str, str]]:
         """The flow's stages in order, as (kind, pk)."""
         own = [binding for binding in self.store.all(FLOW_BINDINGS) if binding["target"] == flow["pk"]]
-        return [
-            (kind, str(binding["stage"]))
+        found = [
+            self.context.group("any_stage", binding["stage"])
             for binding in sorted(own, key=lambda binding: int(binding["order"]))
-            for kind in self.store.kinds()
-            if kind.startswith("/stages/") and self.store.get(kind, binding["stage"]) is not None
         ]
+        return [(kind.path, str(stage["pk"])) for kind, stage in filter(None, found)]
 
     def applies(self, flow: Data, session: Session) -> bool:
         """Whether the flow may be run by this browser."""
@@ -229,7 +227,7 @@ class Executor:
         provider = self.store.find("/providers/oauth2/", client_id=client) if client else None
         return self.store.find("/core/applications/", provider=provider["pk"]) if provider else None
 
-    def flow_info(self, flow: Data, _request: Request) -> dict[str, Any]:
+    def flow_info(self, flow: Data) -> dict[str, Any]:
         """What every challenge says about its flow."""
         info = {
             "title": flow["title"],
@@ -238,21 +236,13 @@ class Executor:
             "cancel_url": "/flows/-/cancel/",
             "layout": flow.get("layout", "stacked"),
         }
-        if self.version.startswith("2025."):
-            del info["background_themed_urls"]
         return {"flow_info": info}
 
     def denied(self, flow: Data, why: str) -> Response:
         """The flow ends here."""
         return JSONResponse(
             {
-                "flow_info": {
-                    "title": flow["title"],
-                    "background": "/static/dist/assets/images/flow_background.jpg",
-                    "background_themed_urls": None,
-                    "cancel_url": "/flows/-/cancel/",
-                    "layout": "stacked",
-                },
+                **self.flow_info(flow),
                 "component": "ak-stage-access-denied",
                 "pending_user": "",
                 "pending_user_avatar": AVATAR,

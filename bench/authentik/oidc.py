@@ -18,8 +18,9 @@ from starlette.routing import Route
 
 from bench.authentik.access import may_use
 from bench.authentik.executor import FLOWS, USERS, Executor, authentication_flow
+from bench.authentik.render import Context
 from bench.authentik.sessions import Plan, Session, Sessions, origin, page
-from bench.authentik.store import Data, Store
+from bench.authentik.store import Data
 from bench.authentik.tokens import LIFETIME, Grant, claims, key_id, payload, signed, signing_key, subject
 
 PROVIDERS = "/providers/oauth2/"
@@ -35,12 +36,13 @@ BAD_CLIENT = "Client authentication failed (e.g., unknown client, no client auth
 class OpenID:
     """The provider's side of OpenID Connect over the store's objects. Codes and tokens live in this process."""
 
-    def __init__(self, store: Store, sessions: Sessions, executor: Executor, version: str) -> None:
-        self.store = store
+    def __init__(self, context: Context, sessions: Sessions, executor: Executor) -> None:
+        self.context = context
+        self.store = context.store
         self.sessions = sessions
         self.executor = executor
         # Since 2026.5 a provider says which grants it allows; it starts with none.
-        self.grants_matter = tuple(int(part) for part in version.split(".")[:2]) >= (2026, 5)
+        self.grants_matter = "grant_types" in context.line.schemas["OAuth2ProviderRequest"]["properties"]
         self.codes: dict[str, Grant] = {}
         self.access: dict[str, Grant] = {}
         self.refresh: dict[str, Grant] = {}
@@ -67,7 +69,7 @@ class OpenID:
             if found is None:
                 return page("authentik", status=404)
             provider, application = found
-            algorithm, _ = signing_key(self.store, provider)
+            algorithm, _ = signing_key(self.context, provider)
         base = f"{origin(request)}/application/o"
         own = f"{base}/{application['slug']}"
         return JSONResponse(
@@ -111,7 +113,7 @@ class OpenID:
             found = self.by_slug(request.path_params["slug"])
             if found is None:
                 return page("authentik", status=404)
-            algorithm, key = signing_key(self.store, found[0])
+            algorithm, key = signing_key(self.context, found[0])
         keys: dict[str, Any] = {}
         if not isinstance(key, jwk.OctKey):
             keys = {
@@ -210,16 +212,18 @@ class OpenID:
             application = self.store.find(APPLICATIONS, provider=provider["pk"])
             if user is None or not user.get("is_active", True) or application is None:
                 return refused("invalid_grant")
-            full = payload(self.store, provider, user, grant, issuer(request, provider, application))
+            full = payload(self.context, provider, user, grant, issuer(request, provider, application))
             inside = full
             if not provider.get("include_claims_in_id_token", True):
                 inside = {
-                    k: v for k, v in full.items() if k not in claims(self.store, provider, user, grant.scopes)
+                    k: v
+                    for k, v in full.items()
+                    if k not in claims(self.context, provider, user, grant.scopes)
                 }
             extra = {"azp": provider["client_id"], "uid": secrets.token_urlsafe(30)}
             scope = " ".join(sorted(grant.scopes))
-            access = signed(self.store, provider, {**full, **extra, "scope": scope})
-            identity = signed(self.store, provider, inside)
+            access = signed(self.context, provider, {**full, **extra, "scope": scope})
+            identity = signed(self.context, provider, inside)
         grant.expires = time.time() + LIFETIME
         self.access[access] = grant
         answer = {
@@ -230,8 +234,8 @@ class OpenID:
             "id_token": identity,
         }
         if "offline_access" in grant.scopes:
-            answer["refresh_token"] = secrets.token_urlsafe(48)
-            self.refresh[answer["refresh_token"]] = grant
+            refresh = answer["refresh_token"] = secrets.token_urlsafe(48)
+            self.refresh[refresh] = grant
         return JSONResponse(answer, headers=NO_STORE)
 
     def redeem(self, form: Mapping[str, str], provider: Data) -> Grant | None:
@@ -257,7 +261,7 @@ class OpenID:
             provider, user = self.store.get(PROVIDERS, grant.provider), self.store.get(USERS, grant.user)
             if provider is None or user is None:
                 return Response(None, 401, {"www-authenticate": 'error="invalid_token"'})
-            answer = {"sub": subject(provider, user), **claims(self.store, provider, user, grant.scopes)}
+            answer = {"sub": subject(provider, user), **claims(self.context, provider, user, grant.scopes)}
         if grant.nonce:
             answer["nonce"] = grant.nonce
         return JSONResponse(answer, headers=NO_STORE)
@@ -274,7 +278,7 @@ class OpenID:
             application = self.store.find(APPLICATIONS, provider=provider["pk"]) if provider else None
             if provider is None or user is None or application is None:
                 return JSONResponse({"active": False}, headers=NO_STORE)
-            full = payload(self.store, provider, user, grant, issuer(request, provider, application))
+            full = payload(self.context, provider, user, grant, issuer(request, provider, application))
         scope = {"active": True, "scope": " ".join(sorted(grant.scopes)), "client_id": provider["client_id"]}
         return JSONResponse({**full, **scope}, headers=NO_STORE)
 

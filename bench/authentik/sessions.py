@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http.cookies import SimpleCookie
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
+
+from bench.authentik.store import Data, Store
 
 COOKIE = "authentik_session"
 
@@ -48,6 +52,12 @@ class Sessions:
     def of(self, request: Request) -> Session:
         """The request's session, or a new one."""
         return self._sessions.get(request.cookies.get(COOKIE, "")) or Session()
+
+    def user_of(self, store: Store, headers: Mapping[str, str]) -> Data | None:
+        """Who calls the REST API with a session's cookie."""
+        cookie: SimpleCookie = SimpleCookie(headers.get("cookie", ""))
+        session = self._sessions.get(cookie[COOKIE].value) if COOKIE in cookie else None
+        return store.get("/core/users/", session.user) if session and session.user else None
 
     def keep(self, session: Session, request: Request, response: Response) -> Response:
         """Remember the session and put its cookie on the response."""

@@ -11,7 +11,8 @@ from typing import Any
 from joserfc import jwk, jwt
 
 from bench.authentik.access import NotEmulatedError, groups_of
-from bench.authentik.store import Data, Store
+from bench.authentik.render import Context
+from bench.authentik.store import Data
 
 MAPPINGS = "/propertymappings/provider/scope/"
 MANAGED = "goauthentik.io/providers/oauth2/scope-"
@@ -37,21 +38,21 @@ class Grant:
     expires: float = field(default_factory=lambda: time.time() + 60)
 
 
-def claims(store: Store, provider: Data, user: Data, scopes: list[str]) -> dict[str, Any]:
+def claims(context: Context, provider: Data, user: Data, scopes: list[str]) -> dict[str, Any]:
     """The claims that the provider's own mappings give for these scopes. A provider without mappings gives none."""
     found: dict[str, Any] = {}
     for pk in provider.get("property_mappings") or []:
-        mapping = store.get(MAPPINGS, pk)
+        mapping = context.store.get(MAPPINGS, pk)
         if mapping is None or mapping["scope_name"] not in scopes:
             continue
         managed = str(mapping.get("managed") or "")
         if not managed.startswith(MANAGED):
             raise NotEmulatedError(f"the bench evaluates no mapping of one's own ({mapping['name']})")
-        found |= standard(store, user, managed.removeprefix(MANAGED))
+        found |= standard(context, user, managed.removeprefix(MANAGED))
     return found
 
 
-def standard(store: Store, user: Data, scope: str) -> dict[str, Any]:
+def standard(context: Context, user: Data, scope: str) -> dict[str, Any]:
     """What authentik's own mappings return."""
     if scope == "email":
         return {"email": user.get("email") or "", "email_verified": False}
@@ -61,7 +62,7 @@ def standard(store: Store, user: Data, scope: str) -> dict[str, Any]:
             "given_name": user["name"],
             "preferred_username": user["username"],
             "nickname": user["username"],
-            "groups": [group["name"] for group in groups_of(store, user)],
+            "groups": [group["name"] for group in groups_of(context.store, user)],
         }
     return {}
 
@@ -75,12 +76,14 @@ def subject(provider: Data, user: Data) -> str:
     return hashlib.sha256(str(user["uuid"]).encode()).hexdigest()
 
 
-def signing_key(store: Store, provider: Data) -> tuple[str, Key]:
+def signing_key(context: Context, provider: Data) -> tuple[str, Key]:
     """(algorithm, key): RS256 or ES256 with the provider's certificate, HS256 with its secret where it has none."""
-    pair = store.get(CERTIFICATES, provider.get("signing_key")) if provider.get("signing_key") else None
+    pair = (
+        context.store.get(CERTIFICATES, provider.get("signing_key")) if provider.get("signing_key") else None
+    )
     if pair is None:
         return "HS256", jwk.OctKey.import_key(provider["client_secret"])
-    private = str(pair["_key_data"])
+    private = str(pair["key_data"])
     key: Key = jwk.ECKey.import_key(private) if "EC PRIVATE" in private else jwk.RSAKey.import_key(private)
     return ("ES256" if isinstance(key, jwk.ECKey) else "RS256"), key
 
@@ -90,14 +93,14 @@ def key_id(key: Key) -> str:
     return str(key.thumbprint())
 
 
-def signed(store: Store, provider: Data, payload: dict[str, Any]) -> str:
+def signed(context: Context, provider: Data, payload: dict[str, Any]) -> str:
     """The payload as a signed JWT."""
-    algorithm, key = signing_key(store, provider)
+    algorithm, key = signing_key(context, provider)
     header = {"alg": algorithm, "typ": "JWT"} | ({} if algorithm == "HS256" else {"kid": key_id(key)})
     return jwt.encode(header, payload, key, algorithms=[algorithm])
 
 
-def payload(store: Store, provider: Data, user: Data, grant: Grant, issuer: str) -> dict[str, Any]:
+def payload(context: Context, provider: Data, user: Data, grant: Grant, issuer: str) -> dict[str, Any]:
     """What an access token says; an ID token says the same, with claims only where the provider includes them."""
     now = int(time.time())
     return {
@@ -112,5 +115,5 @@ def payload(store: Store, provider: Data, user: Data, grant: Grant, issuer: str)
         **({"nonce": grant.nonce} if grant.nonce else {}),
         "sid": grant.sid,
         "jti": secrets.token_urlsafe(36),
-        **claims(store, provider, user, grant.scopes),
+        **claims(context, provider, user, grant.scopes),
     }
