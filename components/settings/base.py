@@ -1,0 +1,61 @@
+"""What all settings models share, and the problem that a wrong setting becomes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One mistake: where (as the operator writes it: `gatehouse:apps.grafana.url`), what, and what would be right."""
+
+    path: str
+    what: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.what}. {self.remedy}."
+
+
+class SettingsError(Exception):
+    """A stack file that cannot be used; `problems` has every mistake that was found in it."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        count = "one mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
+        super().__init__("\n".join([f"The stack file has {count}:", *(f"  {problem}" for problem in problems)]))
+
+
+class Model(BaseModel):
+    """A frozen group of settings: camelCase in YAML, snake_case in Python, nothing unknown."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        alias_generator=to_camel,
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+        str_strip_whitespace=False,
+    )
+
+
+def wrong(what: str, remedy: str) -> PydanticCustomError:
+    """What a validator raises: `what` is wrong and `remedy` would be right; both without a full stop at the end."""
+    return PydanticCustomError("gatehouse", "{what}", {"what": what, "remedy": remedy})
+
+
+def dotted(*parts: str | int) -> str:
+    """The path of a setting as it is spoken of: `gatehouse:people[0].email`."""
+    text = ""
+    for part in parts:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif text and ("." in part or " " in part):
+            text += f'["{part}"]'
+        else:
+            text += f".{part}" if text else str(part)
+    return f"gatehouse:{text}"

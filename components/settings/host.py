@@ -1,0 +1,101 @@
+"""The box: a server that gatehouse makes, one that exists, or none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from components.settings.base import Model, wrong
+from components.settings.forms import EmailAddress, Host, Network, SshPublicKey, Username
+
+# Memory in GB of Hetzner's shared and dedicated types, by name (hetzner.com/cloud; sizes of a type never change).
+# A type that is not here passes; what it has is read from Hetzner's API before anything is made.
+SERVER_TYPES: dict[str, float] = {
+    "cx22": 4, "cx32": 8, "cx42": 16, "cx52": 32,
+    "cx23": 4, "cx33": 8, "cx43": 16, "cx53": 32,
+    "cpx11": 2, "cpx21": 4, "cpx31": 8, "cpx41": 16, "cpx51": 32,
+    "cpx12": 2, "cpx22": 4, "cpx32": 8, "cpx42": 16, "cpx52": 24, "cpx62": 32,
+    "cax11": 4, "cax21": 8, "cax31": 16, "cax41": 32,
+    "ccx13": 8, "ccx23": 16, "ccx33": 32, "ccx43": 64, "ccx53": 128, "ccx63": 192,
+}  # fmt: skip
+
+
+class Server(Model):
+    """A server at Hetzner."""
+
+    type: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
+    """Hetzner's name of the type, such as cx23. 4 GB of memory is what authentik and NPM want; below 2 GB is refused."""
+
+    location: Literal["fsn1", "nbg1", "hel1", "ash", "hil", "sin"]
+    """Where it stands: Falkenstein, Nuremberg, Helsinki, Ashburn, Hillsboro or Singapore."""
+
+    image: Literal["debian-12"] = "debian-12"
+    """The system it boots. A change reaches the server only when `rebuild` is counted up."""
+
+    volume_size: Annotated[int, Field(ge=10, le=10240)] = 10
+    """Size in GB of the volume that holds all data (Hetzner's least is 10). It can grow, never shrink."""
+
+    backups: bool = False
+    """Whether Hetzner keeps daily backups of the system disk (costs a fifth of the server; the volume is not in them)."""
+
+
+class ExistingBox(Model):
+    """A Debian 12 box that is there already and that gatehouse may take over."""
+
+    host: Host
+    """Its address or name, as ssh reaches it."""
+
+    host_key: SshPublicKey
+    """Its SSH host key (`ssh-keyscan -t ed25519 HOST`, compared with what the box itself says): nothing else is trusted."""
+
+    user: Username = "root"
+    """Who may log in there with your own key at the first time; root, or someone with sudo without a password."""
+
+    port: Annotated[int, Field(ge=1, le=65535)] = 22
+    """The port of its SSH server."""
+
+
+def _box(value: Any) -> Any:
+    if isinstance(value, str) and value != "none":
+        raise wrong(f"{value!r} is not a box", "Write none, or {host: …, hostKey: …} for a box that exists")
+    return value
+
+
+BoxSetting = Annotated[ExistingBox | Literal["none"], BeforeValidator(_box)]
+
+
+@dataclass(frozen=True)
+class Box:
+    """Where authentik runs, settled: `kind` says which of the other fields count."""
+
+    kind: Literal["server", "host", "none"]
+    host: str | None = None
+    host_key: str | None = None
+    user: str = "root"
+    port: int = 22
+    url: str | None = None
+
+
+class NetworkOptions(Model):
+    """Who reaches the box, and how."""
+
+    ssh_from: tuple[Network, ...] = ("0.0.0.0/0", "::/0")
+    """Networks from which SSH is let through. The one that you run gatehouse from must be among them."""
+
+    ipv6: bool = True
+    """Whether the server gets an IPv6 address and AAAA records."""
+
+
+class Operator(Model):
+    """One of the agency's people who may log in to the box."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+    """Their account's name on the box: lower-case letters, digits, - and _."""
+
+    email: EmailAddress
+    """Where they are reached; the first operator's address goes to authentik's administrator and to Let's Encrypt."""
+
+    ssh_key: SshPublicKey
+    """The one line of their public key file."""

@@ -1,0 +1,86 @@
+"""authentik itself, its people and groups, and raw objects."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from components.settings.base import Model
+from components.settings.forms import EmailAddress, OriginUrl, Sealed, Username, Version
+
+
+class Authentik(Model):
+    """The authentik that this client runs."""
+
+    version: Version
+    """The version of authentik, such as 2026.8.3. Upgrades go through every line in order; there is no way back."""
+
+    url: OriginUrl | None = None
+    """Only with `box: none`: where an authentik that is there already answers."""
+
+    token: Sealed | None = None
+    """Only with `box: none`: an API token of an administrator there."""
+
+    @property
+    def line(self) -> str:
+        """The release line, such as 2026.8."""
+        return ".".join(self.version.split(".")[:2])
+
+
+def _group(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class Group(Model):
+    """A group of people; a bare name is enough."""
+
+    name: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^\S(.*\S)?$")]
+    """What it is called in authentik and in the tokens that apps get."""
+
+    superuser: bool = False
+    """Whether its people administrate authentik."""
+
+    adopt: bool = False
+    """Whether a group of this name that exists already may be taken over."""
+
+
+GroupSetting = Annotated[Group, BeforeValidator(_group)]
+
+
+class Person(Model):
+    """Somebody who logs in."""
+
+    username: Username
+    """What they log in with; their address works too."""
+
+    name: Annotated[str, Field(min_length=1, max_length=255)]
+    """Their name as apps show it."""
+
+    email: EmailAddress
+    """Their address; no two people share one."""
+
+    groups: tuple[str, ...] = ()
+    """Groups that they belong to, each declared in `groups`."""
+
+    active: bool = True
+    """Set to false to lock them out of everything at once and keep their account."""
+
+    adopt: bool = False
+    """Whether an account of this name that exists already may be taken over. Its password is then left alone."""
+
+
+class RawObject(Model):
+    """Any object of authentik's API, for what has no friendlier setting."""
+
+    kind: Annotated[str, Field(pattern=r"^[a-z_]+\.[a-z0-9_]+$")]
+    """authentik's model label, such as authentik_policies_expression.expressionpolicy."""
+
+    name: Annotated[str, Field(min_length=1)]
+    """Its natural key: name, slug, domain, whatever that kind is known by."""
+
+    fields: dict[str, Any] = Field(default_factory=dict)
+    """Fields by their API names; other objects are referred to by their natural keys."""
+
+    adopt: bool = False
+    """Whether an object of this name that exists already may be taken over."""

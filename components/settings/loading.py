@@ -1,0 +1,111 @@
+"""Settings of the running program, and of a stack file that nobody has decrypted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from components.settings.base import Problem, SettingsError, dotted
+from components.settings.forms import SET_SECRET
+from components.settings.model import Settings
+from components.settings.parsing import parse
+
+PREFIX = "gatehouse:"
+STACKS = Path(__file__).resolve().parents[2] / "stacks"
+
+
+def load() -> Settings:
+    """The settings of the stack that the engine runs this program for. Raises SettingsError with every mistake.
+
+    The engine hands secrets out decrypted, and says of a whole setting only whether there is a secret in it. So the
+    stack file itself is looked at too, where it is in its usual place, for a secret that stands in clear beside others.
+    """
+    import pulumi  # noqa: PLC0415  (checking a file needs no engine)
+    from pulumi.runtime import config as runtime  # noqa: PLC0415
+
+    raw, clear = {}, []
+    for key, text in runtime.CONFIG.get().items():
+        if key.startswith(PREFIX):
+            name = key.removeprefix(PREFIX)
+            raw[name] = _value(text)
+            if not runtime.is_config_secret(key):
+                clear += [Problem(path, "this secret is in clear", SET_SECRET) for path in _secrets_in(name, raw[name])]
+    file = stack_file(pulumi.get_stack())
+    if file.exists():
+        clear += _in_clear(file)
+    try:
+        settings = parse(raw)
+    except SettingsError as error:
+        raise SettingsError(sorted({*error.problems, *clear})) from None
+    if clear:
+        raise SettingsError(sorted(set(clear)))
+    return settings
+
+
+def check_file(path: Path) -> Settings:
+    """The settings of a stack file as it lies there: no passphrase, no engine, nothing contacted.
+
+    Secret values are empty. Raises SettingsError with every mistake, FileNotFoundError without such a file.
+    """
+    return parse(_read(path), sealed=True)
+
+
+def stack_file(stack: str) -> Path:
+    """The file of a stack; `stack` is its name, with or without organisation and project before it."""
+    return STACKS / f"Pulumi.{stack.rsplit('/', 1)[-1]}.yaml"
+
+
+def _read(path: Path) -> dict[str, object]:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        document = yaml.load(path.read_text(), Loader=loader)  # noqa: S506  (both are safe loaders)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}" if mark else "the file"
+        what = f"{path.name} is not YAML: {getattr(error, 'problem', None) or 'it cannot be read'} ({where})"
+        raise SettingsError([Problem("gatehouse:", what, "Correct the indentation, quotes or brackets there")]) from None
+    config = document.get("config") if isinstance(document, dict) else None
+    if not isinstance(config, dict):
+        raise SettingsError([Problem("gatehouse:", f"{path.name} has no `config:`", "Put the settings below `config:`")])
+    return {str(key).removeprefix(PREFIX): value for key, value in config.items() if str(key).startswith(PREFIX)}
+
+
+def _in_clear(path: Path) -> list[Problem]:
+    try:
+        check_file(path)
+    except SettingsError as error:
+        return [problem for problem in error.problems if problem.remedy == SET_SECRET]
+    return []
+
+
+def _value(text: object) -> object:
+    """Objects and lists come as JSON; a scalar comes as its text, and the models make of it what it should be."""
+    if isinstance(text, str) and text[:1] in "{[":
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    return text
+
+
+_SECRET_SETTINGS = {
+    "rootSecret": None,
+    "hetznerToken": None,
+    "cloudflareToken": None,
+    "authentik": ("token",),
+    "email": ("password",),
+    "secrets": ("overrides",),
+}
+
+
+def _secrets_in(name: str, value: Any) -> list[str]:
+    """The paths of secret settings in a setting that holds no secret as far as the engine knows."""
+    inner = _SECRET_SETTINGS.get(name, ())
+    if inner is None:
+        return [dotted(name)]
+    found = [key for key in inner if isinstance(value, Mapping) and value.get(key)]
+    return [dotted(name, key) for key in found]

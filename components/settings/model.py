@@ -1,0 +1,139 @@
+"""A whole stack file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PrivateAttr
+
+from components.secrets import Secrets
+from components.settings.apps import App
+from components.settings.base import Model, Problem, wrong
+from components.settings.derived import SecretSettings
+from components.settings.forms import ClientName, CloudflareToken, Domain, HetznerToken, RootSecret
+from components.settings.host import Box, BoxSetting, NetworkOptions, Operator, Server
+from components.settings.identity import Authentik, GroupSetting, Person, RawObject
+from components.settings.mail import Email
+
+
+def _redis(value: Any) -> Any:
+    words = {"true": True, "false": False}
+    value = words.get(value, value) if isinstance(value, str) else value
+    if value not in (True, False, "auto"):
+        raise wrong(f"{value!r} is not a choice", "Write true, false or auto")
+    return value
+
+
+def _keyed(value: Any) -> Any:
+    """Each app's YAML key goes into the app itself; `apps` is a mapping so that a key is there only once."""
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: {"id": key, **app, "key": key} if isinstance(app, dict) and "key" not in app else app
+        for key, app in value.items()
+    }
+
+
+class Settings(Model):
+    """Everything that a stack file says about a client."""
+
+    client: ClientName
+    """The client's name: the stack, the server and all that is made for them carries it."""
+
+    domain: Domain
+    """The client's domain, a zone at Cloudflare; authentik answers at auth.<domain>."""
+
+    root_secret: RootSecret
+    """The one secret that all others are derived from; written by `gatehouse new`."""
+
+    hetzner_token: HetznerToken | None = None
+    """An API token of the client's Hetzner project (read and write); else HCLOUD_TOKEN in the environment."""
+
+    cloudflare_token: CloudflareToken | None = None
+    """An API token that may edit the zone's records; else CLOUDFLARE_API_TOKEN in the environment."""
+
+    server: Server | None = None
+    """The server that gatehouse makes at Hetzner. Either this or `box`."""
+
+    box_setting: Annotated[BoxSetting | None, Field(alias="box")] = None
+    """none (authentik runs elsewhere, see `authentik.url`) or a box that exists. Either this or `server`."""
+
+    network: NetworkOptions = NetworkOptions()
+    """Who reaches the box."""
+
+    operators: tuple[Operator, ...] = ()
+    """The agency's people who may log in to the box; at least one where there is a box."""
+
+    authentik: Authentik
+    """Which authentik runs."""
+
+    redis: Annotated[bool | Literal["auto"], BeforeValidator(_redis)] = True
+    """Whether Redis runs beside authentik: true, false, or auto (only for lines that use it, up to 2025.8)."""
+
+    email: Email | None = None
+    """How authentik sends mail; without it, it sends none."""
+
+    groups: tuple[GroupSetting, ...] = ()
+    """Groups of people."""
+
+    people: tuple[Person, ...] = ()
+    """People who log in."""
+
+    app_settings: Annotated[dict[str, App], BeforeValidator(_keyed), Field(alias="apps")] = Field(default_factory=dict)
+    """Apps by a short name of your choice, which is also the slug in their URLs at authentik."""
+
+    objects: tuple[RawObject, ...] = ()
+    """Any other objects of authentik's."""
+
+    secrets: SecretSettings = SecretSettings()
+    """Generations of derived secrets, and values that were there before."""
+
+    protect: bool = True
+    """Whether the server, its volume and its addresses refuse to be destroyed."""
+
+    rebuild: Annotated[int, Field(ge=1)] = 1
+    """Count up to have the server made anew; its data are on the volume and stay."""
+
+    _warnings: tuple[Problem, ...] = PrivateAttr(default=())
+
+    @property
+    def apps(self) -> tuple[App, ...]:
+        """The apps in the order of the file."""
+        return tuple(self.app_settings.values())
+
+    @property
+    def auth_host(self) -> str:
+        """The host name at which authentik answers."""
+        return f"auth.{self.domain}"
+
+    @property
+    def issuer_base(self) -> str:
+        """authentik's own URL, without a slash at the end."""
+        return self.authentik.url or f"https://{self.auth_host}"
+
+    @property
+    def box(self) -> Box:
+        """Where authentik runs."""
+        if self.box_setting is None:
+            return Box("server")
+        if self.box_setting == "none":
+            return Box("none", url=self.authentik.url)
+        given = self.box_setting
+        return Box("host", host=given.host, host_key=given.host_key, user=given.user, port=given.port)
+
+    @property
+    def wants_redis(self) -> bool:
+        """Whether a Redis container runs."""
+        if self.redis == "auto":
+            return tuple(map(int, self.authentik.line.split("."))) <= (2025, 8)
+        return self.redis
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What works but is advised against; filled in by `parse`."""
+        return self._warnings
+
+    def derived(self) -> Secrets:
+        """The secrets that follow from this file."""
+        overrides = {name: value.get_secret_value() for name, value in self.secrets.overrides.items()}
+        return Secrets(self.root_secret.get_secret_value(), self.secrets.generations, overrides)

@@ -1,0 +1,108 @@
+"""From raw values to settings, or to every mistake that is in them."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Collection, Iterator, Mapping
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from components.settings import checks
+from components.settings.base import Problem, SettingsError, dotted
+from components.settings.model import Settings
+from components.settings.names import nearest
+from components.settings.salvage import Loc, locate, salvage
+
+def parse(raw: Mapping[str, object], *, sealed: bool = False) -> Settings:
+    """The settings of a stack file, given its values without the `gatehouse:` prefix.
+
+    With `sealed` the values are those of the file itself, where a secret is `{secure: …}` and its content is not
+    looked at. Raises SettingsError with every mistake.
+    """
+    context = {"sealed": sealed}
+    try:
+        settings = Settings.model_validate(dict(raw), context=context)
+        problems = list(checks.check(settings, frozenset()))
+    except ValidationError as error:
+        problems = [_problem(detail) for detail in error.errors()]
+        broken = frozenset(problem.path for problem in problems)
+        if rest := salvage(raw, error, context):
+            problems += (found for found in checks.check(rest, broken) if not checks.is_broken(broken, found.path))
+    if problems:
+        raise SettingsError(sorted(set(problems)))
+    settings._warnings = tuple(checks.warnings(settings))
+    return settings
+
+
+def _problem(detail: ErrorDetails) -> Problem:
+    loc, context = locate(detail["loc"]), detail.get("ctx", {})
+    path = dotted(*loc)
+    match detail["type"]:
+        case "gatehouse":
+            return Problem(path, context["what"], context["remedy"])
+        case "extra_forbidden":
+            known = list(_known(loc[:-1]))
+            return Problem(path, f"there is no setting {loc[-1]!r} here", nearest(str(loc[-1]), known) or f"There are {', '.join(known)}")
+        case "missing":
+            return Problem(path, "it is missing", _describe(loc) or "Add it")
+        case "literal_error":
+            choices = context["expected"].replace("'", "")
+            given = detail["input"]
+            near = nearest(str(given), choices.replace(" or ", ", ").split(", "))
+            return Problem(path, f"{given!r} is not a choice", near or f"Take one of {choices}")
+        case _:
+            return Problem(path, _lower(detail["msg"]), _describe(loc) or "See docs/settings.md")
+
+
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:]
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models that a value of this type may be."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif get_origin(annotation) is Annotated:
+        yield from _models(get_args(annotation)[0])
+    elif get_origin(annotation) in (Union, types.UnionType):
+        for member in get_args(annotation):
+            yield from _models(member)
+
+
+def _inside(annotation: Any) -> Any:
+    """The type of what a list or mapping holds."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _inside(arguments[0])
+    if origin in (tuple, list):
+        return arguments[0]
+    return arguments[1] if origin is dict else None
+
+
+def _type_at(loc: Loc) -> Any:
+    annotation: Any = Settings
+    for step in loc:
+        field = next((field for model in _models(annotation) for field in model.model_fields.values() if field.alias == step), None)
+        annotation = field.annotation if field else _inside(annotation)
+    return annotation
+
+
+def _known(loc: Loc) -> Collection[str]:
+    """The names of the settings that are at `loc`, as they are written."""
+    return [
+        field.alias or name
+        for model in _models(_type_at(loc))
+        for name, field in model.model_fields.items()
+        if not field.exclude
+    ]
+
+
+def _describe(loc: Loc) -> str | None:
+    """What the setting at `loc` is for, in the words of the reference page."""
+    for model in _models(_type_at(loc[:-1])):
+        for field in model.model_fields.values():
+            if field.alias == loc[-1] and field.description:
+                return field.description.strip().rstrip(".")
+    return None
