@@ -83,7 +83,7 @@ def signing_key(context: Context, provider: Data) -> tuple[str, Key]:
     )
     if pair is None:
         return "HS256", jwk.OctKey.import_key(provider["client_secret"])
-    private = str(pair["key_data"])
+    private = str(pair["_key_data"])
     key: Key = jwk.ECKey.import_key(private) if "EC PRIVATE" in private else jwk.RSAKey.import_key(private)
     return ("ES256" if isinstance(key, jwk.ECKey) else "RS256"), key
 
