@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from bench.engine import BuildError as EngineError
 from bench.machine.network import NetworkError
 from bench.paths import CACHE
 from bench.rootfs import BuildError
@@ -20,11 +21,16 @@ _DEFAULT = CACHE / "world"
 
 
 @app.command()
-def up(directory: Place = _DEFAULT, kind: Annotated[str, typer.Option(help="the boxes' image: baked or plain")] = "baked") -> None:
+def up(
+    directory: Place = _DEFAULT,
+    kind: Annotated[str, typer.Option(help="the boxes' image: baked or plain")] = "baked",
+) -> None:
     """Make what is missing and start it all."""
     world = World(directory, kind, progress=typer.echo)
     world.start()
-    typer.echo(f"The outside world runs. Its logs are in {world.directory}, its network namespace is {world.namespace}.")
+    typer.echo(
+        f"The outside world runs. Its logs are in {world.directory}, its network namespace is {world.namespace}."
+    )
 
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -49,8 +55,24 @@ def clean(directory: Place = _DEFAULT) -> None:
     World(directory).clean()
 
 
+@app.command()
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="leave everything running at the end")] = False,
+) -> None:
+    """Take a client from nothing to a login and back to nothing, with the operator's own commands."""
+    from bench.demo import demo as run  # noqa: PLC0415  (it loads the program, which the other commands don't need)
+
+    cold = not (CACHE / "layers").exists()
+    world = World(_DEFAULT)
+    world.clean()
+    code = run(world, keep=keep, cold=cold)
+    if not keep:
+        world.clean()
+    raise typer.Exit(code)
+
+
 if __name__ == "__main__":
     try:
         app()
-    except (WorldError, BuildError, NetworkError) as error:
+    except (WorldError, BuildError, EngineError, NetworkError) as error:
         sys.exit(str(error))

@@ -13,7 +13,7 @@ import select
 import socket
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -103,7 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def _kept_file(path: Path | None) -> Iterator[object]:
+def _kept_file(path: Path | None) -> Iterator[Callable[[bytes], object]]:
     if path is None:
         yield lambda _block: None
         return

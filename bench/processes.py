@@ -59,6 +59,16 @@ def read(path: Path) -> dict[str, Recorded]:
     return {name: Recorded(**p) for name, p in json.loads(path.read_text()).items()}
 
 
+def end_marked(name: str, value: str) -> None:
+    """Kill every process that has this variable in its environment, but for this one and those that started it."""
+    mine = {os.getpid(), *(p.pid for p in psutil.Process().parents())}
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if process.pid not in mine and process.environ().get(name) == value:
+                process.kill()
+                process.wait(5)
+
+
 def end_group(groups: Iterable[Path], patience: float = 10.0) -> None:
     """Kill every process in these control groups and remove the groups.
 

@@ -11,6 +11,7 @@ import logging
 import shutil
 import ssl
 import sys
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -43,7 +44,11 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._json(404, {"detail": f"the bench has no {host}"})
 
-    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
+    def __getattr__(self, name: str) -> Callable[[], None]:
+        # The base class looks for do_HEAD, do_POST and so on: all methods are answered in one place.
+        if name.startswith("do_"):
+            return self.do_GET
+        raise AttributeError(name)
 
     def _registry(self, registry: str) -> None:
         path = urlsplit(self.path).path.strip("/").split("/")
@@ -72,7 +77,11 @@ class _Handler(BaseHTTPRequestHandler):
         if path is None:
             self._refuse(404, "BLOB_UNKNOWN", f"the bench has no {digest}")
             return
-        headers = {"Content-Length": str(path.stat().st_size), "Docker-Content-Digest": digest, "ETag": f'"{digest}"'}
+        headers = {
+            "Content-Length": str(path.stat().st_size),
+            "Docker-Content-Digest": digest,
+            "ETag": f'"{digest}"',
+        }
         self._start(200, {"Content-Type": kind, **headers})
         if self.command == "GET":
             with path.open("rb") as file:
@@ -83,12 +92,19 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {k: v for k, v in self.headers.items() if k.lower() not in _OWN_HEADERS}
         try:
             reply = httpx.request(
-                self.command, _UPSTREAM + self.path, headers=headers, content=body, timeout=60, trust_env=False
+                self.command,
+                _UPSTREAM + self.path,
+                headers=headers,
+                content=body,
+                timeout=60,
+                trust_env=False,
             )
         except httpx.HTTPError as error:
             self._json(502, {"detail": f"the bench's Cloudflare does not answer: {error}"})
             return
-        kept = {k: v for k, v in reply.headers.items() if k.lower() not in (*_OWN_HEADERS, "content-encoding")}
+        kept = {
+            k: v for k, v in reply.headers.items() if k.lower() not in (*_OWN_HEADERS, "content-encoding")
+        }
         self._start(reply.status_code, {**kept, "Content-Length": str(len(reply.content))})
         self.wfile.write(reply.content)
 
@@ -123,6 +139,7 @@ class Front(ThreadingHTTPServer):
         self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     def handle_error(self, request: object, client_address: object) -> None:
+        del request
         log.info("%s: %s", client_address, sys.exc_info()[1])
 
 

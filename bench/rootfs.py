@@ -1,8 +1,8 @@
 """Debian root file systems for boxes and container images, as stacked layers in the bench's cache.
 
-The lowest layer is made by mmdebstrap; each further one is what an `apt-get install` and a script change on top of those
-below it (the upper directory of an overlay). A layer is keyed by its recipe, so that a changed recipe makes a new one
-and an unchanged one is never made twice.
+The lowest layer is made by mmdebstrap; each further one is what an `apt-get install` and a script change on top of
+those below it (the upper directory of an overlay). A layer is keyed by its recipe, so that a changed recipe makes a new
+one and an unchanged one is never made twice.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ _MINIMAL = ("ca-certificates", "python3-minimal", "libpython3-stdlib", "debian-a
 # Documentation, caches and logs differ from build to build and are of no use in a layer.
 _TIDY = r"""
 apt-get clean
-rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/debconf/*-old /var/lib/dpkg/*-old /var/cache/ldconfig/aux-cache
+rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/debconf/*-old /var/lib/dpkg/*-old
+rm -f /var/cache/ldconfig/aux-cache
 rm -rf /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/log/bootstrap.log /tmp/* /run/*
 find /usr/lib/python3 /usr/share -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 """
@@ -119,8 +120,13 @@ def _install(below: Sequence[Path], layer: Layer, target: Path) -> None:
         apt = f'apt-get -o Acquire::http::Proxy="{proxy}" -o Dpkg::Options::=--force-unsafe-io -qq'
         inside = ["export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1"]
         if layer.packages:
-            inside += ["printf '#!/bin/sh\\nexit 101\\n' >/usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d"]
-            inside += [f"{apt} update", f"{apt} install -y --no-install-recommends {' '.join(layer.packages)}"]
+            inside += [
+                "printf '#!/bin/sh\\nexit 101\\n' >/usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d"
+            ]
+            inside += [
+                f"{apt} update",
+                f"{apt} install -y --no-install-recommends {' '.join(layer.packages)}",
+            ]
             inside += ["rm -f /usr/sbin/policy-rc.d"]
         (place / "inside.sh").write_text("\n".join([*inside, layer.script, _TIDY]))
         outside = f"""

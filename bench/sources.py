@@ -16,7 +16,9 @@ from urllib.parse import urlsplit
 RELEASE = "bookworm"
 APT = Path("/etc/apt")
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-_ONE_LINE = re.compile(r"^deb\s+(?:\[(?P<options>[^\]]*)\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)\s+(?P<components>.+)$")
+_ONE_LINE = re.compile(
+    r"^deb\s+(?:\[(?P<options>[^\]]*)\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)\s+(?P<components>.+)$"
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,9 @@ def allowed_hosts() -> frozenset[str]:
 def apt_options() -> list[str]:
     """The machine's own settings on how fresh an archive must be (a mirror may be a snapshot)."""
     shown = subprocess.run(["apt-config", "dump"], check=True, capture_output=True, text=True).stdout
-    return [line for line in shown.splitlines() if re.match(r"Acquire::(Check-Valid-Until|Check-Date) ", line)]
+    return [
+        line for line in shown.splitlines() if re.match(r"Acquire::(Check-Valid-Until|Check-Date) ", line)
+    ]
 
 
 def architecture() -> str:

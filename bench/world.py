@@ -1,14 +1,16 @@
 """The outside world on one machine: the operator's network namespace and what answers in it.
 
-In the namespace run the clouds (bench.clouds: Hetzner's and Cloudflare's APIs and DNS) and the image registry; the package
-proxy listens in it too, but speaks from the machine's own network. All state lies below one directory. What was started
-is recorded in its world.json before anything else happens, so that `clean` finds what a killed run left.
+In the namespace run the clouds (bench.clouds: Hetzner's and Cloudflare's APIs and DNS) and the image registry; the
+package proxy listens in it too, but speaks from the machine's own network. All state lies below one directory. Whatever
+a world starts is recorded in its world.json and carries the directory in its environment, so that `clean` finds what a
+killed run left.
 """
 
 from __future__ import annotations
 
 import ctypes
 import hashlib
+import json
 import os
 import shutil
 import socket
@@ -18,9 +20,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlsplit
 
-from bench import ca, images, processes, registry
+from bench import ca, engine, images, processes, registry
 from bench.clouds.store import tokens
 from bench.machine import image, missing, network
 from bench.machine.machines import Machines
@@ -30,6 +34,7 @@ from bench.processes import Recorded
 HETZNER = "http://127.0.0.1:8101/v1"
 CLOUDFLARE = "http://127.0.0.1:8102/client/v4"
 _PROXY_PORT = 3142
+_MARK = "GATEHOUSE_WORLD"
 _CLONE_NEWNET = 0x40000000
 _PATIENCE = 20.0
 
@@ -42,7 +47,12 @@ class World:
     """One outside world below `directory`; several may exist side by side, each in namespaces of its own.
 
     `kind` is the image that servers boot: "baked" has the packages of gatehouse's hardening in it, "plain" has not.
+    `zones` are the domains in the Cloudflare account. `with_engine` gives the operator's side a Pulumi engine.
     """
+
+    title = "Hetzner, Cloudflare, DNS, registries and a real Debian, in namespaces of this machine"
+    new_options: tuple[str, ...] = ()
+    sealed: Mapping[str, str] = MappingProxyType({})
 
     def __init__(
         self,
@@ -50,8 +60,11 @@ class World:
         kind: str = "baked",
         zones: Sequence[str] = ("demo.example", "acme.example"),
         progress: Callable[[str], None] = print,
+        *,
+        with_engine: bool = True,
     ) -> None:
         self.directory = directory.resolve()
+        self.with_engine = with_engine
         self.kind = kind
         self.zones = zones
         self.progress = progress
@@ -84,6 +97,7 @@ class World:
         if machines := self.machines():
             for server in machines.servers():
                 machines.power_off(server)
+        processes.end_marked(_MARK, str(self.directory))
         network.remove(self.namespace)
         (self.directory / "world.json").unlink(missing_ok=True)
 
@@ -103,10 +117,15 @@ class World:
         return Machines(directory, self.progress) if directory.exists() else None
 
     def env(self) -> dict[str, str]:
-        """What the operator's side needs in its environment, beside tokens and the engine."""
+        """What the operator's side needs in its environment: addresses, tokens, trust, the engine."""
         authority = str(ca.ensure()[0])
         accounts = tokens(self.directory / "clouds")
+        base: Mapping[str, str] = {"PATH": os.environ["PATH"]}
+        if self.with_engine:
+            base = engine.ensure(self.progress).env(base)
         return {
+            **base,
+            _MARK: str(self.directory),
             "HCLOUD_TOKEN": accounts.hetzner,
             "CLOUDFLARE_API_TOKEN": accounts.cloudflare,
             "HCLOUD_ENDPOINT": HETZNER,
@@ -125,12 +144,30 @@ class World:
     def run(self, argv: list[str], **options: Any) -> subprocess.CompletedProcess[Any]:
         """subprocess.run on the operator's side; `env`, if given, comes on top of the world's own."""
         environment: Mapping[str, str] = options.pop("env", None) or os.environ
-        return subprocess.run(self.command(argv), env={**environment, **self.env()}, **options)
+        check = options.pop("check", False)
+        return subprocess.run(self.command(argv), check=check, env={**environment, **self.env()}, **options)
 
     def popen(self, argv: list[str], **options: Any) -> subprocess.Popen[Any]:
         """subprocess.Popen on the operator's side; `env`, if given, comes on top of the world's own."""
         environment: Mapping[str, str] = options.pop("env", None) or os.environ
         return subprocess.Popen(self.command(argv), env={**environment, **self.env()}, **options)
+
+    @property
+    def issuer(self) -> str:
+        """Where the authentik of a client in the first zone answers."""
+        return f"https://auth.{self.zones[0]}"
+
+    def leftovers(self) -> list[str]:
+        """What the clouds still hold of any client."""
+        left = []
+        for cloud, address in (("Hetzner", HETZNER), ("Cloudflare", CLOUDFLARE)):
+            asked = f"http://{urlsplit(address).netloc}/_bench/state"
+            said = self.run(
+                ["curl", "-sS", "--noproxy", "*", asked], check=True, capture_output=True, text=True
+            )
+            state: dict[str, list[Any]] = json.loads(said.stdout)
+            left += [f"{len(found)} in {cloud}'s {kind}" for kind, found in state.items() if found]
+        return left
 
     def _clouds(self) -> list[str]:
         options = [f"--zone={zone}" for zone in self.zones]
@@ -142,7 +179,7 @@ class World:
         argv = [sys.executable, "-m", *module]
         # The package proxy is handed its listening socket and stays in the machine's own network.
         command = argv if listener else network.inside(self.namespace, argv)
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), _MARK: str(self.directory)}
         if listener:
             environment["GATEHOUSE_LISTENER"] = str(listener.fileno())
         with (self.directory / f"{name}.log").open("ab") as log:

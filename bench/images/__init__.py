@@ -60,7 +60,12 @@ def _layers(image: Image, progress: rootfs.Progress) -> list[Blob]:
 
 
 def _config(image: Image, tag: str) -> dict[str, Any]:
-    environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", **image.environment, VERSION: tag}
+    environment = {
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        **image.environment,
+    }
+    if image.tags is None:
+        environment[VERSION] = tag
     config: dict[str, Any] = {
         "Env": [f"{key}={value}" for key, value in environment.items()],
         "Entrypoint": list(image.entrypoint),
@@ -147,7 +152,18 @@ def _code() -> Blob:
 
 
 # What a container has no use for; a change of it then doesn't change the images.
-_NOT_INSIDE = {"images", "machine", "engine", "plugins", "clouds", "demo", "world.py", "registry.py", "packages.py", "rootfs.py"}
+_NOT_INSIDE = {
+    "images",
+    "machine",
+    "engine",
+    "plugins",
+    "clouds",
+    "demo",
+    "world.py",
+    "registry.py",
+    "packages.py",
+    "rootfs.py",
+}
 
 
 def _authority() -> Blob:

@@ -73,9 +73,15 @@ def layer(key: str, write: Callable[[tarfile.TarFile], None]) -> Blob:
             outer = _Hashing(cast(IO[bytes], file))
             with gzip.GzipFile("", "wb", compresslevel=1, fileobj=cast(IO[bytes], outer), mtime=0) as packed:
                 inner = _Hashing(cast(IO[bytes], packed))
-                with tarfile.open(fileobj=cast(IO[bytes], inner), mode="w|", format=tarfile.PAX_FORMAT) as archive:
+                with tarfile.open(
+                    fileobj=cast(IO[bytes], inner), mode="w|", format=tarfile.PAX_FORMAT
+                ) as archive:
                     write(archive)
-        blob = Blob(f"sha256:{outer.hash.hexdigest()}", Path(file.name).stat().st_size, f"sha256:{inner.hash.hexdigest()}")
+        blob = Blob(
+            f"sha256:{outer.hash.hexdigest()}",
+            Path(file.name).stat().st_size,
+            f"sha256:{inner.hash.hexdigest()}",
+        )
         Path(file.name).replace(STORE / "blobs" / blob.digest.removeprefix("sha256:"))
         record.write_text(json.dumps(asdict(blob)))
         return blob

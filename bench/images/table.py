@@ -14,8 +14,8 @@ from bench.rootfs import Layer
 _HERE = Path(__file__).parent
 CODE = "/opt/gatehouse-bench"
 WHEELS = f"{CODE}/wheels"
-VERSION = "GATEHOUSE_BENCH_VERSION"
-"""In an image's environment: the tag that it was pulled by."""
+VERSION = "GATEHOUSE_BENCH_AUTHENTIK_VERSION"
+"""In the environment of authentik's image: the tag that it was pulled by."""
 AUTHORITY = f"{CODE}/ca"
 _PYTHON = {
     "PYTHONPATH": f"{CODE}:{WHEELS}",
@@ -71,6 +71,8 @@ POSTGRES = Image(
             script="""
 localedef -i en_US -f UTF-8 en_US.UTF-8
 ln -s /usr/lib/postgresql/15/bin/* /usr/local/bin/ 2>/dev/null || true
+# Just-in-time compilation is a third of the image; without its library Postgres leaves it out.
+rm -rf /usr/lib/*/libLLVM* /usr/lib/postgresql/15/lib/llvmjit* /usr/lib/postgresql/15/lib/bitcode
 rm -rf /var/lib/postgresql/* /etc/postgresql /etc/ssl/private/ssl-cert-snakeoil.key
 install -d -o postgres -g postgres -m 1777 /var/lib/postgresql/data /run/postgresql
 mkdir /docker-entrypoint-initdb.d
@@ -114,7 +116,7 @@ AUTHENTIK = Image(
             files=(("/usr/local/bin/ak", _script("ak.sh"), 0o755),),
         ),
     ),
-    entrypoint=("python3", "-m", "bench.authentik"),
+    entrypoint=("ak",),
     environment=dict(_PYTHON),
     ports=(9000, 9443, 9300),
     user="1000",

@@ -33,18 +33,28 @@ def missing() -> list[str]:
         reasons.append("this machine's apt has no source for Debian 12 main, which boxes are made from")
     if "overlay" not in Path("/proc/filesystems").read_text() and not _works(["modprobe", "overlay"]):
         reasons.append("the kernel has no overlay file system")
-    if not reasons and not _works(["unshare", "--net", "--mount", "nft", "add", "table", "inet", "gatehouse"]):
+    if not reasons and not _works(
+        ["unshare", "--net", "--mount", "nft", "add", "table", "inet", "gatehouse"]
+    ):
         reasons.append("namespaces or nftables are not allowed here: a container needs --privileged for this")
     if not reasons and not _cgroups_writable():
-        reasons.append("control groups are read-only here: a container needs --privileged --cgroupns=host for this")
+        reasons.append(
+            "control groups are read-only here: a container needs --privileged --cgroupns=host for this"
+        )
     return reasons
 
 
 def _works(argv: list[str]) -> bool:
-    return bool(shutil.which(argv[0])) and subprocess.run(argv, check=False, capture_output=True).returncode == 0
+    return (
+        bool(shutil.which(argv[0])) and subprocess.run(argv, check=False, capture_output=True).returncode == 0
+    )
 
 
 def _cgroups_writable() -> bool:
     root = Path("/sys/fs/cgroup")
-    places = [root] if (root / "cgroup.procs").exists() else [p for p in root.iterdir() if (p / "cgroup.procs").exists()]
+    places = (
+        [root]
+        if (root / "cgroup.procs").exists()
+        else [p for p in root.iterdir() if (p / "cgroup.procs").exists()]
+    )
     return bool(places) and all(not os.statvfs(p).f_flag & os.ST_RDONLY for p in places)

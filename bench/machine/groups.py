@@ -1,7 +1,7 @@
 """Control groups: one of its own for each box, so that it can be limited, found and ended as a whole.
 
-On a machine with version 1 of control groups (or both), a box gets a group in each controller and Docker in the box needs
-them writable; on one with version 2 only, nspawn delegates its own group and nothing has to be opened.
+On a machine with version 1 of control groups (or both), a box gets a group in each controller, and Docker in the box
+needs them writable; on one with version 2 only, nspawn delegates its own group and nothing has to be opened.
 """
 
 from __future__ import annotations

@@ -48,7 +48,9 @@ def baked() -> tuple[str, ...]:
     """The packages that gatehouse's hardening installs, in its own words: baked in, a first boot finds them there."""
     found = re.search(r"^PACKAGES=\(([^)]*)\)", _HARDENING.read_text(), re.MULTILINE)
     if not found:
-        raise BuildError(f"{_HARDENING} has no line PACKAGES=(…) from which to tell what to bake into the box")
+        raise BuildError(
+            f"{_HARDENING} has no line PACKAGES=(…) from which to tell what to bake into the box"
+        )
     return tuple(sorted(found[1].split()))
 
 

@@ -27,11 +27,12 @@ _CALLS = "@keyring bpf"
 
 def mounts(box: Box) -> str:
     """The script that shows the box's disk at box.root, its volumes below it; for a mount namespace of its own."""
+    lower = ":".join(str(layer) for layer in reversed(box.layers))
     return f"""
 mount --make-rslave /
 mkdir -p /run/systemd/nspawn
 mount -t tmpfs tmpfs /run/systemd/nspawn
-mount -t overlay overlay -o lowerdir={":".join(map(str, reversed(box.layers)))},upperdir={box.upper},workdir={box.work} {box.root}
+mount -t overlay overlay -o lowerdir={lower},upperdir={box.upper},workdir={box.work} {box.root}
 mount --bind {box.volumes} {box.volumes}
 mount --make-shared {box.volumes}
 {"".join(f"mount --bind {source} {place}{chr(10)}" for source, place in box.volume_mounts())}"""
@@ -55,7 +56,11 @@ def leader(spawned: int) -> int | None:
         for child in psutil.Process(spawned).children(recursive=True):
             status = Path(f"/proc/{child.pid}/status").read_text()
             numbers = next(line for line in status.splitlines() if line.startswith("NSpid:")).split()[1:]
-            if len(numbers) > 1 and numbers[-1] == "1" and Path(f"/proc/{child.pid}/comm").read_text() == "systemd\n":
+            if (
+                len(numbers) > 1
+                and numbers[-1] == "1"
+                and Path(f"/proc/{child.pid}/comm").read_text() == "systemd\n"
+            ):
                 return child.pid
     return None
 

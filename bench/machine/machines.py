@@ -37,7 +37,9 @@ class Machines:
         self.progress = progress
         settings = self.directory / "settings.json"
         if not settings.exists():
-            raise MachineError(f"{settings} is missing: `python -m bench up` makes the world that boxes are in")
+            raise MachineError(
+                f"{settings} is missing: `python -m bench up` makes the world that boxes are in"
+            )
         found = json.loads(settings.read_text())
         self.client: str = found["client"]
         self.kind: str = found["kind"]
@@ -65,7 +67,9 @@ class Machines:
         self.destroy(server)
         with _told(f"server {name}"):
             layers = tuple(self._image())
-            box = Box(place, server, name, self.client, f"{self.client}-{server}", ipv4, ipv6, memory_mb, layers)
+            box = Box(
+                place, server, name, self.client, f"{self.client}-{server}", ipv4, ipv6, memory_mb, layers
+            )
             seed = box.upper / "var/lib/cloud/seed/nocloud"
             seed.mkdir(parents=True)
             for file, contents in {
@@ -156,11 +160,15 @@ class Machines:
         """Show it at /mnt/HC_Volume_<volume>, now and after each boot."""
         box = self._box(server)
         if not self._volume(volume).is_dir():
-            raise MachineError(f"volume {volume} does not exist, so it can't be attached to server {box.name}")
+            raise MachineError(
+                f"volume {volume} does not exist, so it can't be attached to server {box.name}"
+            )
         box.shown(volume).mkdir(exist_ok=True)
         if volume not in box.attached:
             replace(box, attached=(*box.attached, volume)).save()
-        self._mount(box, ["mount", "--bind", str(box.volume(volume)), str(box.shown(volume))], volume, mounted=False)
+        self._mount(
+            box, ["mount", "--bind", str(box.volume(volume)), str(box.shown(volume))], volume, mounted=False
+        )
 
     def detach_volume(self, server: int, volume: int) -> None:
         """Take it out of the machine."""
@@ -221,7 +229,9 @@ class Machines:
         if not outer or not outer.find():
             return
         enter = ["nsenter", "-t", str(outer.pid), "-m", "--"]
-        there = subprocess.run([*enter, "mountpoint", "-q", str(box.shown(volume))], check=False).returncode == 0
+        there = (
+            subprocess.run([*enter, "mountpoint", "-q", str(box.shown(volume))], check=False).returncode == 0
+        )
         if there == mounted:
             done = subprocess.run([*enter, *argv], check=False, capture_output=True, text=True)
             if done.returncode:

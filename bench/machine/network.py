@@ -1,14 +1,15 @@
 """The bench's network: one namespace for the operator's side, one more for each box, joined by a veth pair.
 
-Everything is routed, as at Hetzner: a box has its address as a /32 and reaches its gateway on the link. Nothing of it is
-visible in, or reachable from, the machine's own network. What a server's firewalls say is enforced on the operator's end
-of its pair, where the box can't see it.
+Everything is routed, as at Hetzner: a box has its address as a /32 and reaches its gateway on the link. Nothing of it
+is visible in, or reachable from, the machine's own network. What a server's firewalls say is enforced on the operator's
+end of its pair, where the box can't see it.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import subprocess
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ GATEWAY6 = "fe80::1"
 OUTSIDE6 = "2001:db8::1"
 NAMED = Path("/run/netns")
 _TABLE = "gatehouse"
+_LOCK = threading.Lock()
 
 
 class NetworkError(Exception):
@@ -43,14 +45,18 @@ def exists(namespace: str) -> bool:
 
 
 def make_client(namespace: str) -> None:
-    """The operator's side: loopback with the gateway's addresses, forwarding between boxes. Made anew if it is there."""
+    """The operator's side, anew: loopback with the gateway's addresses, forwarding between boxes."""
     remove(namespace)
     run(["ip", "netns", "add", namespace])
     run(
         ["ip", "-n", namespace, "-batch", "-"],
         f"link set lo up\naddress add {GATEWAY}/32 dev lo\naddress add {OUTSIDE6}/128 dev lo nodad\n",
     )
-    settings = {"net/ipv4/ip_forward": 1, "net/ipv6/conf/all/forwarding": 1, "net/ipv4/ip_unprivileged_port_start": 0}
+    settings = {
+        "net/ipv4/ip_forward": 1,
+        "net/ipv6/conf/all/forwarding": 1,
+        "net/ipv4/ip_unprivileged_port_start": 0,
+    }
     script = "; ".join(f"echo {value} >/proc/sys/{name}" for name, value in settings.items())
     run(inside(namespace, ["sh", "-ec", script]))
     hooks = "\n".join(
@@ -101,9 +107,16 @@ def interface(server: int) -> str:
 
 def filter_traffic(client: str, server: int, rules: Iterable[dict[str, Any]] | None) -> None:
     """Let through what these rules (Hetzner's form) name, to and from one box; None takes the filter away."""
+    with _LOCK:  # what is there is read, then written anew
+        _filter(client, server, rules)
+
+
+def _filter(client: str, server: int, rules: Iterable[dict[str, Any]] | None) -> None:
     link = interface(server)
     dropped = [
-        f"delete chain inet {_TABLE} {chain}" for chain in (f"to{server}", f"from{server}") if _has(client, chain)
+        f"delete chain inet {_TABLE} {chain}"
+        for chain in (f"to{server}", f"from{server}")
+        if _has(client, chain)
     ]
     # The jumps are in the base chains: those are laid anew from the boxes that have a filter.
     boxes = {s for s in _filtered(client) if s != server} | ({server} if rules is not None else set())
@@ -131,7 +144,10 @@ def _succeeds(argv: list[str]) -> bool:
 
 def _chain(name: str, lines: list[str]) -> list[str]:
     # Answers, and what IPv6 needs to find its neighbours, pass whatever the rules say.
-    always = ["ct state established,related accept", "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept"]
+    always = [
+        "ct state established,related accept",
+        "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept",
+    ]
     rules = [f"add rule inet {_TABLE} {name} {line}" for line in [*always, *lines]]
     return [f"add chain inet {_TABLE} {name}", *rules]
 
@@ -154,7 +170,11 @@ def _has(client: str, chain: str) -> bool:
 
 def _filtered(client: str) -> set[int]:
     words = [line.split() for line in _table(client).splitlines()]
-    return {int(w[1][2:]) for w in words if len(w) > 1 and w[0] == "chain" and w[1][:2] == "to" and w[1][2:].isdigit()}
+    return {
+        int(w[1][2:])
+        for w in words
+        if len(w) > 1 and w[0] == "chain" and w[1][:2] == "to" and w[1][2:].isdigit()
+    }
 
 
 def _table(client: str) -> str:
