@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ import uvicorn
 from bench.clouds import names
 from bench.clouds.cloudflare.account import Account
 from bench.clouds.cloudflare.app import build as build_cloudflare
+from bench.clouds.hetzner.app import Api as HetznerApi
 from bench.clouds.hetzner.app import build as build_hetzner
 from bench.clouds.hetzner.project import Project
 from bench.clouds.machines import Machines, NullMachines
@@ -39,10 +41,15 @@ class Clouds:
     action_seconds: float = 0.2
     requests_per_hour: int = 3600
     new_record_id: Callable[[], str] | None = None
+    correlation_id: Callable[[], str] = lambda: secrets.token_hex(8)
 
     def __post_init__(self) -> None:
         self.tokens: Tokens = tokens(self.directory)
         self._stop: Callable[[], None] = lambda: None
+        self._store = Store(self.directory)
+        self.hetzner_faults, self.cloudflare_faults = Faults(), Faults()
+        self.project = Project(self._store, self.machines, self.hetzner_faults, self.action_seconds)
+        self.account = Account(self._store, self.zones, self.new_record_id)
 
     @property
     def hetzner_endpoint(self) -> str:
@@ -60,13 +67,11 @@ class Clouds:
 
     async def serve(self, ready: Callable[[], None] = lambda: None) -> None:
         """Run until `stop`; `ready` is called when all answer. Raises OSError when a port is taken."""
-        store = Store(self.directory)
-        faults = Faults()
-        project = Project(store, self.machines, faults, self.action_seconds)
-        account = Account(store, self.zones, self.new_record_id)
-        store.save()
-        hetzner_app = build_hetzner(project, self.tokens.hetzner, faults, self.requests_per_hour)
-        cloudflare_app = build_cloudflare(account, self.tokens.cloudflare, Faults())
+        project, account = self.project, self.account
+        self._store.save()
+        api = HetznerApi(project, self.tokens.hetzner, self.requests_per_hour, self.correlation_id)
+        hetzner_app = build_hetzner(api, self.hetzner_faults)
+        cloudflare_app = build_cloudflare(account, self.tokens.cloudflare, self.cloudflare_faults)
         resolver = Names(
             lambda: [z["name"] for z in account.data["zones"].values()],
             account.records,

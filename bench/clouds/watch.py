@@ -31,8 +31,9 @@ class Fault(BaseModel):
     """Trouble for the next `times` requests that match `method` and the regular expression `path`.
 
     Either `status` with an error in the cloud's own shape (`code`, `message`, `details` and `headers` refine
-    it), or `cut`: the connection breaks before the request is seen ("before") or after it took effect but
-    before the reply ("after"), or `action`: the next such action of Hetzner's ends in an error.
+    it; `text` is sent as HTML in its place), or `cut`: the connection breaks before the request is seen
+    ("before") or after it took effect but before the reply ("after"), or `action`: the next such action of
+    Hetzner's ends in an error.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -45,9 +46,10 @@ class Fault(BaseModel):
     code: str | None = None
     message: str | None = None
     details: dict[str, Any] | None = None
+    text: str | None = None
     headers: dict[str, str] = {}
     times: int = 1
-    skip: int = 0
+    skip: int = 0  # so many matching requests first go well
 
     @field_validator("method", "path")
     @classmethod

@@ -77,7 +77,7 @@ def share(outcomes: Sequence[Outcome]) -> str:
 
 
 def _needs_world(call: Recorded) -> bool:
-    real = call.method in ("Invoke", "Read", "Delete", "Configure")
+    real = call.method in ("Invoke", "Read", "Delete", "Configure", "CheckConfig")
     return real or (call.method in ("Create", "Update") and not call.request.get("preview"))
 
 

@@ -201,6 +201,8 @@ async def _body(request: Request) -> Record:
 
 def _fault(fault: Fault) -> Response:
     status = fault.status or 500
+    if fault.text is not None:
+        return Response(fault.text, status, fault.headers, "text/html")
     code = int(fault.code or _CODES.get(status, 1000))
     return _error(status, code, fault.message or "because the bench was asked for it", fault.headers)
 

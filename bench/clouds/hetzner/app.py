@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import secrets
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -89,12 +88,13 @@ RESOURCES = (
 class Api:
     """The requests of one project."""
 
-    def __init__(self, project: Project, token: str, limit: int) -> None:
+    def __init__(self, project: Project, token: str, limit: int, correlation_id: Callable[[], str]) -> None:
         self.project, self.token, self.limit = project, token, Limit(limit)
+        self.correlation_id = correlation_id
 
     async def answer(self, request: Request, handler: Callable[[Request, Record], Any]) -> Response:
         """Check the request, let the handler act, and give its answer the API's headers."""
-        headers = {"X-Correlation-Id": secrets.token_hex(8)}
+        headers = {"X-Correlation-Id": self.correlation_id()}
         try:
             self._authenticate(request)
             headers |= self.limit.headers()
@@ -112,6 +112,16 @@ class Api:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not hmac.compare_digest(given.encode(), self.token.encode()):
             raise ApiError("unauthorized", "unable to authenticate")
+
+    def fault(self, fault: Fault) -> Response:
+        """The reply of a request that trouble was ordered for."""
+        status = fault.status or 500
+        headers = fault.headers | {"X-Correlation-Id": self.correlation_id()}
+        if fault.text is not None:
+            return Response(fault.text, status, headers, "text/html")
+        code = fault.code or _CODES.get(status, "service_error")
+        message = fault.message or f"{code}, because the bench was asked for it"
+        return JSONResponse(ApiError(code, message, fault.details, status).body(), status, headers)
 
     def routes(self) -> list[Route]:
         """Every route of the API that the bench knows."""
@@ -222,14 +232,6 @@ async def _body(request: Request) -> Record:
     return body
 
 
-def _fault(fault: Fault) -> Response:
-    status = fault.status or 500
-    code = fault.code or _CODES.get(status, "service_error")
-    message = fault.message or f"{code}, because the bench was asked for it"
-    headers = fault.headers | {"X-Correlation-Id": secrets.token_hex(8)}
-    return JSONResponse(ApiError(code, message, fault.details, status).body(), status, headers)
-
-
 async def _unknown(request: Request, error: Exception) -> Response:
     del error
     message = f"the bench's Hetzner has no {request.method} {request.url.path}"
@@ -241,9 +243,9 @@ def state(project: Project) -> dict[str, list[str]]:
     return {kind: [r["name"] for r in project.all(kind).values()] for kind in FIRST if kind != "actions"}
 
 
-def build(project: Project, token: str, faults: Faults, limit: int) -> Watch:
+def build(api: Api, faults: Faults) -> Watch:
     """The app of one project."""
     unknown: dict[Any, Callable[[Request, Exception], Awaitable[Response]]] = {404: _unknown, 405: _unknown}
     unknown[HTTPException] = _unknown
-    app = Starlette(routes=Api(project, token, limit).routes(), exception_handlers=unknown)
-    return Watch(app, faults, _fault, lambda: state(project))
+    app = Starlette(routes=api.routes(), exception_handlers=unknown)
+    return Watch(app, faults, api.fault, lambda: state(api.project))

@@ -34,14 +34,14 @@ def empty(value: Any) -> bool:
 class Bridged(Resource):
     """What both makes have in common."""
 
-    token: ClassVar[str]
+    kind: ClassVar[str]  # the type's token
     replacing: ClassVar[tuple[str, ...]]  # inputs whose change replaces, in alphabetical order
     computed: ClassVar[tuple[str, ...]] = ()  # inputs that the API fills in: taking them away changes nothing
     unordered: ClassVar[tuple[str, ...]] = ()  # lists whose order says nothing
 
     def _named(self, call: Call, inputs: Values) -> list[str]:
         """Give the resource a name if the program gave none; the names of what was filled in."""
-        if "name" not in resource(self.token)["inputProperties"] or inputs.get("name") is not None:
+        if "name" not in resource(self.kind)["inputProperties"] or inputs.get("name") is not None:
             return []
         old = call.olds.get("name")
         proposed = call.autonaming.get("proposedName")
@@ -63,7 +63,7 @@ class Bridged(Resource):
     def changed(self, call: Call, new: Values) -> list[str]:
         """The inputs in which the program and the state differ."""
         old = call.olds
-        names = [k for k in resource(self.token)["inputProperties"] if k not in call.ignore]
+        names = [k for k in resource(self.kind)["inputProperties"] if k not in call.ignore]
         return [k for k in names if self._differs(k, old.get(k), new.get(k), k in new)]
 
     def _differs(self, name: str, old: Any, new: Any, given: bool) -> bool:
@@ -90,7 +90,7 @@ class Bridged(Resource):
 
     def imported(self, outputs: Values) -> Values:
         """The inputs for an object that the program did not make: every one that is not empty."""
-        names = resource(self.token)["inputProperties"]
+        names = resource(self.kind)["inputProperties"]
         return {k: v for k, v in outputs.items() if k in names and not empty(v)}
 
     def found(self, call: Call, id: str, outputs: Values) -> Found:
@@ -109,7 +109,7 @@ class Framework(Bridged):
         self._named(call, inputs)
         failures = [
             ("", f"Missing required property '{name}'. Examine values at '{call.name}.{name}'.")
-            for name in resource(self.token).get("requiredInputs", [])
+            for name in resource(self.kind).get("requiredInputs", [])
             if name not in inputs
         ] + failures
         if failures:
@@ -139,7 +139,7 @@ class Sdk(Bridged):
     sets: ClassVar[tuple[str, ...]] = ()  # of `unordered`: those whose difference is shown as a whole
 
     def check(self, call: Call) -> Values:
-        known = resource(self.token)["inputProperties"]
+        known = resource(self.kind)["inputProperties"]
         inputs = {k: v for k, v in call.news.items() if v is not None}
         defaults = self._named(call, inputs)
         failures = [
@@ -147,7 +147,7 @@ class Sdk(Bridged):
             for k in inputs
             if k not in known and k != DEFAULTS
         ]
-        for name in resource(self.token).get("requiredInputs", []):
+        for name in resource(self.kind).get("requiredInputs", []):
             if name not in inputs:
                 reason = f'The argument "{name}" is required, but no definition was found.'
                 where = f"Examine values at '{call.name}.{name}'."

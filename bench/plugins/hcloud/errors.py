@@ -52,12 +52,14 @@ def _refused(error: requests.exceptions.ConnectionError) -> str:
 
 def sdk_text(error: Exception) -> str:
     """An error of the older resources, on one line."""
+    if isinstance(error, APIException) and isinstance(error.code, int):
+        return f"hcloud: server responded with status code {error.code}"
     if isinstance(error, APIException):
         fields = ", ".join(f"[{name} => [{' '.join(messages)}]]" for name, messages in _fields(error))
         return f"{_text(error)}: {fields}" if fields else _text(error)
     if isinstance(error, ActionFailedException):
         action = error.action
-        reason = action.error or {}
+        reason: Values = dict(action.error or {})
         return f"{reason.get('message')} ({reason.get('code')}, {action.id})"
     if isinstance(error, requests.exceptions.ConnectionError):
         return _refused(error)
@@ -66,9 +68,10 @@ def sdk_text(error: Exception) -> str:
 
 def framework_text(error: Exception) -> str:
     """An error of the newer resources."""
-    if not isinstance(error, APIException):
+    if not isinstance(error, APIException) or isinstance(error.code, int):
         return f"{_FAILED}\n\n{sdk_text(error)}\n"
-    status = _status(error)
+    # Hetzner's client keeps the error's code but not the reply's status: what goes with that code.
+    status = _STATUS.get(str(error.code), "unknown")
     end = f"Error code: {error.code}\nStatus code: {status}\n"
     fields = _fields(error)
     if fields:
@@ -83,11 +86,6 @@ _STATUS = {
     "resource_limit_exceeded": 403, "forbidden": 403, "protected": 423, "locked": 423, "service_error": 500,
     "server_error": 500, "rate_limit_exceeded": 429, "resource_unavailable": 412, "resource_in_use": 422,
 }  # fmt: skip
-
-
-def _status(error: APIException) -> int | str:
-    """Hetzner's client keeps the error's code but not the reply's status: what goes with that code."""
-    return error.code if isinstance(error.code, int) else _STATUS.get(str(error.code), "unknown")
 
 
 @contextmanager

@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 from hcloud import APIException
 from hcloud.locations import Location
-from hcloud.primary_ips import BoundPrimaryIP
+from hcloud.primary_ips import BoundPrimaryIP, PrimaryIP
 from hcloud.servers import BoundServer
-from hcloud.ssh_keys import BoundSSHKey
+from hcloud.ssh_keys import BoundSSHKey, SSHKey
 
 from bench.plugins.base import Call, Failed, Found
 from bench.plugins.hcloud.bridged import Framework
@@ -17,7 +17,7 @@ from bench.plugins.values import UNKNOWN, Values
 
 
 class SshKey(Framework):
-    token = "hcloud:index/sshKey:SshKey"
+    kind = "hcloud:index/sshKey:SshKey"
     replacing = ("publicKey",)
     computed = ("name",)
     unset: ClassVar[Values] = {"labels": {}}
@@ -52,17 +52,19 @@ class SshKey(Framework):
         return self.found(call, str(key.id), self._outputs(key))
 
     def update(self, call: Call) -> Values:
-        new = {"labels": {}} | call.news
+        new: Values = {"labels": {}} | call.news
         if call.preview:
             return call.olds | new
         changes = {k: new[k] for k in ("name", "labels") if new[k] != call.olds.get(k)}
+        keys = self.provider.client.ssh_keys
         with framework():
-            key = self.provider.client.ssh_keys.get_by_id(int(call.id))
-            return self._outputs(key.update(**changes) if changes else key)
+            if not changes:
+                return self._outputs(keys.get_by_id(int(call.id)))
+            return self._outputs(keys.update(SSHKey(id=int(call.id)), **changes))
 
     def delete(self, call: Call) -> None:
         with framework():
-            _unless_gone(lambda: self.provider.client.ssh_keys.get_by_id(int(call.id)).delete())
+            _unless_gone(lambda: self.provider.client.ssh_keys.delete(SSHKey(id=int(call.id))))
 
 
 def _unless_gone(action: Any) -> None:
@@ -74,7 +76,7 @@ def _unless_gone(action: Any) -> None:
 
 
 class PrimaryIp(Framework):
-    token = "hcloud:index/primaryIp:PrimaryIp"
+    kind = "hcloud:index/primaryIp:PrimaryIp"
     replacing = ("datacenter", "location", "type")
     computed = ("assigneeId", "assigneeType", "datacenter", "location", "name")
     unset: ClassVar[Values] = {"labels": {}}
@@ -142,13 +144,16 @@ class PrimaryIp(Framework):
         return self.found(call, str(ip.id), self._outputs(ip))
 
     def update(self, call: Call) -> Values:
-        new, old = {"labels": {}} | call.news, call.olds
+        old = call.olds
+        new: Values = {"labels": {}} | call.news
         if call.preview:
             return old | {"assigneeId": UNKNOWN} | new
         with framework():
             ip = self.provider.client.primary_ips.get_by_id(int(call.id))
             wanted = {"name": "name", "labels": "labels", "autoDelete": "auto_delete"}
-            changes = {theirs: new[our] for our, theirs in wanted.items() if our in new and new[our] != old.get(our)}
+            changes = {
+                theirs: new[our] for our, theirs in wanted.items() if our in new and new[our] != old.get(our)
+            }
             if changes:
                 ip = ip.update(**changes)
             assignee = new.get("assigneeId", old.get("assigneeId"))
@@ -163,11 +168,11 @@ class PrimaryIp(Framework):
 
     def delete(self, call: Call) -> None:
         with framework():
-            _unless_gone(lambda: self.provider.client.primary_ips.get_by_id(int(call.id)).delete())
+            _unless_gone(lambda: self.provider.client.primary_ips.delete(PrimaryIP(id=int(call.id))))
 
 
 class Rdns(Framework):
-    token = "hcloud:index/rdns:Rdns"
+    kind = "hcloud:index/rdns:Rdns"
     replacing = ("floatingIpId", "ipAddress", "loadBalancerId", "primaryIpId", "serverId")
 
     def wrong(self, call: Call, inputs: Values) -> list[tuple[str, str]]:
@@ -198,16 +203,13 @@ class Rdns(Framework):
     def read(self, call: Call) -> Found | None:
         kind, owner_id, address = call.id.split("-", 2)
         key = "serverId" if kind == "s" else "primaryIpId"
-        try:
-            with framework():
-                try:
-                    _, owner = self._owner({key: owner_id})
-                except APIException as error:
-                    if gone(error):
-                        return None
-                    raise
-        finally:
-            pass
+        with framework():
+            try:
+                _, owner = self._owner({key: owner_id})
+            except APIException as error:
+                if gone(error):
+                    return None
+                raise
         name = _pointer(owner, address)
         if name is None:
             return None
@@ -224,7 +226,8 @@ class Rdns(Framework):
     def delete(self, call: Call) -> None:
         def forget() -> None:
             _, owner = self._owner(call.olds)
-            owner.change_dns_ptr(call.olds["ipAddress"], None).wait_until_finished()
+            nothing: Any = None  # the API takes null, whatever the client's annotation says
+            owner.change_dns_ptr(call.olds["ipAddress"], nothing).wait_until_finished()
 
         with framework():
             _unless_gone(forget)

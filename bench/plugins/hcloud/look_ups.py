@@ -1,0 +1,116 @@
+"""The functions: server types, locations, images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hcloud.deprecation import DeprecationInfo
+from hcloud.images import BoundImage
+from hcloud.locations import BoundLocation
+from hcloud.server_types import BoundServerType
+
+from bench.plugins.base import Failed
+from bench.plugins.hcloud.errors import sdk, sdk_text
+from bench.plugins.values import Values
+
+
+def _one(client: Any, what: str, arguments: Values) -> Any:
+    """The object with the id or name of the arguments."""
+    with sdk():
+        if arguments.get("id"):
+            return client.get_by_id(int(arguments["id"]))
+        if arguments.get("name"):
+            found = client.get_by_name(arguments["name"])
+            if found is None:
+                raise LookupError(f"no {what} found with name {arguments['name']}")
+            return found
+    raise Failed(f"please specify an id or a name to lookup the {what}")
+
+
+def _deprecation(info: DeprecationInfo | None) -> Values:
+    return {
+        "deprecationAnnounced": info.announced.isoformat() if info and info.announced else "",
+        "isDeprecated": info is not None,
+        "unavailableAfter": info.unavailable_after.isoformat() if info and info.unavailable_after else "",
+    }
+
+
+def server_type(provider: Any, arguments: Values, preview: bool) -> Values:
+    """getServerType."""
+    del preview
+    found: BoundServerType = _one(provider.client.server_types, "server type", arguments)
+    places = [
+        {
+            "available": place.available,
+            "id": place.location.id,
+            "name": place.location.name,
+            "recommended": place.recommended,
+        }
+        | _deprecation(place.deprecation)
+        for place in found.locations or []
+    ]
+    return {
+        "architecture": found.architecture,
+        "category": found.category,
+        "cores": found.cores,
+        "cpuType": found.cpu_type,
+        "description": found.description,
+        "disk": found.disk,
+        "id": found.id,
+        "includedTraffic": 0,
+        "locations": places,
+        "memory": found.memory,
+        "name": found.name,
+        "storageType": found.storage_type,
+    } | _deprecation(None)
+
+
+def location(provider: Any, arguments: Values, preview: bool) -> Values:
+    """getLocation."""
+    del preview
+    found: BoundLocation = _one(provider.client.locations, "location", arguments)
+    return {
+        "city": found.city,
+        "country": found.country,
+        "description": found.description,
+        "id": found.id,
+        "latitude": found.latitude,
+        "longitude": found.longitude,
+        "name": found.name,
+        "networkZone": found.network_zone,
+    }
+
+
+def image(provider: Any, arguments: Values, preview: bool) -> Values:
+    """getImage: by id, or by name and architecture (x86 unless said otherwise)."""
+    del preview
+    if arguments.get("withSelector") or arguments.get("selector"):
+        raise Failed("the stand-in for hcloud finds images by id or name only")
+    architecture = arguments.get("withArchitecture") or "x86"
+    client = provider.client.images
+    found: BoundImage | None
+    if arguments.get("id"):
+        with sdk():
+            found = client.get_by_id(int(arguments["id"]))
+    else:
+        name = arguments.get("name")
+        with sdk():
+            found = client.get_by_name_and_architecture(
+                name, architecture, include_deprecated=bool(arguments.get("includeDeprecated"))
+            )
+        if found is None:
+            raise Failed(sdk_text(LookupError(f"image {name} for architecture {architecture} not found")))
+    assert found is not None
+    return {
+        "architecture": found.architecture,
+        "created": found.created.isoformat() if found.created else "",
+        "deprecated": found.deprecated.isoformat() if found.deprecated else "",
+        "description": found.description,
+        "id": found.id,
+        "labels": dict(found.labels or {}),
+        "name": found.name,
+        "osFlavor": found.os_flavor,
+        "osVersion": found.os_version,
+        "rapidDeploy": found.rapid_deploy,
+        "type": found.type,
+    } | {k: v for k, v in arguments.items() if k not in ("id", "name")}
