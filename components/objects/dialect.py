@@ -1,0 +1,150 @@
+"""What the reconcile engine has to be told about a server: its kinds as data, and a little behaviour.
+
+A room that manages objects over REST (authentik, Nginx Proxy Manager, …) brings
+
+* a `Kind` for each kind of object: where it lives, what a person calls it, what it refers to, which fields are secret;
+* a `Dialect`: how to list, how to read an error, and what the server makes of a value;
+* one frozen module with a class derived from `components.objects.provider.ObjectProvider` that builds its dialect.
+
+A whole dialect for an imaginary server that keeps shelves and books:
+
+    SHELF = Kind("shelf", path="/api/shelves", key=("name",), pk="id", url="id", title="shelf")
+    BOOK = Kind(
+        "book", path="/api/books", key=("title",), pk="id", url="id", title="book",
+        references={"shelf_id": Reference(("shelf",))},        # declared by the shelf's name, sent as its id
+        secret=frozenset({"password"}), write_only=frozenset({"password"}),
+        unordered=frozenset({"tags"}), cleared={"tags": []}, update="PUT", serial=True,
+    )
+
+    class Library:
+        where = "library at 127.0.0.1:81"
+        def kind(self, name): return {"shelf": SHELF, "book": BOOK}[name]
+        def request(self, method, path, *, params=None, body=None):
+            return self._http.request(method, path, params=params, body=body)     # objects.http.Http
+        def listed(self, kind): return list(self.request("GET", kind.path))
+        def expected(self, kind, key): return False
+        def explain(self, kind, status, payload): return payload["error"]["message"] if payload else ""
+        def settle(self, kind, field, value): return value
+
+    class LibraryProvider(ObjectProvider):                       # frozen path and name: it is pickled by reference
+        def dialect(self, config):
+            return Library(config("address"), config("token"))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+Config = Callable[[str], str | None]
+"""Reads one value of the explicit provider resource, by its name without the project's prefix."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A field that points to other objects: declared by natural key, sent as the target's identifier."""
+
+    to: tuple[str, ...]
+    """Kinds that may be meant. With several, a name is `kind:natural key` unless all share one name space."""
+    many: bool = False
+    by: str = ""
+    """The target's field that is sent; empty: the target kind's own pk."""
+    cascade: bool = False
+    """The server deletes this object when the target is deleted."""
+
+
+@dataclass(frozen=True)
+class Setter:
+    """A field that has a call of its own (POST below the object's URL) and is never read back."""
+
+    path: str
+    body: str
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Everything the engine needs to know about one kind of object. Facts only."""
+
+    name: str
+    """The dialect's name of the kind; part of the state contract."""
+    path: str
+    """Where the list is, below the dialect's base."""
+    key: tuple[str, ...]
+    """The natural key's fields; `a|b` stands for whichever of them is set."""
+    pk: str = "pk"
+    url: str = "pk"
+    """The field that names one object in its URL."""
+    title: str = ""
+    """What people call it."""
+    also: tuple[str, ...] = ()
+    """Further fields by which a reference may name an object (authentik's `managed`)."""
+    references: Mapping[str, Reference] = field(default_factory=dict)
+    secret: frozenset[str] = frozenset()
+    write_only: frozenset[str] = frozenset()
+    """Never read back: the value last set counts."""
+    setters: Mapping[str, Setter] = field(default_factory=dict)
+    unordered: frozenset[str] = frozenset()
+    structured: frozenset[str] = frozenset()
+    """Fields whose objects the server fills up with defaults: only what is declared is compared."""
+    instants: frozenset[str] = frozenset()
+    """Dates with time: compared as moments, not as texts."""
+    cleared: Mapping[str, Any] = field(default_factory=dict)
+    """What to send for a field that is no longer declared."""
+    repeat: tuple[str, ...] = ()
+    """Fields that every update must carry, managed or not; their present value is sent."""
+    additions: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Members (by any of their names) that the server adds to a list by itself: not a difference."""
+    update: Literal["PATCH", "PUT"] = "PATCH"
+    serial: bool = False
+    """Writes of this kind must not overlap."""
+    fresh_pk: bool = False
+    """Whether a pk means nothing on another server (counted up), so that it proves nothing by itself."""
+    bystanders: tuple[tuple[str, str], ...] = ()
+    """(kind, field): objects that the server would delete along with this one."""
+    groups: tuple[str, ...] = ()
+    """Collective kinds (a list over several kinds) that this one is also listed in."""
+    member: str = ""
+    """For lists that mix kinds: `field=value`, what an item of this kind carries; others are skipped."""
+
+
+class Dialect(Protocol):
+    """A server, as the reconcile engine talks to it. One instance a provider process; methods may run in parallel."""
+
+    @property
+    def where(self) -> str:
+        """What and where the server is, for errors: "authentik of acme (https://auth.acme.example)"."""
+        ...
+
+    def kind(self, name: str) -> Kind:
+        """Facts of a kind. Raises KeyError for a name that this server does not know."""
+        ...
+
+    def request(
+        self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: object = None
+    ) -> Any:
+        """One call below the base address, ready and signed in; returns the decoded JSON (None for an empty body).
+
+        Raises `http.Refused` for an answer that says no, `errors.Unclear` for a write whose outcome is not known,
+        `errors.ObjectError` when the server is not there or does not let us in.
+        """
+        ...
+
+    def listed(self, kind: Kind) -> Sequence[Mapping[str, Any]]:
+        """Every object of the kind (all pages), as it would be read one by one."""
+        ...
+
+    def expected(self, kind: Kind, key: str) -> bool:
+        """Whether a name that is not there now will appear by itself (defaults of a server that is still starting).
+
+        May wait a moment; the engine asks again, with a fresh list, as long as the answer is True.
+        """
+        ...
+
+    def explain(self, kind: Kind, status: int, payload: Any) -> str:
+        """A refusal in words, without any value that may be secret."""
+        ...
+
+    def settle(self, kind: Kind, name: str, value: Any) -> Any:
+        """What the server makes of a value (lower-cased domains, sorted countries); pure, and applied to both sides."""
+        ...

@@ -1,0 +1,20 @@
+"""What can go wrong between the program and a server, said so that an operator can act on it."""
+
+from __future__ import annotations
+
+
+class ObjectError(Exception):
+    """Something an operator has to know: what is wrong, where, and what to do.
+
+    Texts never hold a request or response body, since either may hold a secret.
+    """
+
+    def __init__(self, what: str, where: str, remedy: str) -> None:
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+        super().__init__(f"{where}: {what}. {remedy}")
+
+
+class Unclear(Exception):  # noqa: N818 (it is a state of knowledge, caught and settled, not an error to show)
+    """A write was sent and its outcome is not known: look before doing anything else."""

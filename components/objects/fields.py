@@ -1,0 +1,124 @@
+"""Fields between the program's way of saying them and the server's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from components.objects.dialect import Dialect, Kind
+from components.objects.store import Missing, Object, Store
+from components.objects.values import canonical, covers, is_empty, is_unknown, same_instant, sorted_by_text
+
+Fields = dict[str, Any]
+
+
+def settled(dialect: Dialect, kind: Kind, fields: Mapping[str, Any]) -> Fields:
+    """Declared fields in canonical form, as the server will have them; without fields that say None. Pure."""
+    return {
+        name: value if is_unknown(value) else dialect.settle(kind, name, canonical(value))
+        for name, value in fields.items()
+        if value is not None
+    }
+
+
+def same(kind: Kind, name: str, old: Any, new: Any) -> bool:
+    """Whether two declared values of a field mean the same. Pure: what a preview compares with."""
+    if is_empty(old) and is_empty(new):
+        return True
+    reference = kind.references.get(name)
+    if (
+        (name in kind.unordered or (reference and reference.many))
+        and isinstance(old, list)
+        and isinstance(new, list)
+    ):
+        return sorted_by_text(old) == sorted_by_text(new)
+    return bool(old == new) or (name in kind.instants and same_instant(old, new))
+
+
+def sent(store: Store, kind: Kind, name: str, value: Any) -> Any:
+    """A declared value as it is sent: names become pks. Raises Missing for a name that is not there."""
+    reference = kind.references.get(name)
+    if reference is None:
+        return value
+    if reference.many:
+        return [store.resolved(reference, str(each)) for each in value or []]
+    return None if is_empty(value) else store.resolved(reference, str(value))
+
+
+def holds(kind: Kind, name: str, body: Any, found: Any, extra: frozenset[str] = frozenset()) -> bool:
+    """Whether the server's value is what was sent, however the server likes to put it.
+
+    `extra`: members that the server adds to this list by itself.
+    """
+    found = canonical(found)
+    body = canonical(body)
+    if is_empty(body) and is_empty(found):
+        return True
+    reference = kind.references.get(name)
+    if (
+        isinstance(body, list)
+        and isinstance(found, list)
+        and (name in kind.unordered or (reference is not None and reference.many))
+    ):
+        missing = [each for each in body if each not in found]
+        surplus = [each for each in found if each not in body and str(each) not in extra]
+        return not missing and not surplus
+    if name in kind.structured:
+        return covers(body, found)
+    return bool(body == found) or (name in kind.instants and same_instant(body, found))
+
+
+def added(store: Store, kind: Kind, name: str) -> frozenset[str]:
+    """Pks of what the server adds to a list by itself (none, for most fields)."""
+    reference = kind.references.get(name)
+    pks = []
+    for called in kind.additions.get(name, frozenset()):
+        if reference is None:
+            continue
+        try:
+            pks.append(str(store.resolved(reference, called)))
+        except Missing:
+            continue
+    return frozenset(pks)
+
+
+def observed(store: Store, dialect: Dialect, kind: Kind, declared: Mapping[str, Any], item: Object) -> Fields:
+    """The declared fields with the server's values: unchanged where both agree, so that only real drift shows."""
+    seen: Fields = {}
+    for name, value in declared.items():
+        if name in kind.write_only or name in kind.setters:
+            seen[name] = value
+            continue
+        found = item.get(name)
+        try:
+            agrees = holds(
+                kind,
+                name,
+                sent(store, kind, name, value),
+                _settle(dialect, kind, name, found),
+                added(store, kind, name),
+            )
+        except Missing:
+            agrees = False
+        if agrees:
+            seen[name] = value
+        else:
+            said = said_by(store, dialect, kind, name, found)
+            if said is not None:
+                seen[name] = said
+    return seen
+
+
+def said_by(store: Store, dialect: Dialect, kind: Kind, name: str, found: Any) -> Any:
+    """A value of the server's as the program would declare it; None where the server has none."""
+    reference = kind.references.get(name)
+    if reference is None:
+        return _settle(dialect, kind, name, found)
+    if reference.many:
+        return [store.named(reference, each) for each in found or []]
+    return None if is_empty(found) else store.named(reference, found)
+
+
+def _settle(dialect: Dialect, kind: Kind, name: str, found: Any) -> Any:
+    found = canonical(found)
+    return found if found is None else dialect.settle(kind, name, found)

@@ -1,0 +1,152 @@
+"""The dynamic provider that every REST object is declared with.
+
+State holds, for each resource, a pickle of its provider that names a module and a class, so those names are a
+contract: each room derives one class from `ObjectProvider` in a module that never moves. Instances hold nothing
+when they are pickled; what they need later comes from the explicit provider resource's values, in `configure`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from pulumi.dynamic import (
+    CheckResult,
+    ConfigureRequest,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    ResourceProvider,
+    UpdateResult,
+)
+
+from components.objects import fields as said
+from components.objects.dialect import Config, Dialect, Kind
+from components.objects.lifeline import end_with_parent
+from components.objects.reconcile import Declared, Held, Reconciler
+from components.objects.values import canonical, is_unknown
+
+META = "gatehouse"
+"""Input and output that says what the resource is: {kind, logical, adopt} and, in outputs, {adopted}."""
+BEFORE = "gatehouse_before"
+"""Output of adopted objects: what our fields held before. Declared as a secret output, since it may quote anything."""
+PENDING = "GATEHOUSE_PENDING_CREATES"
+"""Environment: JSON list of the URNs whose creation an interrupted run began."""
+_INTERNAL = frozenset({META, BEFORE, "__provider"})
+
+
+class ObjectProvider(ResourceProvider):
+    """Reconciles objects of one server. Derive, implement `dialect`, and never move the derived class."""
+
+    serialize_as_secret_always = False
+
+    def dialect(self, config: Config) -> Dialect:
+        """The server to talk to, from the explicit provider's values. Must not contact anything yet."""
+        raise NotImplementedError
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Called once a process, before anything else."""
+        if _in_plugin_process():
+            sys.tracebacklimit = 0  # errors are for operators; a library's stack helps nobody
+            end_with_parent()
+        self._dialect = self.dialect(req.config.get)
+        self._reconciler = Reconciler(self._dialect, pending_creates(os.environ.get(PENDING, "")))
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Put the inputs into canonical form. Pure: previews make no call."""
+        kind = self._kind(news)
+        inputs = said.settled(self._dialect, kind, _fields(news))
+        return CheckResult({**inputs, META: canonical(news[META])}, [])
+
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """Compare what is wanted with what was last seen. Pure: previews make no call."""
+        kind = self._kind(_news)
+        olds, news = (said.settled(self._dialect, kind, _fields(props)) for props in (_olds, _news))
+        changed = [
+            name
+            for name in sorted({*olds, *news})
+            if is_unknown(news.get(name)) or not said.same(kind, name, olds.get(name), news.get(name))
+        ]
+        replaces = [
+            name
+            for name in changed
+            if is_unknown(news.get(name)) and name in kind.references and kind.references[name].cascade
+        ]
+        changes = bool(changed) or self._reconciler.touched(kind, news)
+        return DiffResult(changes=changes, replaces=replaces, delete_before_replace=True)
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Make the object or take it over."""
+        held = self._reconciler.create(_declared(props))
+        return CreateResult(held.pk, _outputs(props, held))
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """The object as it is: outputs and inputs, so that drift is shown and repaired; nothing when it is gone."""
+        held = self._reconciler.read(self._kind(props).name, _held(id_, props))
+        if held is None:
+            return ReadResult(None, {})
+        outputs = _outputs(props, held)
+        inputs = {name: value for name, value in outputs.items() if name != BEFORE}
+        meta = inputs[META]
+        return ReadResult(
+            held.pk, outputs, {**inputs, META: {k: v for k, v in meta.items() if k != "adopted"}}
+        )
+
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        """Bring the object to what is wanted; no difference, no write."""
+        held = self._reconciler.update(_held(_id, _olds), _declared(_news))
+        return UpdateResult(_outputs(_news, held))
+
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        """Delete what is ours, give back what was adopted."""
+        done = self._reconciler.delete(self._kind(_props).name, _props[META]["logical"], _held(_id, _props))
+        if done.startswith("kept"):
+            print(f"{_props[META]['logical']}: {done}", file=sys.stderr)
+
+    def _kind(self, props: Mapping[str, Any]) -> Kind:
+        return self._dialect.kind(str(props[META]["kind"]))
+
+
+def pending_creates(listed: str) -> frozenset[tuple[str, str]]:
+    """(kind, logical name) of each URN in a JSON list; empty for an empty text.
+
+    A URN's type is "pulumi-python:dynamic/<module>:<name>", after the types of its parents; our kinds are
+    "<module>.<name>".
+    """
+    pairs = set()
+    for urn in json.loads(listed) if listed else []:
+        _, _, qualified, logical = str(urn).split("::", 3)
+        token = qualified.rsplit("$", 1)[-1].rpartition("/")[2]
+        pairs.add((token.replace(":", "."), logical))
+    return frozenset(pairs)
+
+
+def _fields(props: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in props.items() if name not in _INTERNAL}
+
+
+def _declared(props: Mapping[str, Any]) -> Declared:
+    meta = props[META]
+    fields = {name: canonical(value) for name, value in _fields(props).items() if value is not None}
+    return Declared(str(meta["kind"]), str(meta["logical"]), fields, bool(meta.get("adopt")))
+
+
+def _held(pk: str, props: Mapping[str, Any]) -> Held:
+    fields = {name: canonical(value) for name, value in _fields(props).items() if value is not None}
+    return Held(pk, fields, bool(props[META].get("adopted")), canonical(props.get(BEFORE) or {}))
+
+
+def _outputs(props: Mapping[str, Any], held: Held) -> dict[str, Any]:
+    meta = {name: value for name, value in props[META].items() if name != "adopted"}
+    outputs: dict[str, Any] = {**held.fields, META: {**meta, "adopted": True} if held.adopted else meta}
+    if held.adopted:
+        outputs[BEFORE] = held.before
+    return outputs
+
+
+def _in_plugin_process() -> bool:
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    return spec is not None and str(spec.name).startswith("pulumi.dynamic")

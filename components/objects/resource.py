@@ -1,0 +1,55 @@
+"""Objects as Pulumi resources: one generic class, with a type token of its own for each kind."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import Resource
+
+from components.objects.provider import BEFORE, META, ObjectProvider
+
+
+class Object(Resource):
+    """Any object of any kind. Use `resource_class` for the class with the kind's own type token."""
+
+    def __init__(
+        self,
+        provider: ObjectProvider,
+        logical: str,
+        kind: str,
+        fields: Mapping[str, Any],
+        *,
+        adopt: bool = False,
+        secret: Iterable[str] = (),
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Declare one object.
+
+        `secret`: names of fields that hold secrets, in clear or not; they are marked here. `opts.provider` must be
+        the explicit provider resource.
+        """
+        marked = {
+            name: pulumi.Output.secret(fields[name])
+            for name in secret
+            if name in fields and fields[name] is not None
+        }
+        meta: dict[str, Any] = {"kind": kind, "logical": logical}
+        if adopt:
+            meta["adopt"] = True
+        extra = pulumi.ResourceOptions(
+            delete_before_replace=True, additional_secret_outputs=[BEFORE, *marked]
+        )
+        super().__init__(
+            provider, logical, {**fields, **marked, META: meta}, pulumi.ResourceOptions.merge(opts, extra)
+        )
+
+
+@cache
+def resource_class(kind: str) -> type[Object]:
+    """The class for a kind "<module>.<name>"; its type token is "pulumi-python:dynamic/<module>:<name>", for ever."""
+    module, _, name = kind.partition(".")
+    return types.new_class(name, (Object,), {"module": module, "name": name})

@@ -1,0 +1,189 @@
+"""What is on the server, read once: one list a kind and process, kept true by our own writes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from components.objects.dialect import Dialect, Kind, Reference
+from components.objects.values import canonical, is_empty
+
+Object = dict[str, Any]
+Key = tuple[str, ...]
+
+
+class Missing(Exception):  # noqa: N818
+    """A name that nothing on the server bears."""
+
+    def __init__(self, kinds: tuple[str, ...], name: str) -> None:
+        self.kinds = kinds
+        self.name = name
+        super().__init__(f"no {' or '.join(kinds)} named {name!r}")
+
+
+class _Shelf:
+    """The objects of one kind, by pk, with look-ups by key and by name that are made when first asked for."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.objects: dict[str, Object] | None = None
+        self.by_key: dict[Key, list[str]] | None = None
+        self.by_name: dict[str, list[str]] | None = None
+
+
+class Store:
+    """Objects, names and pks of one server. Thread-safe.
+
+    Locks are taken a kind at a time and in the direction of natural keys (a binding's key needs its target's names),
+    which never runs in a circle.
+    """
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._shelves: dict[str, _Shelf] = {}
+        self._lock = threading.Lock()
+        self._writing: dict[str, threading.Lock] = {}
+
+    def writing(self, kind: Kind) -> AbstractContextManager[Any]:
+        """A lock to hold while writing, for kinds whose writes must not overlap."""
+        if not kind.serial:
+            return nullcontext()
+        with self._lock:
+            return self._writing.setdefault(kind.name, threading.Lock())
+
+    def _shelf(self, kind: Kind) -> _Shelf:
+        with self._lock:
+            return self._shelves.setdefault(kind.name, _Shelf())
+
+    def _loaded(self, kind: Kind) -> dict[str, Object]:
+        shelf = self._shelf(kind)
+        with shelf.lock:
+            if shelf.objects is None:
+                found = [dict(item) for item in self._dialect.listed(kind)]
+                if kind.member:
+                    name, _, value = kind.member.partition("=")
+                    found = [item for item in found if str(item.get(name)) == value]
+                shelf.objects = {str(item[kind.pk]): item for item in found}
+                shelf.by_key = shelf.by_name = None
+            return shelf.objects
+
+    def forget(self, kind: Kind) -> None:
+        """Read the kind again when it is next needed (after a write whose outcome is not clear)."""
+        for name in (kind.name, *kind.groups):
+            shelf = self._shelf(self._dialect.kind(name))
+            with shelf.lock:
+                shelf.objects = shelf.by_key = shelf.by_name = None
+
+    def put(self, kind: Kind, item: Mapping[str, Any]) -> None:
+        """Remember an object as it was just read."""
+        pk = str(item[kind.pk])
+        for shelf in self._known(kind):
+            with shelf.lock:
+                if shelf.objects is not None:
+                    shelf.objects[pk] = dict(item)
+                    shelf.by_key = shelf.by_name = None
+
+    def drop(self, kind: Kind, pk: str) -> None:
+        """Forget an object that was just deleted."""
+        for shelf in self._known(kind):
+            with shelf.lock:
+                if shelf.objects is not None:
+                    shelf.objects.pop(pk, None)
+                    shelf.by_key = shelf.by_name = None
+
+    def _known(self, kind: Kind) -> Iterator[_Shelf]:
+        for name in (kind.name, *kind.groups):
+            yield self._shelf(self._dialect.kind(name))
+
+    def all(self, kind: Kind) -> list[Object]:
+        """Every object of the kind."""
+        return list(self._loaded(kind).values())
+
+    def by_pk(self, kind: Kind, pk: str) -> Object | None:
+        """The object with this pk, if it is (still) there."""
+        return self._loaded(kind).get(str(pk))
+
+    def matches(self, kind: Kind, key: Key) -> list[Object]:
+        """The objects with this natural key: one at most, but for kinds whose key the server does not keep unique."""
+        shelf = self._shelf(kind)
+        with shelf.lock:
+            objects = self._loaded(kind)
+            if shelf.by_key is None:
+                shelf.by_key = {}
+                for pk, item in objects.items():
+                    shelf.by_key.setdefault(key_of(kind, item), []).append(pk)
+            return [objects[pk] for pk in shelf.by_key.get(key, [])]
+
+    # Names ---------------------------------------------------------------------------------------------------------
+
+    def name_of(self, kind: Kind, item: Mapping[str, Any]) -> str:
+        """What a person calls the object: its natural key in words, parts joined by a slash."""
+        parts = []
+        for part in kind.key:
+            field = next(
+                (name for name in part.split("|") if not is_empty(item.get(name))), part.split("|")[0]
+            )
+            value = item.get(field)
+            reference = kind.references.get(field)
+            text = (
+                self.named(reference, value) if reference and not is_empty(value) else str(canonical(value))
+            )
+            parts.append(f"{field}:{text}" if "|" in part else text)
+        return "/".join(parts)
+
+    def named(self, reference: Reference, value: Any) -> str:
+        """The name to declare for a value that the server gives for a reference; the value itself if it has none."""
+        for name in reference.to:
+            kind = self._dialect.kind(name)
+            if reference.by and reference.by != kind.pk:
+                item = next(
+                    (each for each in self.all(kind) if str(each.get(reference.by)) == str(value)), None
+                )
+            else:
+                item = self.by_pk(kind, str(value))
+            if item is not None:
+                called = self.name_of(kind, item)
+                return f"{name}:{called}" if len(reference.to) > 1 else called
+        return str(value)
+
+    def resolved(self, reference: Reference, name: str) -> Any:
+        """What to send for a name. Raises Missing."""
+        kinds = reference.to
+        prefix, colon, rest = name.partition(":")
+        if colon and prefix in kinds:
+            kinds, name = (prefix,), rest
+        for each in kinds:
+            kind = self._dialect.kind(each)
+            item = self._find(kind, name)
+            while item is None and self._dialect.expected(kind, name):
+                self.forget(kind)
+                item = self._find(kind, name)
+            if item is not None:
+                return item[reference.by or kind.pk]
+        raise Missing(kinds, name)
+
+    def _find(self, kind: Kind, name: str) -> Object | None:
+        shelf = self._shelf(kind)
+        with shelf.lock:
+            objects = self._loaded(kind)
+            if shelf.by_name is None:
+                shelf.by_name = {}
+                for pk, item in objects.items():
+                    for called in (self.name_of(kind, item), *(str(item.get(extra)) for extra in kind.also)):
+                        if pk not in shelf.by_name.setdefault(called, []):
+                            shelf.by_name[called].append(pk)
+            found = shelf.by_name.get(name, [])
+            return objects[found[0]] if found else None
+
+
+def key_of(kind: Kind, item: Mapping[str, Any]) -> Key:
+    """The natural key as the server holds it (pks for references), comparable between an object and a body."""
+    key: list[str] = []
+    for part in kind.key:
+        names = part.split("|")
+        field = next((name for name in names if not is_empty(item.get(name))), names[0])
+        value = canonical(item.get(field))
+        key.append(f"{field}={value}" if len(names) > 1 else str(value))
+    return tuple(key)

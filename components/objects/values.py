@@ -1,0 +1,70 @@
+"""Values as both sides agree on them.
+
+Pulumi hands a dynamic provider every number as a float and drops every `None`; a server trims strings and sorts
+lists. What is compared or sent goes through `canonical` first, so that neither shows up as a change.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pulumi.output import Unknown
+
+Fields = dict[str, Any]
+
+
+def canonical(value: Any) -> Any:
+    """The value with whole floats as ints, strings trimmed, and `None` members dropped from objects.
+
+    `None` inside a list stays (it holds a place); unknown values stay as they are.
+    """
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, Mapping):
+        return {str(key): canonical(inner) for key, inner in value.items() if inner is not None}
+    if isinstance(value, (list, tuple)):
+        return [canonical(inner) for inner in value]
+    return value
+
+
+def is_unknown(value: Any) -> bool:
+    """Whether the value, or anything in it, is not known yet."""
+    if isinstance(value, Unknown):
+        return True
+    if isinstance(value, Mapping):
+        return any(is_unknown(inner) for inner in value.values())
+    return isinstance(value, (list, tuple)) and any(is_unknown(inner) for inner in value)
+
+
+def is_empty(value: Any) -> bool:
+    """Whether the value says nothing: none, an empty string, list or object. `False` and `0` say something."""
+    return value is None or (isinstance(value, (str, list, dict)) and not value)
+
+
+def sorted_by_text(values: list[Any]) -> list[Any]:
+    """The list in an order that depends on nothing but its members."""
+    return sorted(values, key=lambda value: json.dumps(value, sort_keys=True, default=str))
+
+
+def same_instant(left: Any, right: Any) -> bool:
+    """Whether two texts name one moment; False if either is not a date and time."""
+    try:
+        return datetime.fromisoformat(left) == datetime.fromisoformat(right)
+    except (TypeError, ValueError):
+        return False
+
+
+def covers(wanted: Any, found: Any) -> bool:
+    """Whether `found` says everything that `wanted` says; objects may say more, since servers fill in defaults."""
+    if isinstance(wanted, dict) and isinstance(found, dict):
+        return all(covers(inner, found.get(key)) for key, inner in wanted.items())
+    if isinstance(wanted, list) and isinstance(found, list):
+        return len(wanted) == len(found) and all(
+            covers(left, right) for left, right in zip(wanted, found, strict=True)
+        )
+    return bool(wanted == found) or (is_empty(wanted) and is_empty(found))
