@@ -1,0 +1,250 @@
+"""How the operator's machine reaches the box: key, pinned host key, tunnels to what listens on its loopback.
+
+Everything goes through the local `ssh` with one configuration file a client, in `.gatehouse/<client>/` below the
+checkout. Paths are relative to the checkout, from which all programs run, because they end up in the state.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import hashlib
+import os
+import re
+import select
+import socket
+import stat
+import subprocess
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.secrets import Secrets
+
+FILES = Path(".gatehouse")
+CONNECT_SECONDS = 10  # for one connection; a tunnel gets a second attempt beside a shared connection that hangs
+_ADDRESS = re.compile(
+    r"ssh:(?P<client>[a-z][a-z0-9-]*)@(?P<host>[\w.-]+|\[[0-9a-fA-F:.]+\])(:(?P<port>\d+))?/(?P<target>[\w.-]+:\d+)"
+)
+_READY = b"gatehouse tunnel\n"
+
+
+class AccessError(Exception):
+    """The box cannot be reached; the text says which, why, and what to do."""
+
+
+class HostKeyMismatchError(AccessError):
+    """Another machine answers than the one whose host key is pinned."""
+
+
+class KeyRefusedError(AccessError):
+    """The right machine answers, and does not let the client's deploy key in."""
+
+
+class UnreachableError(AccessError):
+    """Nothing answers, or the connection was lost."""
+
+
+def ssh_command(client: str) -> list[str]:
+    """The `ssh` command up to its options; host and remote command go behind it."""
+    return ["ssh", "-F", str(FILES / client / "ssh_config")]
+
+
+def host_alias(client: str) -> str:
+    """The name under which the client's host key is pinned, whatever address the box has."""
+    return f"gatehouse-{client}"
+
+
+def write_files(client: str, secrets: Secrets) -> None:
+    """Write the client's ssh_config, deploy_key and known_hosts, each only when it changes.
+
+    Directories are 0700 and files 0600, whatever the umask; a reader sees a whole file or the one before.
+    """
+    folder = FILES / client
+    for directory in (FILES, folder):
+        directory.mkdir(mode=0o700, exist_ok=True)
+        directory.chmod(0o700)
+    _run_directory()
+    host_key = " ".join(secrets.ssh_key("ssh/host").public.split()[:2])
+    _write(folder / "deploy_key", secrets.ssh_key("ssh/deploy").private)
+    _write(folder / "known_hosts", f"{host_alias(client)} {host_key}\n")
+    _write(folder / "ssh_config", _config(client))
+
+
+def _config(client: str) -> str:
+    folder = FILES / client
+    # A name of its own for each client and checkout: an address can pass from one client's box to another's. Short,
+    # because a socket's path has at most 107 characters, of which ssh takes 40 for %C and 17 while it connects.
+    shared = hashlib.sha256(f"{Path.cwd()}\0{client}".encode()).hexdigest()[:8]
+    options = {
+        "User": "deploy",
+        "HostKeyAlias": host_alias(client),
+        "HostKeyAlgorithms": "ssh-ed25519",
+        "UserKnownHostsFile": folder / "known_hosts",
+        "GlobalKnownHostsFile": "/dev/null",
+        "StrictHostKeyChecking": "yes",
+        "UpdateHostKeys": "no",
+        "IdentityFile": folder / "deploy_key",
+        "IdentitiesOnly": "yes",
+        "IdentityAgent": "none",
+        "PreferredAuthentications": "publickey",
+        "BatchMode": "yes",
+        "ForwardAgent": "no",
+        "ConnectTimeout": CONNECT_SECONDS,
+        "ServerAliveInterval": 10,
+        "ServerAliveCountMax": 3,
+        "ControlMaster": "auto",
+        "ControlPath": f'"{_run_directory()}/{shared}-%C"',
+        "ControlPersist": 60,
+    }
+    lines = [f"  {name} {value}" for name, value in options.items()]
+    return "\n".join(["# Written by gatehouse at every run.", "Host *", *lines, ""])
+
+
+def _write(path: Path, text: str) -> None:
+    data = text.encode()
+    if path.is_file() and path.read_bytes() == data and stat.S_IMODE(path.stat().st_mode) == 0o600:
+        return
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # is 0600 from the start
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+    Path(name).replace(path)
+
+
+def _run_directory() -> Path:
+    """Where sockets of shared connections lie. Raises AccessError when somebody else may write there."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    path = Path(runtime) / "gatehouse" if runtime else Path(f"/tmp/gatehouse-{os.getuid()}")  # noqa: S108  (checked below)
+    path.mkdir(mode=0o700, exist_ok=True)
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
+        raise AccessError(f"{path} is not a directory that is yours alone (0700): take it away, and run this again")
+    return path
+
+
+@dataclass
+class _Tunnel:
+    process: subprocess.Popen[bytes]
+    url: str
+
+
+_tunnels: dict[str, _Tunnel] = {}
+_lock = threading.Lock()
+
+
+def tunnel(address: str) -> str:
+    """The base URL at which `address` can be reached from here.
+
+    `ssh:<client>@<host>[:<port>]/<host there>:<port there>` is reached through ssh, one tunnel a process and address,
+    opened at the first call and ended with the process, however that ends. Any URL is its own answer. Raises
+    ValueError for anything else, and an AccessError when there is no way in.
+    """
+    if address.startswith(("https://", "http://")):
+        return address
+    parts = _ADDRESS.fullmatch(address)
+    if parts is None:
+        raise ValueError(f"{address!r} is neither a URL nor ssh:<client>@<host>/<host there>:<port there>")
+    with _lock:
+        known = _tunnels.get(address)
+        if known is None or known.process.poll() is not None:
+            _run_directory()
+            known = _tunnels[address] = _open(parts["client"], parts["host"], parts["port"] or "22", parts["target"])
+        return known.url
+
+
+def close_tunnels() -> None:
+    """End all tunnels of this process."""
+    with _lock:
+        while _tunnels:
+            _end(_tunnels.popitem()[1].process)
+
+
+atexit.register(close_tunnels)
+
+
+def _open(client: str, host: str, port: str, target: str) -> _Tunnel:
+    try:
+        return _attempt(client, host, port, target)
+    except UnreachableError:
+        # A shared connection to a box that was made anew meanwhile answers nothing: leave it, and try a fresh one.
+        leave = [*_to(client, port), "-O", "exit", host.strip("[]")]
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            subprocess.run(leave, capture_output=True, check=False, timeout=CONNECT_SECONDS)
+        return _attempt(client, host, port, target)
+
+
+def _to(client: str, port: str) -> list[str]:
+    return [*ssh_command(client), "-p", port]
+
+
+def _attempt(client: str, host: str, port: str, target: str) -> _Tunnel:
+    local = _free_port()
+    # The remote `cat` ends when its input does, and so the tunnel with this process, even with a killed one. What it
+    # says first shows that the forwarding, which ssh sets up before it, stands.
+    process = subprocess.Popen(
+        [
+            *_to(client, port), "-T", "-o", "ExitOnForwardFailure=yes", "-L", f"127.0.0.1:{local}:{target}",
+            host.strip("[]"), f"echo {_READY.decode().strip()}; exec cat >/dev/null",
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C reaches the program, which may still have requests to finish
+    )  # fmt: skip
+    said = _first_line(process, 2 * CONNECT_SECONDS)
+    if said == _READY:
+        return _Tunnel(process, f"http://127.0.0.1:{local}")
+    _end(process)
+    stderr = process.stderr.read().decode(errors="replace") if process.stderr else ""
+    raise _failure(client, host.strip("[]"), stderr)
+
+
+def _first_line(process: subprocess.Popen[bytes], seconds: float) -> bytes:
+    assert process.stdout is not None
+    pipe, line, end = process.stdout.fileno(), b"", time.monotonic() + seconds
+    while not line.endswith(b"\n"):
+        ready, _, _ = select.select([pipe], [], [], max(0.0, end - time.monotonic()))
+        chunk = os.read(pipe, 1024) if ready else b""
+        if not chunk:
+            break
+        line += chunk
+    return line
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin:
+        process.stdin.close()
+    process.terminate()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _failure(client: str, host: str, stderr: str) -> AccessError:
+    lines = [line for line in stderr.strip().splitlines() if not line.startswith("@")]
+    words = lines[-1] if lines else "ssh gave no reason"
+    if re.search(r"host key verification failed|host identification has changed", stderr, re.I):
+        return HostKeyMismatchError(
+            f"{host} does not have {client}'s host key: another machine has this address, or somebody is in between. "
+            f"Nothing was sent. Look at Hetzner's console which server has it; if {client}'s box was made anew outside "
+            f"of gatehouse, run `gatehouse up {client}`, which gives it its key"
+        )
+    if re.search(r"permission denied|too many authentication failures", stderr, re.I):
+        return KeyRefusedError(
+            f"{host} refuses {client}'s deploy key: it is not in /home/deploy/.ssh/authorized_keys there, or the root "
+            f"secret is not the one that the box was made with. Log in with your own key and look"
+        )
+    return UnreachableError(
+        f"{host} ({client}'s box) cannot be reached over ssh: {words}. Look whether it runs, whether this machine's "
+        f"address is in gatehouse:network.sshFrom, and whether port 22 is let out here"
+    )

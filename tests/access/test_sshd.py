@@ -1,0 +1,190 @@
+"""Against a real OpenSSH server, as an ordinary process on a high port of the loopback."""
+
+from __future__ import annotations
+
+import getpass
+import http.server
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from components import access
+from components.secrets import Secrets, new_root_secret
+
+SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
+pytestmark = pytest.mark.skipif(SSHD is None, reason="no sshd on this machine (apt install openssh-server)")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Server:
+    folder: Path
+    port: int
+    secrets: Secrets
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *, host: Secrets | None = None, key: Secrets | None = None) -> None:
+        """With the host key and for the deploy key of these secrets, its own where none are given."""
+        (self.folder / "host").write_text((host or self.secrets).ssh_key("ssh/host").private)
+        (self.folder / "host").chmod(0o600)
+        (self.folder / "allowed").write_text((key or self.secrets).ssh_key("ssh/deploy").public + "\n")
+        (self.folder / "allowed").chmod(0o600)
+        (self.folder / "config").write_text(
+            f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {self.folder}/host\n"
+            f"AuthorizedKeysFile {self.folder}/allowed\nStrictModes no\nUsePAM no\nPidFile none\n"
+            "PermitRootLogin prohibit-password\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
+        )
+        log = (self.folder / "log").open("ab")
+        self.process = subprocess.Popen([str(SSHD), "-D", "-e", "-f", str(self.folder / "config")], stderr=log)
+        for _ in range(100):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.05)
+        pytest.fail("sshd does not start: " + (self.folder / "log").read_text())
+
+    def stop(self) -> None:
+        if self.process:
+            self.process.terminate()
+            self.process.wait()
+            self.process = None
+
+    def address(self, target: int) -> str:
+        return f"ssh:acme@127.0.0.1:{self.port}/127.0.0.1:{target}"
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    if os.getuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(access, "CONNECT_SECONDS", 3)
+    # pytest's own paths are too long for the socket of a shared connection
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    server = Server(tmp_path, free_port(), Secrets(new_root_secret()))
+    access.write_files("acme", server.secrets)
+    config = Path(".gatehouse/acme/ssh_config")
+    config.write_text(config.read_text().replace("User deploy", f"User {getpass.getuser()}"))
+    yield server
+    access.close_tunnels()
+    leave = [*access.ssh_command("acme"), "-p", str(server.port), "-O", "exit", "127.0.0.1"]
+    subprocess.run(leave, capture_output=True, check=False)
+    server.stop()
+
+
+@pytest.fixture
+def web() -> Iterator[int]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"from the box")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    site = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=site.serve_forever, daemon=True).start()
+    yield site.server_port
+    site.shutdown()
+    site.server_close()
+
+
+def test_a_tunnel_leads_to_the_boxs_loopback_and_is_there_once(server: Server, web: int) -> None:
+    server.start()
+    url = access.tunnel(server.address(web))
+    assert not url.endswith(f":{web}")
+    assert httpx.get(url).text == "from the box"
+    assert access.tunnel(server.address(web)) == url
+
+
+def test_two_tunnels_share_one_connection(server: Server, web: int) -> None:
+    server.start()
+    for target in (web, free_port()):
+        access.tunnel(server.address(target))
+    assert (server.folder / "log").read_text().count("Accepted publickey") == 1
+
+
+def test_a_tunnel_that_ended_is_opened_again(server: Server, web: int) -> None:
+    server.start()
+    access.tunnel(server.address(web))
+    leave = [*access.ssh_command("acme"), "-p", str(server.port), "-O", "exit", "127.0.0.1"]
+    subprocess.run(leave, capture_output=True, check=True)
+    access._tunnels[server.address(web)].process.wait(5)
+    assert httpx.get(access.tunnel(server.address(web))).text == "from the box"
+
+
+def test_a_killed_process_leaves_no_ssh_behind(server: Server, web: int) -> None:
+    server.start()
+    program = f"from components import access; print(access.tunnel({server.address(web)!r}), flush=True); input()"
+    root = Path(__file__).resolve().parents[2]
+    child = subprocess.Popen(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(root)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert child.stdout is not None
+    assert httpx.get(child.stdout.readline().decode().strip()).text == "from the box"
+    forward = f"127.0.0.1:{web}".encode()
+
+    def tunnels() -> list[Path]:
+        return [path for path in Path("/proc").glob("[0-9]*/cmdline") if forward in _read(path)]
+
+    assert [path for path in tunnels() if b"ssh\0" in _read(path)]
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    for _ in range(100):
+        if not tunnels():
+            return
+        time.sleep(0.05)
+    pytest.fail("the ssh of a killed process is still there")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def test_another_machines_host_key_is_refused(server: Server, web: int) -> None:
+    server.start(host=Secrets(new_root_secret()))
+    with pytest.raises(access.HostKeyMismatchError, match=r"127\.0\.0\.1 does not have acme's host key.*gatehouse up acme"):
+        access.tunnel(server.address(web))
+
+
+def test_a_refused_key_is_said_to_be_one(server: Server, web: int) -> None:
+    server.start(key=Secrets(new_root_secret()))
+    with pytest.raises(access.KeyRefusedError, match="refuses acme's deploy key"):
+        access.tunnel(server.address(web))
+
+
+def test_a_box_that_does_not_answer_is_said_to_be_unreachable(server: Server, web: int) -> None:
+    with pytest.raises(access.UnreachableError, match=r"acme's box\) cannot be reached.*Connection refused.*sshFrom"):
+        access.tunnel(server.address(web))
+
+
+def test_nothing_secret_is_in_an_error_or_a_command_line(server: Server, web: int) -> None:
+    server.start(key=Secrets(new_root_secret()))
+    with pytest.raises(access.AccessError) as caught:
+        access.tunnel(server.address(web))
+    private = "".join(server.secrets.ssh_key("ssh/deploy").private.splitlines()[1:-1])
+    assert private not in str(caught.value).replace("\n", "")
+    assert "BEGIN" not in " ".join(access.ssh_command("acme"))
