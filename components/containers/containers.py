@@ -87,7 +87,9 @@ class Containers(pulumi.ComponentResource):
                 for address, port in spec.ports
             ],
             volumes=[
-                docker.ContainerVolumeArgs(host_path=f"{DATA}/{directory}", container_path=inside)
+                docker.ContainerVolumeArgs(
+                    host_path=f"{DATA}/{directory}", container_path=inside, read_only=False
+                )
                 for directory, inside in spec.volumes
             ],
             healthcheck=docker.ContainerHealthcheckArgs(

@@ -116,10 +116,11 @@ class Provision:
     def _install_host_key(self) -> None:
         if self._reach():
             return
-        self.first.run(_text("host_key.sh"), stdin=self.order.host_private)
         if self.order.first_user != "deploy":
             # A box that was there has no deploy user yet; cloud-init made it on a new one.
             self.first.run(_text("accounts.sh"), stdin=self._account_lines())
+        # Last, since no new connection gets in by the old key after this.
+        self.first.run(_text("host_key.sh"), stdin=self.order.host_private)
         self._retrying()(self.real.run, "true", root=False)
         self.done.append("host key installed")
 

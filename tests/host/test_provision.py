@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import copy
+import io
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.host import provision, user_data
+from tests.host.fake_box import FIRST, REAL, FakeBox, blob
+
+ROOT = Path(__file__).resolve().parents[2]
+DEPLOY, SAM = ["deploy", "ssh-ed25519 AAAAdeploy deploy"], ["sam", "ssh-ed25519 AAAAsam sam@laptop"]
+
+
+@dataclass
+class Done:
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """`python -m components.host.provision` in this process, with a fake box in the place of ssh."""
+
+    def once(box: FakeBox, *flags: str, **order: Any) -> Done:
+        document = {
+            "client": "acme", "address": "203.0.113.10", "ssh": ["ssh", "-F", "config"], "volume": "77",
+            "host_private": REAL.private, "host_public": REAL.public, "first_public": FIRST.public,
+            "accounts": [DEPLOY, SAM], "reach_seconds": 0.3, "settle_seconds": 0.1, **order,
+        }  # fmt: skip
+        monkeypatch.setattr("components.host.shell.subprocess.run", box.run)
+        monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(document)))
+        monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
+        status = provision.main([*flags])
+        return Done(status, *capsys.readouterr())
+
+    return once
+
+
+def test_a_new_server_is_brought_up(run: Any) -> None:
+    box = FakeBox()
+    done = run(box, "--first-contact")
+    assert done == Done(0, "203.0.113.10: host key installed, hardened, docker 20.10.24 answers\n", "")
+    assert box.host_private == REAL.private
+    assert box.accounts == [" ".join(DEPLOY), " ".join(SAM)]
+    assert box.script == user_data.hardening_script()
+    assert box.layout == "77"
+    # What `ps` shows on both sides has no key in it.
+    assert REAL.private.splitlines()[1] not in " ".join(box.argv)
+
+
+def test_a_box_that_is_ready_is_left_alone(run: Any) -> None:
+    box = FakeBox(host_key=blob(REAL.public), hardening=user_data.hardening_record([]))
+    assert run(box).out == "203.0.113.10: already hardened, docker 20.10.24 answers\n"
+    assert not box.host_private and not box.hardened_with
+
+
+def test_a_changed_script_reaches_an_old_box(run: Any) -> None:
+    box = FakeBox(host_key=blob(REAL.public), hardening="0" * 64)
+    assert "hardened, docker" in run(box).out
+    assert box.hardening == user_data.hardening_record([])
+
+
+def test_a_changed_allow_list_reaches_an_old_box(run: Any) -> None:
+    box = FakeBox(host_key=blob(REAL.public), hardening=user_data.hardening_record([]))
+    assert "hardened, docker" in run(box, trusted=["198.51.100.0/24"]).out
+    assert box.hardening == user_data.hardening_record(["--trusted", "198.51.100.0/24"])
+    assert "already hardened" in run(box, trusted=["198.51.100.0/24"]).out
+
+
+def test_only_the_first_contact_takes_the_key_of_the_first_boot(run: Any) -> None:
+    box = FakeBox()
+    done = run(box)
+    assert done.status == 1 and done.out == ""
+    assert "does not have the SSH host key of acme's box: nothing was sent to it" in done.err
+    assert "gatehouse:rebuild" in done.err and "203.0.113.10" in done.err
+    assert box.entered == 0
+
+
+def test_a_stranger_at_the_address_is_refused(run: Any) -> None:
+    box = FakeBox(host_key="AAAAsomebodyelse")
+    done = run(box, "--first-contact", settle_seconds=0.01)
+    assert done.status == 1 and "nothing was sent to it" in done.err
+    assert box.entered == 0 and box.refused_by_client >= 2
+
+
+@pytest.mark.parametrize("words", ["Connection refused", "Connection timed out", "No route to host"])
+def test_a_box_that_does_not_answer(run: Any, words: str) -> None:
+    done = run(FakeBox(deaf=10**9, deaf_words=words), "--first-contact", reach_seconds=0.01)
+    assert done.status == 1 and words in done.err
+    assert "No SSH connection to 203.0.113.10, port 22, for 0 s" in done.err
+    assert "gatehouse:network.sshFrom" in done.err
+
+
+def test_a_box_that_is_still_booting_is_waited_for(run: Any) -> None:
+    assert run(FakeBox(deaf=3), "--first-contact", reach_seconds=20).status == 0
+
+
+def test_a_key_that_is_refused(run: Any) -> None:
+    done = run(FakeBox(host_key=blob(REAL.public), users={"root"}))
+    assert done.status == 1
+    assert "right host key but refuses the user deploy" in done.err and "AllowGroups" in done.err
+
+
+def test_hardening_that_fails_says_what_the_box_said(run: Any) -> None:
+    done = run(FakeBox(harden_fails=True, cloud_init="error"), "--first-contact")
+    assert done.status == 1
+    assert "hardening did not end well (cloud-init had ended as `error`)" in done.err
+    assert "E: Unable to locate package docker.io" in done.err
+
+
+def test_a_step_that_hangs_is_given_up(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    box = FakeBox(host_key=blob(REAL.public))
+
+    def hang(argv: list[str], *, timeout: float, **options: Any) -> Any:
+        if "cloud-init" in argv[-1]:
+            raise subprocess.TimeoutExpired(argv, timeout)
+        return FakeBox.run(box, argv, **options)
+
+    monkeypatch.setattr(box, "run", hang)
+    done = run(box)
+    assert done.status == 1 and "a step took longer than 960 s and was given up" in done.err
+
+
+@pytest.mark.parametrize("first_user", ["deploy", "root"])
+def test_a_connection_lost_anywhere_is_gone_on_from(run: Any, first_user: str) -> None:
+    fresh = FakeBox(users={first_user})
+    complete = copy.deepcopy(fresh)
+    assert run(complete, "--first-contact", first_user=first_user).status == 0
+    assert complete.calls > 8
+    for at in range(1, complete.calls + 1):
+        box = copy.deepcopy(fresh)
+        box.die_at = at
+        run(box, "--first-contact", first_user=first_user, reach_seconds=0)
+        box.die_at = 0
+        again = run(box, "--first-contact", first_user=first_user)
+        assert again.status == 0, f"after a loss in call {at}: {again.err}"
+        for fact in ("host_key", "host_private", "accounts", "hardening", "layout", "users"):
+            assert getattr(box, fact) == getattr(complete, fact), f"{fact} after a loss in call {at}"
+
+
+def test_a_box_that_was_there_is_entered_by_the_operator_once(run: Any) -> None:
+    box = FakeBox(users={"root"}, cloud_init="none")
+    done = run(box, "--first-contact", first_user="root", port=2222, volume=None)
+    assert done.status == 0, done.err
+    assert "deploy" in box.users and "--ssh-port 2222" in box.hardened_with
+    assert all(" -p 2222 " in line for line in box.argv)
+    by_root = [line for line in box.argv if " root@" in line]
+    assert by_root and all("-F config" not in line and "sudo" not in line for line in by_root)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"client": "acme", "host_private": "PRIVATE"}', "{"])
+def test_an_order_that_is_none_is_not_repeated(
+    text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    assert provision.main([]) == 1
+    assert (
+        capsys.readouterr().err == "gatehouse: the order on standard input is not what this program takes\n"
+    )
+
+
+def test_it_runs_from_the_checkout_as_a_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "components.host.provision"], cwd=ROOT, input="{}", capture_output=True, text=True,
+        check=False, env={"PATH": os.environ["PATH"]},
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("gatehouse: ")
