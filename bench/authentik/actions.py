@@ -6,9 +6,10 @@ import platform
 import uuid
 from typing import Any
 
-from bench.authentik import crypto, defaults, fields, policies, writes
+from bench.authentik import access, crypto, defaults, fields, writes
 from bench.authentik.api import Action, Answer, Api, Call
 from bench.authentik.fields import Invalid
+from bench.authentik.passwords import hashed
 from bench.authentik.render import AVATAR, GROUPS, OUTPOSTS, USERS, is_superuser, render, uid
 from bench.authentik.store import Data
 
@@ -113,7 +114,12 @@ def me(api: Api, call: Call) -> Answer:
     user = call.user
     assert user is not None
     superuser = is_superuser(api.store, user)
-    groups = [{"name": g["name"], "pk": g["pk"]} for g in policies.groups_of(call.context, user)]
+    groups = [{"name": g["name"], "pk": g["pk"]} for g in access.groups_of(api.store, user)]
+    roles = [
+        {"name": role["name"], "pk": role["pk"]}
+        for role in api.store.all("/rbac/roles/")
+        if role["pk"] in user.get("roles", [])
+    ]
     shown = {name: user[name] for name in ("pk", "username", "name", "is_active", "email", "type")}
     return Answer(
         200,
@@ -122,7 +128,7 @@ def me(api: Api, call: Call) -> Answer:
                 **shown,
                 "is_superuser": superuser,
                 "groups": groups,
-                "roles": [],
+                "roles": roles,
                 "avatar": AVATAR,
                 "uid": uid(call.context, user),
                 "settings": dict(user["attributes"].get("settings", {})),
@@ -135,8 +141,8 @@ def me(api: Api, call: Call) -> Answer:
 def set_password(api: Api, call: Call) -> Answer:
     """POST /core/users/{id}/set_password/"""
     user = target(api, call, USERS)
-    hashed = crypto.hash_password(checked(api, call)["password"])
-    api.store.replace(USERS, user["pk"], {**user, "_password": hashed, "password_change_date": crypto.now()})
+    stored = hashed(checked(api, call)["password"])
+    api.store.replace(USERS, user["pk"], {**user, "_password": stored, "password_change_date": crypto.now()})
     return Answer(204)
 
 
@@ -308,7 +314,7 @@ def check_access(api: Api, call: Call) -> Answer:
     user = api.store.get(USERS, asked) if asked else call.user
     if user is None:
         raise Invalid({"for_user": ["User not found"]})
-    passing = policies.passes(call.context, application, user)
+    passing = access.may_use(api.store, user, application)
     return Answer(200, {"passing": passing, "messages": [], "log_messages": []})
 
 
@@ -319,7 +325,7 @@ def test_policy(api: Api, call: Call) -> Answer:
     if user is None:
         raise Invalid({"user": [f'Invalid pk "{sent["user"]}" - object does not exist.']})
     _, policy = api.locate(call, api.group("any_policy"))
-    passing = policies.policy_passes(call.context, policy["pk"], user, dict(sent.get("context") or {}))
+    passing = access.policy_passes(api.store, policy["pk"])
     return Answer(200, {"passing": passing, "messages": [], "log_messages": []})
 
 
@@ -337,8 +343,8 @@ ACTIONS: dict[tuple[str, str], Action] = {
     ("GET", "/core/tokens/{identifier}/view_key/"): view_key,
     ("POST", "/core/tokens/{identifier}/set_key/"): set_key,
     ("POST", "/crypto/certificatekeypairs/generate/"): generate,
-    ("GET", "/crypto/certificatekeypairs/{kp_uuid}/view_certificate/"): view_certificate("certificate_data"),
-    ("GET", "/crypto/certificatekeypairs/{kp_uuid}/view_private_key/"): view_certificate("key_data"),
+    ("GET", "/crypto/certificatekeypairs/{kp_uuid}/view_certificate/"): view_certificate("_certificate_data"),
+    ("GET", "/crypto/certificatekeypairs/{kp_uuid}/view_private_key/"): view_certificate("_key_data"),
     ("GET", "/core/brands/current/"): current_brand,
     ("GET", "/outposts/instances/default_settings/"): outpost_defaults,
     ("GET", "/outposts/instances/{uuid}/health/"): outpost_health,

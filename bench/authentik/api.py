@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
-from bench.authentik import auth, latency, lists, policies, writes
+from bench.authentik import access, auth, latency, lists, usedby, writes
 from bench.authentik.catalog import Kind, Line, Schema, line_of, load
 from bench.authentik.fields import Invalid
 from bench.authentik.pages import NOT_FOUND_PAGE
@@ -33,6 +33,8 @@ AGGREGATES = {
     "/outposts/service_connections/all/": "any_service_connection",
     "/endpoints/connectors/": "any_connector",
 }
+
+UNORDERED = {"/providers/all/"}
 
 
 @dataclass
@@ -128,6 +130,8 @@ class Api:
             return Answer(400, error.detail)
         except Crash:
             return CRASHED
+        except access.NotEmulatedError as error:
+            return Answer(501, {"detail": str(error)})
         except NotFoundError as error:
             return Answer(404, {"detail": str(error)})
         except lists.PageMissingError:
@@ -160,8 +164,10 @@ class Api:
                 return Answer(415, {"detail": f'Unsupported media type "{kind}" in request.'})
             try:
                 call.body = json.loads(body)
-            except ValueError as error:
-                return Answer(400, {"detail": f"JSON parse error - {error}"})
+            except json.JSONDecodeError as error:
+                message = "unexpected end of data" if error.pos >= len(error.doc.rstrip()) else error.msg
+                where = f"line {error.lineno} column {error.colno} (char {error.pos})"
+                return Answer(400, {"detail": f"JSON parse error - {message}: {where}"})
             if not isinstance(call.body, dict):
                 message = f"Invalid data. Expected a dictionary, but got {type(call.body).__name__}."
                 return Answer(400, {"non_field_errors": [message]})
@@ -178,6 +184,8 @@ class Api:
         parent, variable = call.template.rstrip("/").rsplit("/", 1)
         if variable.startswith("{") and (kind := self.line.kinds.get(parent + "/")):
             return self.detail(call, [kind])
+        if variable == "used_by":
+            return self.used_by(call)
         if name := AGGREGATES.get(call.template):
             return self.listing(call, self.group(name))
         if variable.startswith("{") and (name := AGGREGATES.get(parent + "/")):
@@ -188,9 +196,16 @@ class Api:
             return Answer(200, {"pagination": block, "results": []})
         return Answer(501, {"detail": f"The bench's authentik does not do {call.method} {call.template}."})
 
+    def used_by(self, call: Call) -> Answer:
+        """What names the object of the URL."""
+        parent = call.template.rsplit("{", 1)[0]
+        kinds = [self.line.kinds[parent]] if parent in self.line.kinds else self.group(AGGREGATES.get(parent, ""))
+        with self.store.reading():
+            return Answer(200, usedby.used_by(call.context, *self.locate(call, kinds)))
+
     def group(self, name: str) -> list[Kind]:
         """The kinds of a group in this line."""
-        return [self.line.kinds[path] for path in self.line.groups[name]]
+        return [self.line.kinds[path] for path in self.line.groups.get(name, [])]
 
     def flags(self, call: Call, kind: Kind) -> None:
         """Which nested objects are shown (include_users=…), as asked or by default."""
@@ -218,7 +233,7 @@ class Api:
             if text := call.first("search"):
                 items = lists.searched(items, text)
             fields = set(self.line.schemas[kinds[0].response]["properties"])
-            items = lists.ordered(call.context, items, call.first("ordering") or "", fields)
+            items = lists.ordered(call.context, items, call.first("ordering") or "", fields, call.template in UNORDERED)
             block, items = lists.page(items, dict(call.query))
             return Answer(200, {"pagination": block, "results": [self.shown(call, *item) for item in items]})
 
@@ -230,7 +245,7 @@ class Api:
             call.first("superuser_full_list") == "true" and call.user and is_superuser(self.store, call.user)
         ):
             user = call.user
-            return [data for data in found if user is not None and policies.passes(call.context, data, user)]
+            return [data for data in found if user is not None and access.may_use(self.store, user, data)]
         return found
 
     def locate(self, call: Call, kinds: list[Kind]) -> tuple[Kind, Data]:

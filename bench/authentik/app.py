@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from bench.authentik import defaults, web
 from bench.authentik.actions import ACTIONS
+from bench.authentik.views import VIEWS
 from bench.authentik.api import PREFIX, Answer, Api
 from bench.authentik.pages import NOT_FOUND_PAGE
 from bench.authentik.render import Context
@@ -28,7 +29,7 @@ class Server:
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self.store, self.settings = store, settings
-        self.api = Api(store, settings, ACTIONS)
+        self.api = Api(store, settings, {**ACTIONS, **VIEWS})
         self.started = time.monotonic()
         self._prepared = False
 
@@ -54,6 +55,13 @@ class Server:
             if self.store.get("_meta", "bootstrapped") is not None:
                 defaults.embedded_outpost(context)
         self._prepared = True
+
+    def saml_provider(self, slug: str) -> object:
+        """The pk of the SAML provider of an application, None if it has none."""
+        with self.store.reading():
+            application = self.store.find("/core/applications/", slug=slug)
+            pk = application["provider"] if application else None
+            return pk if self.store.get("/providers/saml/", pk) else None
 
     def handle(self, request: Request, body: bytes) -> Answer:
         """One API request."""
@@ -89,11 +97,19 @@ def build(server: Server, more: list[BaseRoute] | None = None) -> Starlette:
             return Response(status_code=200)
         return JSONResponse(STARTING, 503, {"Retry-After": "5"})
 
+    async def saml_metadata(request: Request) -> Response:
+        pk = await run_in_threadpool(server.saml_provider, request.path_params["slug"])
+        if pk is None:
+            return Response(NOT_FOUND_PAGE, 404, media_type="text/html")
+        target = f"{PREFIX}/providers/saml/{pk}/metadata/?download"
+        return Response(status_code=302, headers={"location": target}, media_type="text/html")
+
     async def not_found(_request: Request, _error: Exception) -> Response:
         return Response(NOT_FOUND_PAGE, 404, media_type="text/html")
 
     routes: list[BaseRoute] = [
         *(web.routes(Context(server.api.line, server.store)) if more is None else more),
+        Route("/application/saml/{slug}/metadata/", saml_metadata),
         Route("/-/health/live/", live),
         Route("/-/health/ready/", ready),
         Route(PREFIX + "/{path:path}", api, methods=METHODS),

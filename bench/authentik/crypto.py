@@ -1,10 +1,7 @@
-"""Keys, certificates, tokens and password hashes of the emulator."""
+"""Keys, certificates and times of the emulator."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import secrets
 import string
 from datetime import UTC, datetime, timedelta
@@ -22,8 +19,6 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID
 
 LETTERS = string.ascii_letters + string.digits
-# Django's default is far more; the emulator must be quick, and what it guards is made up.
-ITERATIONS = 2_000
 
 
 def random_text(length: int) -> str:
@@ -40,23 +35,6 @@ def later(**span: float) -> str:
     """A time from now on, as the API writes it."""
     moment = datetime.now(UTC) + timedelta(**span)
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def hash_password(password: str) -> str:
-    """A password hash in Django's notation."""
-    salt = random_text(22)
-    digest = hashlib.pbkdf2_hmac("sha256", password.encode(), salt.encode(), ITERATIONS)
-    return f"pbkdf2_sha256${ITERATIONS}${salt}${base64.b64encode(digest).decode()}"
-
-
-def check_password(password: str, stored: str) -> bool:
-    """Whether a password fits a hash; nothing fits an empty one."""
-    try:
-        _, iterations, salt, digest = stored.split("$")
-    except ValueError:
-        return False
-    found = hashlib.pbkdf2_hmac("sha256", password.encode(), salt.encode(), int(iterations))
-    return hmac.compare_digest(base64.b64encode(found).decode(), digest)
 
 
 def key_type(key: object) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from bench.authentik import crypto, writes
 from bench.authentik.catalog import SCHEMAS, Kind, Ref
+from bench.authentik.passwords import hashed
 from bench.authentik.render import GROUPS, OUTPOSTS, USERS, Context
 from bench.authentik.rules import Request
 from bench.authentik.store import Data
@@ -150,7 +151,7 @@ def bootstrap(context: Context, first: Bootstrap) -> None:
     user = add(context, USERS, {**admin, "groups": [], "path": "users", "type": "internal"})
     assert user is not None
     assert group is not None
-    password = crypto.hash_password(first.password) if first.password else ""
+    password = hashed(first.password) if first.password else ""
     context.store.replace(USERS, user["pk"], {**user, "groups": [group["pk"]], "_password": password})
     if first.token:
         token = add(

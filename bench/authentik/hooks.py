@@ -54,8 +54,10 @@ def proxy(request: Request, data: dict[str, Any], _caller: Data | None) -> None:
     data.setdefault("client_id", crypto.random_text(LENGTHS["client_id"]))
     data.setdefault("client_secret", crypto.random_text(LENGTHS["client_secret"]))
     host = data["external_host"]
+    typed = "redirect_uri_type" in request.context.line.schemas["RedirectURI"]["properties"]
+    purpose = {"redirect_uri_type": "authorization"} if typed else {}
     data["redirect_uris"] = [
-        {"matching_mode": "strict", "url": url, "redirect_uri_type": "authorization"}
+        {"matching_mode": "strict", "url": url, **purpose}
         for url in (f"{host}/outpost.goauthentik.io/callback?{CALLBACK}", f"{host}?{CALLBACK}")
     ]
 
@@ -72,8 +74,8 @@ def redirect_uris(request: Request, data: dict[str, Any], _caller: Data | None) 
 def certificate(request: Request, data: dict[str, Any], _caller: Data | None) -> None:
     """What a certificate's object shows of it."""
     data.setdefault("managed", None)
-    if request.sent.keys() & {"certificate_data", "key_data"}:
-        data.update(crypto.details(data["certificate_data"], data.get("key_data", "")))
+    if request.sent.keys() & {"_certificate_data", "_key_data"}:
+        data.update(crypto.details(data["_certificate_data"], data.get("_key_data", "")))
 
 
 def token(request: Request, data: dict[str, Any], caller: Data | None) -> None:
@@ -90,7 +92,6 @@ def token(request: Request, data: dict[str, Any], caller: Data | None) -> None:
 
 def user(request: Request, data: dict[str, Any], _caller: Data | None) -> None:
     """A user has a UUID and, until one is set, no password."""
-    data.pop("password", None)
     if request.before is None:
         data["uuid"] = str(uuid.uuid4())
         data["_password"] = ""
@@ -152,6 +153,10 @@ def side_user(context: Context, username: str, name: str, token_identifier: str,
         "_of": of,
     }
     store.insert(USERS, pk, account)
+    if "/rbac/roles/" in context.line.kinds and "roles" in context.line.schemas["User"]["properties"]:
+        role = str(uuid.uuid4())
+        store.insert("/rbac/roles/", role, {"pk": role, "name": f"ak-managed-role--user-{pk}", "_of": of})
+        store.replace(USERS, pk, {**account, "roles": [role]})
     key = str(uuid.uuid4())
     row = {
         "pk": key,
@@ -184,7 +189,7 @@ def after_save(request: Request, data: Data) -> None:
 def after_delete(context: Context, kind: Kind, data: Data) -> None:
     """Side objects that go with theirs."""
     if kind.path in (OUTPOSTS, "/sources/scim/"):
-        for path in (TOKENS, USERS):
+        for path in (TOKENS, USERS, "/rbac/roles/"):
             for row in list(context.store.all(path)):
                 if row.get("_of") == data[kind.pk_field]:
                     context.store.remove(path, row["pk"])

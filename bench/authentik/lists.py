@@ -192,9 +192,13 @@ def searched(items: list[Item], text: str) -> list[Item]:
     return [item for item in items if fits(item[1])]
 
 
-def ordered(context: Context, items: list[Item], ordering: str, fields: set[str]) -> list[Item]:
-    """Items in the order asked for, or in the kind's own."""
+def ordered(
+    context: Context, items: list[Item], ordering: str, fields: set[str], unordered: bool = False
+) -> list[Item]:
+    """Items in the order asked for, or in the kind's own; `unordered` lists have none and show the table's."""
     wanted = [name for name in ordering.split(",") if name.lstrip("-") in fields]
+    if not wanted and unordered:
+        return sorted(items, key=lambda item: context.store.touched(item[0].path, item[1][item[0].pk_field]))
     if not wanted:
         default = next(
             (name for name in ("name", "order", "slug", "username", "identifier") if name in fields), ""
@@ -204,9 +208,7 @@ def ordered(context: Context, items: list[Item], ordering: str, fields: set[str]
     def key(name: str) -> Callable[[Item], tuple[bool, Any]]:
         def of(item: Item) -> tuple[bool, Any]:
             stored = item[1].get(name)
-            # PostgreSQL's collation looks at letters first and ignores punctuation and case.
-            text = "".join(c for c in stored.lower() if c.isalnum()) if isinstance(stored, str) else stored
-            return (stored is None, text if text is not None else 0)
+            return (stored is None, stored if stored is not None else 0)
 
         return of
 

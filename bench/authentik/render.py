@@ -29,7 +29,10 @@ SHOWN_AS_PARENT = {
     (FLOW_BINDINGS, "stage_obj"),
     (OUTPOSTS, "providers_obj"),
     (OUTPOSTS, "service_connection_obj"),
+    (APPLICATIONS, "backchannel_providers_obj"),
 }
+# Shown by the schema of its own kind, whatever the schema of the field says.
+SHOWN_WHOLE = {"policy_obj"}
 EMPTY = {"string": "", "array": [], "object": {}, "boolean": False, "integer": 0, "number": 0.0}
 
 
@@ -96,7 +99,7 @@ def value(context: Context, kind: Kind, data: Data, name: str, node: Schema, as_
 
 def default(line: Line, node: Schema) -> Any:
     """What an unset field reads as."""
-    if node.get("nullable"):
+    if node.get("nullable") or node.get("format") == "uuid":
         return None
     resolved = line.schema(node)
     if "enum" in resolved:
@@ -125,7 +128,8 @@ def nested(context: Context, kind: Kind, name: str, node: Schema, found: Any) ->
         schema = node.get("items", {}).get("$", "")
         return [render(context, target, data, schema, as_parent) for target, data in found]
     if isinstance(found, tuple):
-        return render(context, found[0], found[1], node.get("$", ""), as_parent)
+        schema = "" if name in SHOWN_WHOLE else node.get("$", "")
+        return render(context, found[0], found[1], schema, as_parent)
     return found
 
 

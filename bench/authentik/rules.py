@@ -143,6 +143,11 @@ def python(request: Request, rule: Schema) -> None:
         raise Invalid({rule["f"]: [message]}) from None
 
 
+def python_fields(request: Request) -> list[Schema]:
+    """The rules for fields that hold Python."""
+    return [{"rule": "python", "f": name} for name in request.kind.facts.get("code", [])]
+
+
 def no_space(request: Request, rule: Schema) -> None:
     """A scope's name is one word."""
     if " " in (request.get(rule["f"]) or ""):

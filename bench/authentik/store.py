@@ -32,6 +32,9 @@ class StoreUnavailableError(Exception):
 class Backend(Protocol):
     """Where a `Store` keeps its objects for good."""
 
+    def migrate(self) -> None:
+        """Make what the objects are kept in."""
+
     def begin(self, write: bool) -> list[tuple[str, str, int, dict[str, Any]]] | None:
         """Start a transaction; all rows in order of `seq` if they changed since this process looked last, else None."""
 
@@ -66,11 +69,14 @@ class Store:
         self.backend = backend
         self._objects: dict[str, dict[str, Data]] = {}
         self._seq: dict[tuple[str, str], int] = {}
+        self._touched: dict[tuple[str, str], int] = {}
+        self._touches = 0
         self._next = 1
         self._lock = threading.RLock()
         self._depth = 0
         self._writing = False
         self._undo: list[tuple[str, str, Data | None, int]] = []
+        self.assume_worker = True
 
     # -- transactions ---------------------------------------------------------------------------------------------
 
@@ -147,6 +153,10 @@ class Store:
                 return data
         return None
 
+    def kinds(self) -> list[str]:
+        """The kinds of which there are objects."""
+        return [kind for kind, objects in self._objects.items() if objects]
+
     def everything(self) -> Iterator[tuple[str, str, Data]]:
         """Every object with its kind and key."""
         for kind, objects in self._objects.items():
@@ -156,6 +166,10 @@ class Store:
     def seq(self, kind: str, pk: object) -> int:
         """A number that grows with the time at which an object was made."""
         return self._seq.get((kind, str(pk)), 0)
+
+    def touched(self, kind: str, pk: object) -> tuple[int, int]:
+        """Sorts objects by their last change, as rows lie in a table of PostgreSQL (since this process started)."""
+        return self._touched.get((kind, str(pk)), 0), self.seq(kind, pk)
 
     # -- writing --------------------------------------------------------------------------------------------------
 
@@ -200,6 +214,8 @@ class Store:
         self._undo.append((kind, key, objects.get(key), seq))
         objects[key] = data
         self._seq[kind, key] = seq
+        self._touches += 1
+        self._touched[kind, key] = self._touches
         if self.backend:
             self.backend.put(kind, key, seq, data)
 
@@ -212,8 +228,8 @@ class Store:
                 self.backend.beat()
 
     def worker_alive(self, within: float = 10.0) -> bool:
-        """Whether a worker is there (always, in memory: the worker is a thread of this process)."""
+        """Whether a worker is there (in memory, where it is a thread of this process, as `assume_worker` says)."""
         if not self.backend:
-            return True
+            return self.assume_worker
         with self._lock:
             return self.backend.beaten(within)

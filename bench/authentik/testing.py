@@ -33,7 +33,8 @@ class Running:
 
 @contextmanager
 def serve(
-    version: str = VERSION, memory: bool = True, port: int = 0, token: str = TOKEN, **settings: object
+    version: str = VERSION, memory: bool = True, port: int = 0, token: str = TOKEN, secret_key: str = SECRET_KEY,
+    **settings: object,
 ) -> Iterator[Running]:
     """Run an emulator on loopback; it is ready, with all default objects, when the context is entered.
 
@@ -44,7 +45,7 @@ def serve(
             "serve() keeps its state in memory; run `python -m bench.authentik all` for PostgreSQL"
         )
     first = Bootstrap(PASSWORD, token, "akadmin@example.test")
-    chosen = Settings(version=version, secret_key=SECRET_KEY, bootstrap=first, **settings)  # type: ignore[arg-type]
+    chosen = Settings(version=version, secret_key=secret_key, bootstrap=first, **settings)  # type: ignore[arg-type]
     store = Store()
     server = Server(store, chosen)
     Worker(store, chosen).run_once(everything=True)

@@ -118,7 +118,7 @@ def write(target: Path, value: Schema) -> None:
 def main(arguments: list[str]) -> None:
     """Write OUT/<line>.json.gz for each schema and OUT/relations.json.gz."""
     out, relations = Path(arguments[0]), json.loads(Path(arguments[1]).read_text())
-    dropped = {"code_seen", "run", "code", "serializer", "manage_why", "uncertain"}
+    dropped = {"code_seen", "run", "serializer", "manage_why", "uncertain"}
     kinds = {
         path: {k: v for k, v in kind.items() if k not in dropped} for path, kind in relations["kinds"].items()
     }

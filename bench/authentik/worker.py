@@ -6,6 +6,7 @@ import threading
 import time
 
 from bench.authentik import defaults
+from bench.authentik.blueprints import apply_waiting
 from bench.authentik.catalog import line_of, load
 from bench.authentik.render import Context
 from bench.authentik.settings import Settings
@@ -48,3 +49,4 @@ class Worker:
                 if everything or age >= self.settings.objects_after:
                     defaults.certificate(self.context, self.settings.version) if first else None
                     defaults.blueprints(self.context)
+            apply_waiting(self.context)

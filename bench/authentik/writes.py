@@ -9,7 +9,7 @@ from bench.authentik import fields, hooks, names
 from bench.authentik.catalog import Kind, Ref, Schema
 from bench.authentik.fields import Invalid, as_uuid
 from bench.authentik.render import APPLICATIONS, USERS, Context, default
-from bench.authentik.rules import FIELD_RULES, OBJECT_RULES, Crash, Request, duration
+from bench.authentik.rules import FIELD_RULES, OBJECT_RULES, Crash, Request, duration, python_fields
 from bench.authentik.store import Data
 
 ENTERPRISE = "Enterprise is required to create/update this object."
@@ -150,7 +150,7 @@ def check_fields(request: Request, errors: dict[str, Any]) -> None:
             if (kind.path, name) not in PLAIN_UNIQUE:
                 word = names.FIELD_WORDS.get(name, name)
                 errors[name] = [f"{names.noun(kind, name)} with this {word} already exists."]
-    for rule in kind.rules():
+    for rule in [*kind.rules(), *python_fields(request)]:
         if rule["rule"] in FIELD_RULES:
             try:
                 FIELD_RULES[rule["rule"]](request, rule)
@@ -193,6 +193,7 @@ def apply(request: Request, caller: Data | None) -> Data:
     context, kind = request.context, request.kind
     if any(clash(request, names_) for names_ in kind.facts.get("unique", [])):
         raise Crash
+    hide(request)
     data = create_data(request) if request.before is None else {**request.before, **request.sent}
     hooks.before_save(request, data, caller)
     mirrored = {
@@ -211,6 +212,14 @@ def apply(request: Request, caller: Data | None) -> Data:
         steal(context, pk, request.sent["backchannel_providers"])
     hooks.after_save(request, data)
     return data
+
+
+def hide(request: Request) -> None:
+    """Keep what the API never shows under hidden names: a key's PEM is `_key_data`."""
+    shown = request.context.line.schemas[request.kind.response].get("properties", {})
+    for name in list(request.sent):
+        if not name.startswith("_") and (name not in shown or shown[name].get("writeOnly")):
+            request.sent["_" + name] = request.sent.pop(name)
 
 
 def create_data(request: Request) -> dict[str, Any]:
