@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -121,7 +122,7 @@ class Clouds:
             finally:
                 ready.set()
 
-        thread = threading.Thread(target=run, name="clouds")
+        thread = threading.Thread(target=run, name="clouds", daemon=True)
         thread.start()
         ready.wait()
         try:
@@ -144,7 +145,10 @@ class _Server(uvicorn.Server):
 
     def listen(self) -> Address:
         """Bind; the address that was really taken."""
-        self.socket = self.config.bind_socket()
+        # Not uvicorn's own socket: asyncio switches Nagle's delay (40 ms a reply) off only where the protocol is named.
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind((self.config.host, self.config.port))
         self.socket.listen(self.config.backlog)  # callers may connect from here on; they wait for the loop
         host, port = self.socket.getsockname()[:2]
         return host, port

@@ -6,7 +6,6 @@ before the first call of the case that needs them.
 
 from __future__ import annotations
 
-
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager

@@ -205,8 +205,8 @@ class FirewallAttachment(Sdk):
         old = call.olds
         new: Values = {"labelSelectors": None} | bare(call.news)
         if call.preview:
-            unknown = {"serverIds": UNKNOWN} if has_unknown(new.get("serverIds")) else {}
-            return old | bare(call.news) | unknown
+            planned: Values = old | bare(call.news)
+            return planned | ({"serverIds": UNKNOWN} if has_unknown(new.get("serverIds")) else {})
         client, this = self.provider.client.firewalls, Firewall(id=int(call.id))
         before, after = old.get("serverIds") or [], new.get("serverIds") or []
         with sdk(f"updating {call.urn}"):

@@ -20,7 +20,8 @@ class VolumeResource(Sdk):
 
     @staticmethod
     def _outputs(volume: BoundVolume, program: Values) -> Values:
-        """`automount` and `format` are what the program said: the API doesn't tell the first."""
+        """`program`: what was known before. The API tells nothing of automount, and a volume that is free is
+        not noticed: the official plugin keeps the server it knew."""
         return {
             "automount": program.get("automount"),
             "deleteProtection": bool(volume.protection and volume.protection["delete"]),
@@ -30,7 +31,7 @@ class VolumeResource(Sdk):
             "linuxDevice": volume.linux_device,
             "location": volume.location.name if volume.location else None,
             "name": volume.name,
-            "serverId": volume.server.id if volume.server else None,
+            "serverId": volume.server.id if volume.server else program.get("serverId"),
             "size": volume.size,
         }
 
@@ -97,7 +98,8 @@ class VolumeResource(Sdk):
                 client.resize(this, new["size"]).wait_until_finished()
             if protect != bool(old.get("deleteProtection")):
                 client.change_protection(this, delete=protect).wait_until_finished()
-            return self._outputs(client.get_by_id(this.id), new)
+            known = {"serverId": old.get("serverId")} | new
+            return self._outputs(client.get_by_id(this.id), known)
 
     def delete(self, call: Call) -> None:
         client, this = self.provider.client.volumes, Volume(id=int(call.id))
