@@ -24,7 +24,9 @@ from pathlib import Path
 from components.secrets import Secrets
 
 FILES = Path(".gatehouse")
-CONNECT_SECONDS = 10  # for one connection; a tunnel gets a second attempt beside a shared connection that hangs
+CONNECT_SECONDS = (
+    10  # for one connection; a tunnel gets a second attempt beside a shared connection that hangs
+)
 _ADDRESS = re.compile(
     r"ssh:(?P<client>[a-z][a-z0-9-]*)@(?P<host>[\w.-]+|\[[0-9a-fA-F:.]+\])(:(?P<port>\d+))?/(?P<target>[\w.-]+:\d+)"
 )
@@ -120,7 +122,9 @@ def _run_directory() -> Path:
     path.mkdir(mode=0o700, exist_ok=True)
     found = path.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
-        raise AccessError(f"{path} is not a directory that is yours alone (0700): take it away, and run this again")
+        raise AccessError(
+            f"{path} is not a directory that is yours alone (0700): take it away, and run this again"
+        )
     return path
 
 
@@ -150,7 +154,9 @@ def tunnel(address: str) -> str:
         known = _tunnels.get(address)
         if known is None or known.process.poll() is not None:
             _run_directory()
-            known = _tunnels[address] = _open(parts["client"], parts["host"], parts["port"] or "22", parts["target"])
+            known = _tunnels[address] = _open(
+                parts["client"], parts["host"], parts["port"] or "22", parts["target"]
+            )
         return known.url
 
 

@@ -59,15 +59,25 @@ _NO_SPACE = "12 to 255 printable ASCII characters without spaces"
 # Frozen: name pattern -> form. Limits are those of the programs that take the value.
 FORMS: dict[str, Form] = {
     "postgres/password": Form(48, LETTERS, r"[!-~]{12,99}", "12 to 99 characters without spaces (authentik)"),
-    "redis/password": Form(48, LETTERS, r"[A-Za-z0-9_.~-]{12,99}", "12 to 99 of A-Z a-z 0-9 _ . ~ - (in a URL)"),
+    "redis/password": Form(
+        48, LETTERS, r"[A-Za-z0-9_.~-]{12,99}", "12 to 99 of A-Z a-z 0-9 _ . ~ - (in a URL)"
+    ),
     "authentik/secret-key": Form(80, LETTERS, r"[!-~]{32,255}", "32 to 255 characters without spaces"),
     "authentik/bootstrap-password": Form(40, LETTERS, _ANY, _NO_SPACE),
     "authentik/bootstrap-token": Form(60, LETTERS, r"[!-~]{32,255}", "32 to 255 characters without spaces"),
     "authentik/service-token": Form(60, LETTERS, r"[!-~]{32,255}", "32 to 255 characters without spaces"),
-    "npm/admin-password": Form(40, LETTERS, r"[A-Za-z0-9_-]{12,99}", "12 to 99 of A-Z a-z 0-9 _ - (NPM takes no others)"),
-    "app/<id>/client-id": Form(40, LETTERS, r"[!-~]{1,255}", "1 to 255 characters without spaces (authentik)"),
-    "app/<id>/client-secret": Form(128, LETTERS, r"[!-~]{12,255}", "12 to 255 characters without spaces (authentik)"),
-    "person/<username>/password": Form(20, READABLE, r"[ -~]{12,255}", "12 to 255 printable ASCII characters"),
+    "npm/admin-password": Form(
+        40, LETTERS, r"[A-Za-z0-9_-]{12,99}", "12 to 99 of A-Z a-z 0-9 _ - (NPM takes no others)"
+    ),
+    "app/<id>/client-id": Form(
+        40, LETTERS, r"[!-~]{1,255}", "1 to 255 characters without spaces (authentik)"
+    ),
+    "app/<id>/client-secret": Form(
+        128, LETTERS, r"[!-~]{12,255}", "12 to 255 characters without spaces (authentik)"
+    ),
+    "person/<username>/password": Form(
+        20, READABLE, r"[ -~]{12,255}", "12 to 255 printable ASCII characters"
+    ),
 }
 SSH_KEYS = ("ssh/deploy", "ssh/host", "ssh/first-boot")
 _PART = r"[A-Za-z0-9][A-Za-z0-9@+._-]*"
@@ -129,7 +139,10 @@ class Secrets:
     """
 
     def __init__(
-        self, root: str, generations: Mapping[str, int] | None = None, overrides: Mapping[str, str] | None = None
+        self,
+        root: str,
+        generations: Mapping[str, int] | None = None,
+        overrides: Mapping[str, str] | None = None,
     ) -> None:
         self._root = check_root_secret(root)
         self._generations = dict(generations or {})

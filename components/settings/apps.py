@@ -7,19 +7,20 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from components.settings.base import Model
-from components.settings.forms import OriginUrl, RedirectUri, Slug, Upstream, Url
+from components.settings.forms import AppId, OriginUrl, RedirectUri, Upstream, Url
 
+KEY = " key"  # not a name that a stack file could use
 Protocol = Literal["oidc", "proxy"]
 
 
 class App(Model):
     """One app. `preset` for a well-known one, `protocol` for any other."""
 
-    key: Annotated[Slug, Field(exclude=True)]
-    """The name that the app has in the stack file (filled in from there)."""
+    key: Annotated[str, Field(alias=KEY, exclude=True)]
+    """The name that the app has in the stack file, and its slug at authentik."""
 
-    id: Slug
-    """What its client id and secret are derived from; defaults to the key. Keep it when you rename the app."""
+    id_setting: Annotated[AppId | None, Field(alias="id")] = None
+    """What its client id and secret are derived from; defaults to its key. Set it when you rename an app."""
 
     name: Annotated[str, Field(min_length=1, max_length=255)] | None = None
     """What people see on authentik's start page; defaults to the preset's name or to the key."""
@@ -59,3 +60,8 @@ class App(Model):
 
     adopt: bool = False
     """Whether provider and application of this name that exist already may be taken over."""
+
+    @property
+    def id(self) -> str:
+        """What the app's secrets are derived from."""
+        return self.id_setting or self.key

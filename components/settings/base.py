@@ -18,7 +18,7 @@ class Problem:
     remedy: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.what}. {self.remedy}."
+        return f"{self.path}: {self.what}. {self.remedy.rstrip('.')}."
 
 
 class SettingsError(Exception):
@@ -27,7 +27,9 @@ class SettingsError(Exception):
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = problems
         count = "one mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
-        super().__init__("\n".join([f"The stack file has {count}:", *(f"  {problem}" for problem in problems)]))
+        super().__init__(
+            "\n".join([f"The stack file has {count}:", *(f"  {problem}" for problem in problems)])
+        )
 
 
 class Model(BaseModel):

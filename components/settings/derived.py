@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from components.settings.base import Model
-from components.settings.forms import Sealed
+from components.settings.secret_forms import Sealed
 
 
 class SecretSettings(Model):

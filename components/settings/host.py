@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from components.settings.base import Model, wrong
-from components.settings.forms import EmailAddress, Host, Network, SshPublicKey, Username
+from components.settings.forms import AccountName, EmailAddress, Host, Network, TypeName, Username
+from components.settings.secret_forms import SshPublicKey
 
 # Memory in GB of Hetzner's shared and dedicated types, by name (hetzner.com/cloud; sizes of a type never change).
 # A type that is not here passes; what it has is read from Hetzner's API before anything is made.
@@ -25,8 +26,8 @@ SERVER_TYPES: dict[str, float] = {
 class Server(Model):
     """A server at Hetzner."""
 
-    type: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
-    """Hetzner's name of the type, such as cx23. 4 GB of memory is what authentik and NPM want; below 2 GB is refused."""
+    type: TypeName
+    """Hetzner's name of the type, such as cx23. 4 GB of memory is what authentik wants; below 2 GB is refused."""
 
     location: Literal["fsn1", "nbg1", "hel1", "ash", "hil", "sin"]
     """Where it stands: Falkenstein, Nuremberg, Helsinki, Ashburn, Hillsboro or Singapore."""
@@ -38,7 +39,7 @@ class Server(Model):
     """Size in GB of the volume that holds all data (Hetzner's least is 10). It can grow, never shrink."""
 
     backups: bool = False
-    """Whether Hetzner keeps daily backups of the system disk (costs a fifth of the server; the volume is not in them)."""
+    """Whether Hetzner keeps daily backups of the system disk (the volume is not in them)."""
 
 
 class ExistingBox(Model):
@@ -48,7 +49,7 @@ class ExistingBox(Model):
     """Its address or name, as ssh reaches it."""
 
     host_key: SshPublicKey
-    """Its SSH host key (`ssh-keyscan -t ed25519 HOST`, compared with what the box itself says): nothing else is trusted."""
+    """Its SSH host key (`ssh-keyscan -t ed25519 HOST`, compared with what the box itself says)."""
 
     user: Username = "root"
     """Who may log in there with your own key at the first time; root, or someone with sudo without a password."""
@@ -58,12 +59,17 @@ class ExistingBox(Model):
 
 
 def _box(value: Any) -> Any:
-    if isinstance(value, str) and value != "none":
+    if not isinstance(value, dict | ExistingBox) and value != "none":
         raise wrong(f"{value!r} is not a box", "Write none, or {host: …, hostKey: …} for a box that exists")
     return value
 
 
-BoxSetting = Annotated[ExistingBox | Literal["none"], BeforeValidator(_box)]
+# Tagged, so that a mistake in a box is not also reported as a box that is not `none`.
+BoxSetting = Annotated[
+    Annotated[ExistingBox, Tag("[box]")] | Annotated[Literal["none"], Tag("[none]")],
+    Discriminator(lambda value: "[none]" if isinstance(value, str) else "[box]"),
+    BeforeValidator(_box),
+]
 
 
 @dataclass(frozen=True)
@@ -91,11 +97,11 @@ class NetworkOptions(Model):
 class Operator(Model):
     """One of the agency's people who may log in to the box."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+    name: AccountName
     """Their account's name on the box: lower-case letters, digits, - and _."""
 
     email: EmailAddress
     """Where they are reached; the first operator's address goes to authentik's administrator and to Let's Encrypt."""
 
-    ssh_key: SshPublicKey
-    """The one line of their public key file."""
+    ssh_key: SshPublicKey = ""
+    """The one line of their public key file; needed where there is a box."""

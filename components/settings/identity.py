@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from components.settings.base import Model
-from components.settings.forms import EmailAddress, OriginUrl, Sealed, Username, Version
+from components.settings.forms import EmailAddress, GroupName, Kind, OriginUrl, Username, Version
+from components.settings.secret_forms import Sealed
 
 
 class Authentik(Model):
@@ -35,7 +36,7 @@ def _group(value: Any) -> Any:
 class Group(Model):
     """A group of people; a bare name is enough."""
 
-    name: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^\S(.*\S)?$")]
+    name: GroupName
     """What it is called in authentik and in the tokens that apps get."""
 
     superuser: bool = False
@@ -73,7 +74,7 @@ class Person(Model):
 class RawObject(Model):
     """Any object of authentik's API, for what has no friendlier setting."""
 
-    kind: Annotated[str, Field(pattern=r"^[a-z_]+\.[a-z0-9_]+$")]
+    kind: Kind
     """authentik's model label, such as authentik_policies_expression.expressionpolicy."""
 
     name: Annotated[str, Field(min_length=1)]

@@ -10,9 +10,9 @@ from typing import Any
 import yaml
 
 from components.settings.base import Problem, SettingsError, dotted
-from components.settings.forms import SET_SECRET
 from components.settings.model import Settings
 from components.settings.parsing import parse
+from components.settings.secret_forms import SET_SECRET
 
 PREFIX = "gatehouse:"
 STACKS = Path(__file__).resolve().parents[2] / "stacks"
@@ -33,7 +33,10 @@ def load() -> Settings:
             name = key.removeprefix(PREFIX)
             raw[name] = _value(text)
             if not runtime.is_config_secret(key):
-                clear += [Problem(path, "this secret is in clear", SET_SECRET) for path in _secrets_in(name, raw[name])]
+                clear += [
+                    Problem(path, "this secret is in clear", SET_SECRET)
+                    for path in _secrets_in(name, raw[name])
+                ]
     file = stack_file(pulumi.get_stack())
     if file.exists():
         clear += _in_clear(file)
@@ -67,11 +70,17 @@ def _read(path: Path) -> dict[str, object]:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}" if mark else "the file"
         what = f"{path.name} is not YAML: {getattr(error, 'problem', None) or 'it cannot be read'} ({where})"
-        raise SettingsError([Problem("gatehouse:", what, "Correct the indentation, quotes or brackets there")]) from None
+        raise SettingsError(
+            [Problem("gatehouse:", what, "Correct the indentation, quotes or brackets there")]
+        ) from None
     config = document.get("config") if isinstance(document, dict) else None
     if not isinstance(config, dict):
-        raise SettingsError([Problem("gatehouse:", f"{path.name} has no `config:`", "Put the settings below `config:`")])
-    return {str(key).removeprefix(PREFIX): value for key, value in config.items() if str(key).startswith(PREFIX)}
+        raise SettingsError(
+            [Problem("gatehouse:", f"{path.name} has no `config:`", "Put the settings below `config:`")]
+        )
+    return {
+        str(key).removeprefix(PREFIX): value for key, value in config.items() if str(key).startswith(PREFIX)
+    }
 
 
 def _in_clear(path: Path) -> list[Problem]:

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from components.settings.base import Model
-from components.settings.forms import EmailAddress, Host, MaybeSealed, Sealed
+from components.settings.forms import EmailAddress, Host
+from components.settings.secret_forms import MaybeSealed, Sealed
 
 
 class Email(Model):

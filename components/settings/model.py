@@ -7,13 +7,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PrivateAttr
 
 from components.secrets import Secrets
-from components.settings.apps import App
+from components.settings.apps import KEY, App
 from components.settings.base import Model, Problem, wrong
 from components.settings.derived import SecretSettings
-from components.settings.forms import ClientName, CloudflareToken, Domain, HetznerToken, RootSecret
+from components.settings.forms import ClientName, Domain, Slug
 from components.settings.host import Box, BoxSetting, NetworkOptions, Operator, Server
 from components.settings.identity import Authentik, GroupSetting, Person, RawObject
 from components.settings.mail import Email
+from components.settings.secret_forms import CloudflareToken, HetznerToken, RootSecret
 
 
 def _redis(value: Any) -> Any:
@@ -28,10 +29,7 @@ def _keyed(value: Any) -> Any:
     """Each app's YAML key goes into the app itself; `apps` is a mapping so that a key is there only once."""
     if not isinstance(value, dict):
         return value
-    return {
-        key: {"id": key, **app, "key": key} if isinstance(app, dict) and "key" not in app else app
-        for key, app in value.items()
-    }
+    return {key: {**app, KEY: str(key)} if isinstance(app, dict) else app for key, app in value.items()}
 
 
 class Settings(Model):
@@ -79,7 +77,9 @@ class Settings(Model):
     people: tuple[Person, ...] = ()
     """People who log in."""
 
-    app_settings: Annotated[dict[str, App], BeforeValidator(_keyed), Field(alias="apps")] = Field(default_factory=dict)
+    app_settings: Annotated[dict[Slug, App], BeforeValidator(_keyed), Field(alias="apps")] = Field(
+        default_factory=dict
+    )
     """Apps by a short name of your choice, which is also the slug in their URLs at authentik."""
 
     objects: tuple[RawObject, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -11,9 +11,11 @@ from pydantic_core import ErrorDetails
 
 from components.settings import checks
 from components.settings.base import Problem, SettingsError, dotted
+from components.settings.checking import is_broken
 from components.settings.model import Settings
 from components.settings.names import nearest
 from components.settings.salvage import Loc, locate, salvage
+
 
 def parse(raw: Mapping[str, object], *, sealed: bool = False) -> Settings:
     """The settings of a stack file, given its values without the `gatehouse:` prefix.
@@ -29,7 +31,7 @@ def parse(raw: Mapping[str, object], *, sealed: bool = False) -> Settings:
         problems = [_problem(detail) for detail in error.errors()]
         broken = frozenset(problem.path for problem in problems)
         if rest := salvage(raw, error, context):
-            problems += (found for found in checks.check(rest, broken) if not checks.is_broken(broken, found.path))
+            problems += (found for found in checks.check(rest, broken) if not is_broken(broken, found.path))
     if problems:
         raise SettingsError(sorted(set(problems)))
     settings._warnings = tuple(checks.warnings(settings))
@@ -37,27 +39,57 @@ def parse(raw: Mapping[str, object], *, sealed: bool = False) -> Settings:
 
 
 def _problem(detail: ErrorDetails) -> Problem:
-    loc, context = locate(detail["loc"]), detail.get("ctx", {})
+    loc, context, given = locate(detail["loc"]), detail.get("ctx", {}), detail["input"]
     path = dotted(*loc)
     match detail["type"]:
         case "gatehouse":
             return Problem(path, context["what"], context["remedy"])
         case "extra_forbidden":
-            known = list(_known(loc[:-1]))
-            return Problem(path, f"there is no setting {loc[-1]!r} here", nearest(str(loc[-1]), known) or f"There are {', '.join(known)}")
+            known = _known(loc[:-1])
+            near = nearest(str(loc[-1]), known)
+            return Problem(
+                path, f"there is no setting {loc[-1]!r} here", near or f"Take one of {', '.join(known)}"
+            )
         case "missing":
-            return Problem(path, "it is missing", _describe(loc) or "Add it")
+            about = _describe(loc)
+            return Problem(path, "it is missing", f"Add {loc[-1]}: {about}" if about else f"Add {loc[-1]}")
         case "literal_error":
             choices = context["expected"].replace("'", "")
-            given = detail["input"]
             near = nearest(str(given), choices.replace(" or ", ", ").split(", "))
             return Problem(path, f"{given!r} is not a choice", near or f"Take one of {choices}")
+        case kind if kind in _WORDS:
+            what, remedy = _WORDS[kind]
+            return Problem(path, f"{_shown(given)} {what}", remedy)
         case _:
-            return Problem(path, _lower(detail["msg"]), _describe(loc) or "See docs/settings.md")
+            message = detail["msg"].removeprefix("Input ").removeprefix("String ").removeprefix("Value ")
+            return Problem(path, f"{_shown(given)} {message}", _describe(loc) or "See docs/settings.md")
 
 
-def _lower(message: str) -> str:
-    return message[:1].lower() + message[1:]
+# pydantic's words for a value of the wrong type, in an operator's terms.
+_WORDS = {
+    "string_type": (
+        "is not a text",
+        "Write a text; put what looks like a number or true and false in quotes",
+    ),
+    "int_type": ("is not a whole number", "Write digits alone"),
+    "int_parsing": ("is not a whole number", "Write digits alone"),
+    "int_from_float": ("is not a whole number", "Write digits alone"),
+    "bool_type": ("is neither true nor false", "Write true or false"),
+    "bool_parsing": ("is neither true nor false", "Write true or false"),
+    "tuple_type": ("is not a list", "Write [first, second], or one line with a hyphen for each"),
+    "dict_type": ("is not a mapping", "Write name: value, one a line and indented"),
+    "model_type": ("is not a mapping", "Write name: value, one a line and indented"),
+    "model_attributes_type": ("is not a mapping", "Write name: value, one a line and indented"),
+}
+
+
+def _shown(given: object) -> str:
+    """A value in a sentence; whole sections are named rather than repeated."""
+    if isinstance(given, dict):
+        return "a mapping"
+    if isinstance(given, list | tuple):
+        return "a list"
+    return "nothing" if given is None else repr(given)
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -84,12 +116,13 @@ def _inside(annotation: Any) -> Any:
 def _type_at(loc: Loc) -> Any:
     annotation: Any = Settings
     for step in loc:
-        field = next((field for model in _models(annotation) for field in model.model_fields.values() if field.alias == step), None)
+        fields = [field for model in _models(annotation) for field in model.model_fields.values()]
+        field = next((field for field in fields if field.alias == step), None)
         annotation = field.annotation if field else _inside(annotation)
     return annotation
 
 
-def _known(loc: Loc) -> Collection[str]:
+def _known(loc: Loc) -> list[str]:
     """The names of the settings that are at `loc`, as they are written."""
     return [
         field.alias or name
@@ -104,5 +137,5 @@ def _describe(loc: Loc) -> str | None:
     for model in _models(_type_at(loc[:-1])):
         for field in model.model_fields.values():
             if field.alias == loc[-1] and field.description:
-                return field.description.strip().rstrip(".")
+                return " ".join(field.description.split()).rstrip(".")
     return None

@@ -19,9 +19,7 @@ _HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43
 
 def locate(loc: Loc) -> Loc:
     """Where a mistake is in the file's own words: pydantic adds the members of unions and `[key]`."""
-    return tuple(
-        step for step in loc if not (isinstance(step, str) and (step.startswith(("literal[", "[key]")) or step == "ExistingBox"))
-    )
+    return tuple(step for step in loc if not (isinstance(step, str) and (step.startswith("["))))
 
 
 def salvage(raw: Mapping[str, object], error: ValidationError, context: dict[str, bool]) -> Settings | None:
@@ -37,7 +35,9 @@ def salvage(raw: Mapping[str, object], error: ValidationError, context: dict[str
     return None
 
 
-def _replace(rest: dict[str, object], loc: Loc, unknown: bool, numbers: Iterator[int], context: dict[str, bool]) -> None:
+def _replace(
+    rest: dict[str, object], loc: Loc, unknown: bool, numbers: Iterator[int], context: dict[str, bool]
+) -> None:
     holder: Any = rest
     for depth, step in enumerate(loc[:-1]):
         inner = holder.get(step) if isinstance(holder, dict) else _item(holder, step)

@@ -9,6 +9,7 @@ import pytest
 from components import access
 from components.secrets import Secrets
 
+
 @pytest.fixture
 def secrets(root_secret: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Secrets:
     monkeypatch.chdir(tmp_path)

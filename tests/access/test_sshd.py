@@ -51,7 +51,9 @@ class Server:
             "PermitRootLogin prohibit-password\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
         )
         log = (self.folder / "log").open("ab")
-        self.process = subprocess.Popen([str(SSHD), "-D", "-e", "-f", str(self.folder / "config")], stderr=log)
+        self.process = subprocess.Popen(
+            [str(SSHD), "-D", "-e", "-f", str(self.folder / "config")], stderr=log
+        )
         for _ in range(100):
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
@@ -132,7 +134,9 @@ def test_a_tunnel_that_ended_is_opened_again(server: Server, web: int) -> None:
 
 def test_a_killed_process_leaves_no_ssh_behind(server: Server, web: int) -> None:
     server.start()
-    program = f"from components import access; print(access.tunnel({server.address(web)!r}), flush=True); input()"
+    program = (
+        f"from components import access; print(access.tunnel({server.address(web)!r}), flush=True); input()"
+    )
     root = Path(__file__).resolve().parents[2]
     child = subprocess.Popen(
         [sys.executable, "-c", program],
@@ -166,7 +170,9 @@ def _read(path: Path) -> bytes:
 
 def test_another_machines_host_key_is_refused(server: Server, web: int) -> None:
     server.start(host=Secrets(new_root_secret()))
-    with pytest.raises(access.HostKeyMismatchError, match=r"127\.0\.0\.1 does not have acme's host key.*gatehouse up acme"):
+    with pytest.raises(
+        access.HostKeyMismatchError, match=r"127\.0\.0\.1 does not have acme's host key.*gatehouse up acme"
+    ):
         access.tunnel(server.address(web))
 
 
@@ -177,7 +183,9 @@ def test_a_refused_key_is_said_to_be_one(server: Server, web: int) -> None:
 
 
 def test_a_box_that_does_not_answer_is_said_to_be_unreachable(server: Server, web: int) -> None:
-    with pytest.raises(access.UnreachableError, match=r"acme's box\) cannot be reached.*Connection refused.*sshFrom"):
+    with pytest.raises(
+        access.UnreachableError, match=r"acme's box\) cannot be reached.*Connection refused.*sshFrom"
+    ):
         access.tunnel(server.address(web))
 
 

@@ -1,0 +1,44 @@
+"""What the checks share. `broken` has the paths of settings that are wrong by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from components.settings.base import Problem, dotted
+from components.settings.model import Settings
+from components.settings.names import nearest
+
+
+def is_broken(broken: frozenset[str], path: str) -> bool:
+    """Whether `path`, or something that it is part of, is wrong by itself."""
+    return any(path == one or path.startswith((f"{one}.", f"{one}[")) for one in broken)
+
+
+def touched(broken: frozenset[str], *parts: str | int) -> bool:
+    """Whether the setting at `parts`, or something in it, is wrong by itself."""
+    path = dotted(*parts)
+    return any(one == path or one.startswith((f"{path}.", f"{path}[")) for one in broken)
+
+
+def declared(
+    settings: Settings, broken: frozenset[str], names: Iterable[str], path: tuple[str | int, ...]
+) -> Iterator[Problem]:
+    if touched(broken, "groups"):
+        return
+    known = {group.name for group in settings.groups} | _raw_names(settings, "authentik_core.group")
+    for index, name in enumerate(names):
+        if name not in known:
+            yield Problem(
+                dotted(*path, index),
+                f"there is no group {name!r}",
+                nearest(name, known) or f"Add {name} to gatehouse:groups",
+            )
+
+
+def _raw_names(settings: Settings, kind: str) -> set[str]:
+    return {raw.name for raw in settings.objects if raw.kind == kind}
+
+
+def either(names: Iterable[str]) -> str:
+    *first, last = list(names)
+    return f"{', '.join(first)} or {last}" if first else last
