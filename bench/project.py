@@ -1,4 +1,4 @@
-"""A copy of the program in a folder of its own, so that a test's stack files and state are nobody else's."""
+"""A copy of the program in a folder of its own, so that a run on the bench touches nobody's stack files or state."""
 
 from __future__ import annotations
 
