@@ -63,6 +63,6 @@ def start(
         writer=Writer(layout, http2_directive=server.version() >= HTTP2_DIRECTIVE_SINCE),
     )
     server.prepare()
+    settings.lay_down(manager)
     server.start()
-    settings.write(manager)
     return Emulator(Control(build(manager), enabled=control), manager)

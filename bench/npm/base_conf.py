@@ -68,8 +68,9 @@ ssl_prefer_server_ciphers off;
 CACHE = "ssl_session_timeout 5m;\nssl_session_cache shared:SSL:10m;\n"
 
 
-def write(layout: Layout, modules: list[Path], *, daemon_user: str | None) -> None:
-    """Write nginx.conf and its includes. `modules` are loaded by their full path."""
+def write(layout: Layout, modules: list[Path], *, user: str | None) -> None:
+    """Write nginx.conf and its includes. `modules` are loaded by their full path; workers run as `user`, root in
+    the real image."""
     include = layout.conf / "conf.d" / "include"
     challenge = (
         "location ^~ /.well-known/acme-challenge/ {\n"
@@ -89,7 +90,7 @@ def write(layout: Layout, modules: list[Path], *, daemon_user: str | None) -> No
     for name, text in files.items():
         (include / name).write_text(text)
     (layout.conf / "conf.d" / "default.conf").write_text(_default_servers(layout))
-    (layout.conf / "nginx.conf").write_text(_main(layout, modules, daemon_user))
+    (layout.conf / "nginx.conf").write_text(_main(layout, modules, user))
     welcome = layout.conf / "html" / "index.html"
     welcome.parent.mkdir(exist_ok=True)
     welcome.write_text("<!doctype html><title>Congratulations!</title><p>Nginx Proxy Manager stands here.\n")
@@ -105,17 +106,17 @@ def _resolvers() -> str:
     return f"resolver {servers} valid=10s ipv6=off;\n" if servers else ""
 
 
-def _main(layout: Layout, modules: list[Path], daemon_user: str | None) -> str:
+def _main(layout: Layout, modules: list[Path], user: str | None) -> str:
     scratch = layout.conf / "scratch"
     load = "".join(f"load_module {path};\n" for path in modules)
-    user = f"user {daemon_user};\n" if daemon_user else ""
+    run_as = f"user {user};\n" if user else ""
     temporary = "".join(
         f"  {kind}_temp_path {scratch / kind};\n"
         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     nginx = layout.data / "nginx"
     return f"""\
-{load}{user}daemon off;
+{load}{run_as}daemon off;
 worker_processes 1;
 pid {layout.conf / "nginx.pid"};
 error_log {layout.logs / "fallback_error.log"} warn;

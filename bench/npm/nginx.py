@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import re
 import shutil
 import signal
@@ -16,6 +15,8 @@ from bench.npm import base_conf
 from bench.npm.layout import Layout
 
 MODULES = Path("/usr/lib/nginx/modules")
+START = 5.0
+"""Seconds that nginx may take until it can be signalled."""
 WANTED_MODULES = ("ndk_http_module.so", "ngx_http_headers_more_filter_module.so")
 
 
@@ -52,7 +53,7 @@ class Nginx:
     def prepare(self) -> None:
         """Write nginx.conf and its includes."""
         modules = [MODULES / name for name in WANTED_MODULES if (MODULES / name).exists()]
-        base_conf.write(self.layout, modules, daemon_user=_worker_user())
+        base_conf.write(self.layout, modules, user="root" if os.geteuid() == 0 else None)
         (self.layout.conf / "scratch").mkdir(exist_ok=True)
 
     def start(self) -> None:
@@ -60,7 +61,10 @@ class Nginx:
         if self.binary is None:
             return
         self._wanted = True
-        self._spawn()
+        process = self._spawn()
+        until = time.monotonic() + START
+        while process.poll() is None and not self._ready(process) and time.monotonic() < until:
+            time.sleep(0.005)
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._watcher.start()
 
@@ -94,8 +98,8 @@ class Nginx:
         """Test, then let the running nginx read its configuration anew. Raises NginxError."""
         self.test()
         process = self._process
-        if process is None or process.poll() is not None:
-            raise NginxError('nginx: [error] invalid PID number "" in "nginx.pid"\n')
+        if process is None or not self._ready(process):
+            raise NginxError(f'nginx: [error] invalid PID number "" in "{self._pid_file}"\n')
         process.send_signal(signal.SIGHUP)
 
     def running(self) -> bool:
@@ -114,8 +118,21 @@ class Nginx:
             f"{self.layout.logs}/nginx.log",
         ]
 
-    def _spawn(self) -> None:
+    @property
+    def _pid_file(self) -> Path:
+        return self.layout.conf / "nginx.pid"
+
+    def _ready(self, process: subprocess.Popen[bytes]) -> bool:
+        """Whether it has come so far that a signal reaches its handlers: then it has written its pid."""
+        try:
+            return process.poll() is None and self._pid_file.read_text().strip() == str(process.pid)
+        except FileNotFoundError:
+            return False
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        self._pid_file.unlink(missing_ok=True)
         self._process = subprocess.Popen(self._argv(), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return self._process
 
     def _watch(self) -> None:
         while self._wanted:
@@ -124,15 +141,3 @@ class Nginx:
                 if self._wanted:
                     self._spawn()
             time.sleep(0.2)
-
-
-def _worker_user() -> str | None:
-    if os.geteuid() != 0:
-        return None
-    for name in ("www-data", "nginx", "nobody"):
-        try:
-            pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return name
-    return None

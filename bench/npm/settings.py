@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 
 from bench.npm.errors import missing
 from bench.npm.manager import Manager
@@ -34,12 +35,18 @@ def put(manager: Manager, name: str, body: Row) -> Row:
         manager.store.patch("setting", 1, **changed)
     else:
         manager.store.insert("setting", changed)
-    write(manager)
+    path = lay_down(manager)
+    try:
+        manager.nginx.reload()
+    except NginxError:
+        path.unlink(missing_ok=True)
+        with contextlib.suppress(NginxError):
+            manager.nginx.reload()
     return get(manager, name)
 
 
-def write(manager: Manager) -> None:
-    """Write what the setting asks for and reload."""
+def lay_down(manager: Manager) -> Path:
+    """Write the file that the setting asks for, without a reload. Returns where it is, or would be."""
     setting = get(manager, NAME)
     path = manager.layout.default_conf
     text = manager.writer.default_site(setting["value"], setting["meta"])
@@ -47,9 +54,4 @@ def write(manager: Manager) -> None:
     path.unlink(missing_ok=True)
     if text:
         path.write_text(text)
-    try:
-        manager.nginx.reload()
-    except NginxError:
-        path.unlink(missing_ok=True)
-        with contextlib.suppress(NginxError):
-            manager.nginx.reload()
+    return path

@@ -83,7 +83,8 @@ class Replay:
     def setup(
         self, method: str, path: str, body: Any = None, *, recorded: int | None = None, **more: Any
     ) -> Any:
-        """Do something that was done but not recorded; `recorded` is the id it got then."""
+        """Do something that was done but not recorded; ids are those of the recordings, `recorded` the one it
+        gave then."""
         headers = {"authorization": f"Bearer {self.tokens['admin']}"}
         response = self.api.request(
             method, self._path(path), headers=headers, json=self._mapped(body), **more
