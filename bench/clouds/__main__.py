@@ -69,7 +69,7 @@ def main(
 
 def _real(directory: Path) -> Machines:
     """The machines that boot; imported only here, as they need root and Linux."""
-    return cast(Machines, importlib.import_module("bench.machine").Machines(directory / "machines"))
+    return cast(Machines, importlib.import_module("bench.machine.machines").Machines(directory / "machines"))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 MachineState = Literal["running", "off", "gone"]
 
@@ -39,11 +39,11 @@ class Machines(Protocol):
     def power_off(self, server: int) -> None:
         """Cut its power; nothing happens when it is off."""
 
+    def shutdown(self, server: int) -> None:
+        """Ask the system in it to stop, as the power button does, and cut the power if it does not."""
+
     def reboot(self, server: int) -> None:
         """Restart it, which a running system may notice as a clean reboot."""
-
-    def set_memory(self, server: int, memory_mb: int) -> None:
-        """Another size for a machine that is off."""
 
     def destroy(self, server: int) -> None:
         """Remove the machine and its disk, not its volumes; fine when it never was."""
@@ -72,6 +72,14 @@ class Machines(Protocol):
         Inbound traffic that no `in` rule names is dropped; outbound is free unless an `out` rule exists. A
         server without any firewall gets rules that allow everything.
         """
+
+
+@runtime_checkable
+class Resizable(Protocol):
+    """Machines whose size can change afterwards."""
+
+    def set_memory(self, server: int, memory_mb: int) -> None:
+        """Another size for a machine that is off."""
 
 
 class MachineError(Exception):
@@ -110,6 +118,10 @@ class NullMachines:
 
     def power_off(self, server: int) -> None:
         self.calls.append(("power_off", server))
+        self._off.add(server)
+
+    def shutdown(self, server: int) -> None:
+        self.calls.append(("shutdown", server))
         self._off.add(server)
 
     def reboot(self, server: int) -> None:

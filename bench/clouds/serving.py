@@ -19,6 +19,7 @@ from bench.clouds.cloudflare.app import build as build_cloudflare
 from bench.clouds.hetzner.app import Api as HetznerApi
 from bench.clouds.hetzner.app import build as build_hetzner
 from bench.clouds.hetzner.project import Project
+from bench.clouds.hetzner.servers import power_returns
 from bench.clouds.machines import Machines, NullMachines
 from bench.clouds.names import Names
 from bench.clouds.store import Store, Tokens, tokens
@@ -99,6 +100,7 @@ class Clouds:
             self._stop = stop_from_anywhere
             tasks = [asyncio.create_task(server.serve()) for server in servers]
             project.resume()
+            power_returns(project)
             ready()
             waiting = [asyncio.create_task(ended.wait()), *tasks]
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)

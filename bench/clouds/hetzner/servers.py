@@ -10,6 +10,7 @@ from bench.clouds.hetzner import catalog, ips
 from bench.clouds.hetzner.errors import ApiError, invalid, missing
 from bench.clouds.hetzner.project import STEPS, Project, Work, labels, text
 from bench.clouds.hetzner.views import action, addresses, server
+from bench.clouds.machines import Resizable
 from bench.clouds.store import Record
 
 _HOSTNAME = re.compile(r"(?=.{1,253}$)[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
@@ -201,6 +202,14 @@ def _exclusive(project: Project, record: Record, command: str, work: list[Work])
     return action(project.act(command, ("server", number), work=work, queue=number, exclusive=True))
 
 
+def power_returns(project: Project) -> None:
+    """Start the servers that ran when the bench was stopped, as a cloud's servers don't stop with it."""
+    for record in project.all("servers").values():
+        off = record["status"] == "running" and project.machines.state(record["id"]) == "off"
+        if off and not project.locked("server", record["id"]):
+            _start(project, record)
+
+
 def _start(project: Project, record: Record) -> Record:
     work: list[Work] = [("machine", ["power_on", record["id"]])]
     work.append(("mark", ["servers", record["id"], {"status": "running"}]))
@@ -230,6 +239,8 @@ def change_type(project: Project, number: str, body: Record) -> Record:
         raise invalid("server_type", "the new type has another architecture")
     if record["location"] not in [p["name"] for p in kind["locations"]]:
         raise invalid("server_type", "server type is not available in the server's location")
+    if not isinstance(project.machines, Resizable):
+        raise ApiError("unsupported_error", "the bench's boxes cannot change their size")
     changes = {"server_type": kind["name"]}
     if body.get("upgrade_disk"):
         changes["primary_disk_size"] = kind["disk"]
@@ -267,7 +278,7 @@ def change_protection(project: Project, number: str, body: Record) -> Record:
 ACTIONS = {
     "poweron": _power("start_server", "power_on", "running"),
     "poweroff": _power("stop_server", "power_off", "off"),
-    "shutdown": _power("shutdown_server", "power_off", "off"),
+    "shutdown": _power("shutdown_server", "shutdown", "off"),
     "reboot": _power("reboot_server", "reboot", "running"),
     "reset": _power("reset_server", "reboot", "running"),
     "change_type": change_type,
