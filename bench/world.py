@@ -67,6 +67,7 @@ class World:
         self.with_engine = with_engine
         self.kind = kind
         self.zones = zones
+        self.issuer = f"https://auth.{zones[0]}"  # where the authentik of a client in the first zone answers
         self.progress = progress
         self.namespace = "gh" + hashlib.sha256(str(self.directory).encode()).hexdigest()[:6]
 
@@ -151,11 +152,6 @@ class World:
         """subprocess.Popen on the operator's side; `env`, if given, comes on top of the world's own."""
         environment: Mapping[str, str] = options.pop("env", None) or os.environ
         return subprocess.Popen(self.command(argv), env={**environment, **self.env()}, **options)
-
-    @property
-    def issuer(self) -> str:
-        """Where the authentik of a client in the first zone answers."""
-        return f"https://auth.{self.zones[0]}"
 
     def leftovers(self) -> list[str]:
         """What the clouds still hold of any client."""
