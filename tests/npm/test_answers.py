@@ -19,7 +19,7 @@ from bench.npm.testing import ADMIN_EMAIL, ADMIN_PASSWORD, Served, serve
 from tests.npm.conftest import needs_nginx
 from tests.npm.replay import RECORDINGS
 
-pytestmark = needs_nginx
+pytestmark = [needs_nginx, pytest.mark.nginx]
 
 TOLD = (
     "strict-transport-security",

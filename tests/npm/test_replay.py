@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 
 from bench.npm import auth
 from bench.npm.testing import ADMIN_EMAIL, ADMIN_PASSWORD, Served, serve
@@ -18,13 +19,7 @@ from tests.npm import conf, replay
 from tests.npm.conftest import needs_nginx
 from tests.npm.replay import Replay
 
-pytestmark = needs_nginx
-
-CONFS = {
-    "05-headers": "hdr.example.test",
-    "08-hazards": "acl.example.test",
-    "09-recommended": "rec.example.test",
-}
+pytestmark = [needs_nginx, pytest.mark.nginx]
 
 
 class Session:
