@@ -23,7 +23,7 @@ A whole dialect for an imaginary server that keeps shelves and books:
             return self._http.request(method, path, params=params, body=body)     # objects.http.Http
         def listed(self, kind): return list(self.request("GET", kind.path))
         def expected(self, kind, key): return False
-        def explain(self, kind, status, payload): return payload["error"]["message"] if payload else ""
+        def explain(self, kind, payload): return payload["error"]["message"] if payload else ""
         def settle(self, kind, field, value): return value
 
     class LibraryProvider(ObjectProvider):                       # frozen path and name: it is pickled by reference
@@ -100,12 +100,12 @@ class Kind:
     """Writes of this kind must not overlap."""
     fresh_pk: bool = False
     """Whether a pk means nothing on another server (counted up), so that it proves nothing by itself."""
-    bystanders: tuple[tuple[str, str], ...] = ()
-    """(kind, field): objects that the server would delete along with this one."""
+    bystanders: tuple[tuple[str, str, str], ...] = ()
+    """(kind, its field, our field that it holds): objects that the server would delete along with this one."""
     groups: tuple[str, ...] = ()
     """Collective kinds (a list over several kinds) that this one is also listed in."""
-    member: str = ""
-    """For lists that mix kinds: `field=value`, what an item of this kind carries; others are skipped."""
+    shadows: tuple[str, ...] = ()
+    """Kinds whose objects this kind's list shows as its own: never to be adopted as such."""
 
 
 class Dialect(Protocol):
@@ -141,7 +141,7 @@ class Dialect(Protocol):
         """
         ...
 
-    def explain(self, kind: Kind, status: int, payload: Any) -> str:
+    def explain(self, kind: Kind, payload: Any) -> str:
         """A refusal in words, without any value that may be secret."""
         ...
 

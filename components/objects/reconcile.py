@@ -99,8 +99,6 @@ class Reconciler:
         kind = self._dialect.kind(wanted.kind)
         item = self._find(kind, held)
         if item is None:
-            item = self._there(kind, self._body(kind, wanted), pk=held.pk)
-        if item is None:
             raise ObjectError(
                 f"{self._title(kind)} {self._called(kind, held.fields)!r} is no longer there",
                 self._place(wanted),
@@ -344,6 +342,14 @@ class Reconciler:
 
     def _adopt(self, kind: Kind, wanted: Declared, there: Object, body: dict[str, Any]) -> Held:
         """Take over an object that someone else made. Secrets that it has are not overwritten."""
+        for other in kind.shadows:
+            if self.store.by_pk(self._dialect.kind(other), str(there[kind.pk])) is not None:
+                raise ObjectError(
+                    f"{self._called(kind, wanted.fields)!r} is a {self._title(self._dialect.kind(other))}, which "
+                    f"the server also lists as a {self._title(kind)}",
+                    self._place(wanted),
+                    f"Declare it as {other}, or give yours another name",
+                )
         for name in kind.secret - kind.write_only:
             if name in body and not said.holds(kind, name, body[name], there.get(name)):
                 raise ObjectError(
@@ -397,10 +403,10 @@ class Reconciler:
 
     def _spare_bystanders(self, kind: Kind, wanted: Declared, item: Object) -> None:
         """Raises ObjectError if the server would delete objects that nobody asked to be deleted."""
-        for other_name, via in kind.bystanders:
+        for other_name, via, own in kind.bystanders:
             other = self._dialect.kind(other_name)
             for each in self.store.all(other):
-                if str(each.get(via)) == str(item[kind.pk]):
+                if str(each.get(via)) == str(item[own]):
                     raise ObjectError(
                         f"{self._title(other)} {self._called(other, each)!r} still uses "
                         f"{self._title(kind)} {self._called(kind, item)!r} ({via}), and would be deleted with it",
@@ -431,7 +437,7 @@ class Reconciler:
                 self._place(wanted),
                 "Run `gatehouse up` again: it refreshes first and makes it anew",
             )
-        words = self._dialect.explain(kind, refused.status, refused.payload)
+        words = self._dialect.explain(kind, refused.payload)
         return ObjectError(
             f"cannot {verb} {self._title(kind)} {self._called(kind, wanted.fields)!r} (HTTP {refused.status})"
             + (f": {words}" if words else ", and it does not say why"),

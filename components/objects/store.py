@@ -62,9 +62,6 @@ class Store:
         with shelf.lock:
             if shelf.objects is None:
                 found = [dict(item) for item in self._dialect.listed(kind)]
-                if kind.member:
-                    name, _, value = kind.member.partition("=")
-                    found = [item for item in found if str(item.get(name)) == value]
                 shelf.objects = {str(item[kind.pk]): item for item in found}
                 shelf.by_key = shelf.by_name = None
             return shelf.objects

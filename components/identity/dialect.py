@@ -1,0 +1,138 @@
+"""authentik's API, as the reconcile engine talks to it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from components.access import tunnel
+from components.identity.door import Door
+from components.identity.kinds import Line, defaults
+from components.objects.dialect import Kind
+from components.objects.http import Http, Refused
+
+PAGE = 100
+"""Objects a page: the most that authentik gives."""
+SETTLING = 120.0
+"""Seconds after the first contact in which default objects may still appear: blueprints run after the start."""
+READS = 3
+"""How often a list is read again when it changes while its pages are read."""
+
+
+class Authentik:
+    """One authentik server. The first request opens the way to it and waits until it lets us in."""
+
+    def __init__(self, address: str, token: str, bootstrap: str | None, line: str) -> None:
+        """`address`: "ssh:<client>@<ip>/127.0.0.1:9000" or a URL. `bootstrap`: the token of the first start."""
+        self.where = f"authentik at {address}"
+        self._address = address
+        self._token = token
+        self._bootstrap = bootstrap
+        self._line = Line(line)
+        self._lock = threading.Lock()
+        self._http: Http | None = None
+        self._settled_at = float("inf")
+
+    def kind(self, name: str) -> Kind:
+        """Facts of a kind, from the tables of this line."""
+        return self._line.kind(name)
+
+    def request(
+        self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: object = None
+    ) -> Any:
+        """One call below /api/v3."""
+        headers = {"Authorization": f"Bearer {self._token}"}
+        return self._ready().request(method, f"/api/v3{path}", params=params, body=body, headers=headers)[1]
+
+    def listed(self, kind: Kind) -> Sequence[Mapping[str, Any]]:
+        """All pages of a kind's list; read again if it changed while it was being read."""
+        flag = {} if kind.name.startswith("@") else self._line.flag(kind.name)
+        found: dict[str, Mapping[str, Any]] = {}
+        for _ in range(READS):
+            found, steady = self._pages(kind, flag)
+            if steady:
+                break
+        return list(found.values())
+
+    def _pages(self, kind: Kind, flag: Mapping[str, str]) -> tuple[dict[str, Mapping[str, Any]], bool]:
+        found: dict[str, Mapping[str, Any]] = {}
+        counts = set()
+        seen, page = 0, 1
+        while page:
+            try:
+                answer = self.request(
+                    "GET", kind.path, params={**flag, "page_size": str(PAGE), "page": str(page)}
+                )
+            except Refused as refused:
+                if refused.status == 404 and page > 1:
+                    return found, False  # the list grew shorter than this page
+                raise
+            counts.add(answer["pagination"]["count"])
+            seen += len(answer["results"])
+            found.update((str(item[kind.pk]), item) for item in answer["results"])
+            page = int(answer["pagination"]["next"])
+        return found, len(counts) == 1 and len(found) == seen
+
+    def expected(self, kind: Kind, key: str) -> bool:
+        """Default objects are made while authentik is already answering: wait for those by name."""
+        if time.monotonic() > self._settled_at:
+            return False
+        labels = self._line.members(kind.name)
+        known = any(
+            key in names or key in names.values() for names in (defaults().get(label, {}) for label in labels)
+        )
+        if known:
+            time.sleep(1)
+        return known
+
+    def explain(self, kind: Kind, payload: Any) -> str:
+        """authentik's own words, by field; nothing about fields that hold secrets but that they were refused."""
+        hidden = kind.secret | kind.write_only
+        words = "; ".join(_sayings(payload, hidden))
+        if kind.name in self._line.labels() and self._line.enterprise(kind.name):
+            words = f"{words} (objects of this kind need an enterprise licence)".strip()
+        return words
+
+    def settle(self, kind: Kind, name: str, value: Any) -> Any:
+        """Countries come back sorted."""
+        return (
+            sorted(value)
+            if name in self._line.sorted_fields(kind.name) and isinstance(value, list)
+            else value
+        )
+
+    def _ready(self) -> Http:
+        with self._lock:
+            if self._http is None:
+                base = (
+                    tunnel(self._address) if self._address.startswith("ssh:") else self._address.rstrip("/")
+                )
+                http = Http(base, self.where)
+                Door(http, self._token, self._bootstrap).open()
+                self._settled_at = time.monotonic() + SETTLING
+                self._http = http
+            return self._http
+
+
+def _sayings(payload: Any, hidden: frozenset[str], field: str = "") -> list[str]:
+    """authentik's errors, flat: {"name": ["must be unique"]} -> ["name: must be unique"]."""
+    if isinstance(payload, dict):
+        return [
+            saying
+            for name, inner in payload.items()
+            for saying in (
+                [f"{name}: refused"]
+                if name in hidden
+                else _sayings(
+                    inner, hidden, field if name in {"detail", "non_field_errors"} else f"{field}{name}."
+                )
+            )
+        ]
+    if isinstance(payload, list):
+        return [saying for inner in payload for saying in _sayings(inner, hidden, field)]
+    if payload is None:
+        return []
+    prefix = f"{field.rstrip('.')}: " if field else ""
+    return [f"{prefix}{str(payload)[:200]}"]

@@ -1,0 +1,126 @@
+"""The way in: wait until authentik is up and lets us in, and give gatehouse an account of its own.
+
+Measured on a first start: 70 s until it says that it is ready, and 18 s more until the bootstrap token works; until
+then the token is refused with 403, exactly as a wrong one is.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from components.objects.errors import ObjectError, Unclear
+from components.objects.http import Http, Refused
+
+ACCOUNT = "gatehouse"
+"""Name of the service account and identifier of its token."""
+ADMINS = "authentik Admins"
+READY = 600.0
+"""Seconds that a server may take to get ready."""
+ADMITTED = 120.0
+"""Seconds that a ready server may take to accept a token."""
+PAUSE = 1.0
+
+
+class Door:
+    """One server, before anything is asked of it."""
+
+    def __init__(
+        self,
+        http: Http,
+        token: str,
+        bootstrap: str | None,
+        *,
+        ready: float = READY,
+        admitted: float = ADMITTED,
+    ) -> None:
+        """`token`: of gatehouse's own account (or any administrator's). `bootstrap`: of the first start, if known."""
+        self._http = http
+        self._token = token
+        self._bootstrap = bootstrap
+        self._patience = ready
+        self._admitted = admitted
+
+    def open(self) -> None:
+        """Return when the token works. Raises ObjectError when it does not in time."""
+        self._wait_until_ready()
+        deadline = time.monotonic() + self._admitted
+        while not self._admits(self._token):
+            if self._bootstrap and self._bootstrap != self._token and self._admits(self._bootstrap):
+                self._make_account()
+                continue
+            if time.monotonic() > deadline:
+                raise ObjectError(
+                    f"it is up, and refuses our token since {self._admitted:.0f} s (HTTP 403)",
+                    self._http.where,
+                    "If the token was changed or revoked by hand, give it the derived value again "
+                    "(`gatehouse doctor` tells how); on a first start, see the worker's log",
+                )
+            time.sleep(PAUSE)
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + self._patience
+        while True:
+            try:
+                self._http.request("GET", "/-/health/ready/")
+                return
+            except (Refused, ObjectError) as error:
+                if time.monotonic() > deadline:
+                    raise ObjectError(
+                        f"it is not ready after {self._patience:.0f} s ({error})",
+                        self._http.where,
+                        "See the logs of its server, worker and database, then run the same command again",
+                    ) from None
+            time.sleep(PAUSE)
+
+    def _admits(self, token: str) -> bool:
+        try:
+            self._call(token, "GET", "/core/users/me/")
+        except Refused as refused:
+            if refused.status == 403:
+                return False
+            raise
+        return True
+
+    def _make_account(self) -> None:
+        """The service account and its token, each only if it is missing; then the token's value."""
+        found = self._bootstrapped("GET", f"/core/users/?username={ACCOUNT}")["results"]
+        if found:
+            user = found[0]["pk"]
+        else:
+            admins = self._bootstrapped("GET", f"/core/groups/?name={ADMINS.replace(' ', '%20')}")["results"]
+            if not admins:
+                time.sleep(PAUSE)  # the first start is not that far yet
+                return
+            user = self._bootstrapped(
+                "POST",
+                "/core/users/",
+                {
+                    "username": ACCOUNT,
+                    "name": ACCOUNT,
+                    "type": "service_account",
+                    "path": "goauthentik.io/service-accounts",
+                    "groups": [admins[0]["pk"]],
+                },
+            )["pk"]
+        if not self._bootstrapped("GET", f"/core/tokens/?identifier={ACCOUNT}")["results"]:
+            self._bootstrapped(
+                "POST",
+                "/core/tokens/",
+                {"identifier": ACCOUNT, "user": user, "intent": "api", "expiring": False},
+            )
+        self._bootstrapped("POST", f"/core/tokens/{ACCOUNT}/set_key/", {"key": self._token})
+
+    def _bootstrapped(self, method: str, path: str, body: object = None) -> Any:
+        try:
+            return self._call(self._bootstrap or "", method, path, body)
+        except (Refused, Unclear) as error:
+            raise ObjectError(
+                f"gatehouse's own account cannot be made ({error}, {method} {path})",
+                self._http.where,
+                "Run the same command again; if it stays, see the server's log",
+            ) from None
+
+    def _call(self, token: str, method: str, path: str, body: object = None) -> Any:
+        headers = {"Authorization": f"Bearer {token}"}
+        return self._http.request(method, f"/api/v3{path}", body=body, headers=headers)[1]

@@ -1,0 +1,246 @@
+"""Every kind of authentik's objects, as the reconcile engine wants to know it: by rule from two tables of facts.
+
+`catalog/<line>.json` says what the OpenAPI schema says, `kinds.json` what it does not: natural keys, references,
+secrets, what is deleted along. A kind that follows the rules needs nothing here; the few exceptions are below.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from components.identity import catalog
+from components.objects.dialect import Kind, Reference, Setter
+
+SETTERS: Mapping[str, Mapping[str, Setter]] = {
+    "authentik_core.user": {"password": Setter("set_password/", "password")},
+    "authentik_core.token": {"key": Setter("set_key/", "key")},
+}
+"""Fields that the API takes by a call of their own and never gives back; the schema does not list them."""
+
+OWNED_BY_OTHER_SIDE: Mapping[str, Mapping[str, str]] = {
+    "authentik_core.group": {"users": "the groups of each user", "children": "the parent of each group"},
+}
+"""Fields that are one relation with a field of another kind, both replaced whole: only the other side is managed."""
+
+TOGETHER: Mapping[str, tuple[str, str]] = {
+    "@any_provider": ("/providers/all/", "name"),
+    "@any_policy": ("/policies/all/", "name"),
+    "@any_property_mapping": ("/propertymappings/all/", "name"),
+    "@any_source": ("/sources/all/", "slug"),
+    "@any_stage": ("/stages/all/", "name"),
+    "@any_service_connection": ("/outposts/service_connections/all/", "name"),
+}
+"""Families that share one name space and have one list for all: group -> (path, key)."""
+
+_PERMISSION = Kind(
+    "@permission",
+    "/rbac/permissions/",
+    ("app_label", "model", "codename"),
+    "id",
+    "id",
+    "permission",
+    fresh_pk=True,
+)
+_RECORDS = {
+    "device": "people enrol devices themselves",
+    "runtime": "authentik makes and removes these by itself",
+    "secret": "it is entered by hand, once",
+    "other_credential": "it needs another credential than the API token",
+    "server_named_identity": "the server names it",
+}
+
+
+class Line:
+    """The kinds of one release line."""
+
+    def __init__(self, line: str) -> None:
+        """Raises KeyError for a line without a catalog."""
+        self.line = line
+        self._catalog = catalog.load(line)
+        table = _table()
+        self._rows: dict[str, tuple[str, dict[str, Any]]] = {}
+        for path in self._catalog:
+            row = table["kinds"].get(path)
+            if row is not None:
+                whole = {k: v for k, v in (row | row["lines"].get(line, {})).items() if v is not None}
+                self._rows[row["model"].lower()] = (path, whole)
+        self._labels = {path: label for label, (path, _) in self._rows.items()}
+        self._groups: dict[str, list[str]] = table["groups"]
+        self._kinds: dict[str, Kind] = {}
+
+    def labels(self) -> Iterable[str]:
+        """Every kind of this line, records too."""
+        return self._rows
+
+    def declarable(self) -> list[str]:
+        """The kinds that are configuration."""
+        return [label for label in self._rows if self.why_not(label) is None]
+
+    def why_not(self, label: str) -> str | None:
+        """Why a kind cannot be declared; None if it can."""
+        row = self._rows[label][1]
+        return None if row["manage"] != "no" else _RECORDS.get(row.get("manage_why", ""), "it is a record")
+
+    def enterprise(self, label: str) -> bool:
+        """Whether every write needs a licence."""
+        return bool(self._rows[label][1].get("enterprise"))
+
+    def fields(self, label: str) -> dict[str, dict[str, Any]]:
+        """The declarable fields of a kind with their facts, those with a call of their own included."""
+        path, row = self._rows[label]
+        hidden = {*row.get("never_send", ()), *OWNED_BY_OTHER_SIDE.get(label, {})}
+        own = {name: {"type": "string", "write_only": True} for name in SETTERS.get(label, {})}
+        return {
+            name: facts for name, facts in self._catalog[path]["fields"].items() if name not in hidden
+        } | own
+
+    def path(self, label: str) -> str:
+        """Where the kind's list is."""
+        return self._rows[label][0]
+
+    def space(self, label: str) -> str:
+        """The name space of the kind: itself, or the family that it shares its names with."""
+        return str(self._rows[label][1].get("space", label))
+
+    def defaults(self, label: str) -> dict[str, Any]:
+        """What the server fills in for fields that are not sent, as far as recorded."""
+        return dict(self._rows[label][1].get("defaults", {}))
+
+    def flag(self, label: str) -> dict[str, str]:
+        """Query parameters that a full list of the kind needs."""
+        name, _, value = self._rows[label][1].get("flag", "").partition("=")
+        return {name: value} if name else {}
+
+    def sorted_fields(self, label: str) -> frozenset[str]:
+        """Lists that the server gives back sorted."""
+        return frozenset(self._rows[label][1].get("sorted", ())) if label in self._rows else frozenset()
+
+    def members(self, name: str) -> tuple[str, ...]:
+        """The kinds that a reference's target name stands for (a family's members, or the kind itself)."""
+        if name in TOGETHER:
+            return tuple(self._labels[path] for path in self._groups[name[1:]] if path in self._labels)
+        return (name,)
+
+    def kind(self, label: str) -> Kind:
+        """A kind's facts for the engine. Raises KeyError for a kind that this line does not have."""
+        if label not in self._kinds:
+            self._kinds[label] = self._built(label)
+        return self._kinds[label]
+
+    def _built(self, label: str) -> Kind:
+        if label == _PERMISSION.name:
+            return _PERMISSION
+        if label in TOGETHER:
+            path, key = TOGETHER[label]
+            return Kind(
+                label, path, (key,), title=label.removeprefix("@any_").replace("_", " "), also=("managed",)
+            )
+        path, row = self._rows[label]
+        facts = self._catalog[path]["fields"]
+        references = {
+            name: self._reference(ref) for name, ref in row["refs"].items() if name in facts and ref["to"]
+        }
+        references = {name: ref for name, ref in references.items() if ref.to}
+        write_only = {name for name, field in facts.items() if field.get("write_only")}
+        return Kind(
+            name=label,
+            path=path,
+            key=tuple(row["key"]),
+            pk=row["pk"],
+            url=row["url"],
+            title=title(row["model"]),
+            also=tuple(row.get("also", ())),
+            references=references,
+            secret=frozenset(row.get("secret", ())) | frozenset(SETTERS.get(label, {})),
+            write_only=frozenset(write_only | {*row.get("write_only", ())}),
+            setters=SETTERS.get(label, {}),
+            unordered=frozenset(
+                name for name, ref in row["refs"].items() if ref.get("many") and name not in references
+            ),
+            structured=frozenset(
+                name
+                for name, field in facts.items()
+                if "fields" in field or "fields" in field.get("items", {})
+            ),
+            instants=frozenset(name for name, field in facts.items() if field.get("format") == "date-time"),
+            cleared=dict(self._cleared(label, facts)),
+            repeat=tuple(row.get("repeat", ())),
+            additions={name: frozenset(value) for name, value in row.get("adds", {}).items()},
+            fresh_pk=bool(row.get("counted")),
+            bystanders=tuple(self._bystanders(row)),
+            groups=tuple(name for name in TOGETHER if path in self._groups[name[1:]]),
+            shadows=tuple(self._labels[each] for each in row.get("also_lists", ()) if each in self._labels),
+        )
+
+    def _reference(self, ref: Mapping[str, Any]) -> Reference:
+        if ref["to"] == ["/rbac/permissions/"]:
+            return Reference(("@permission",), many=True)
+        to = [path for path in ref["to"] if path in self._labels]
+        family = next(
+            (name for name in TOGETHER if len(to) > 1 and set(to) <= set(self._groups[name[1:]])), None
+        )
+        kinds = (family,) if family else tuple(self._labels[path] for path in to)
+        return Reference(kinds, bool(ref.get("many")), ref.get("by", ""), bool(ref.get("cascade")))
+
+    def _bystanders(self, row: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
+        """Who would be deleted along: (kind, its field, our field that it is compared with)."""
+        seen = set()
+        for cascade in row.get("cascades", ()):
+            path, _, via = cascade.partition("#")
+            if path not in self._labels:
+                continue
+            own = row["pk"]
+            if via == "backchannel_application":
+                via, own = "assigned_backchannel_application_slug", "slug"
+            family = "@any_provider" if path.startswith("/providers/") and via != "certificate" else ""
+            if via == "signing_key":
+                family = ""
+            seen.add((family or self._labels[path], via, own))
+        return sorted(seen)
+
+    def _cleared(self, label: str, facts: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+        known = self.defaults(label)
+        for name, field in facts.items():
+            if field.get("required") or (field.get("format") == "uuid" and not field.get("nullable")):
+                continue
+            if name in known:
+                yield name, known[name]
+            elif field.get("nullable"):
+                yield name, None
+            elif field["type"] == "array":
+                yield name, []
+            elif field["type"] in {"object", "any"}:
+                yield name, {}
+            elif field["type"] == "string" and not field.get("minLength") and "enum" not in field:
+                yield name, ""
+
+
+def title(model: str) -> str:
+    """What people call a model: "authentik_core.ApplicationEntitlement" -> "application entitlement"."""
+    name = model.partition(".")[2].replace("OAuth", "Oauth")
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name).split()
+    known = {"Oauth": "OAuth", "Oauth2": "OAuth2"}
+    return " ".join(known.get(word, word if word.isupper() else word.lower()) for word in words)
+
+
+@cache
+def defaults() -> dict[str, dict[str, str | None]]:
+    """Kind -> names of the objects that a new authentik holds, each with its `managed` name if it has one.
+
+    Recorded on 2026.2.2; which of them another line lacks has not been recorded.
+    """
+    names: dict[str, dict[str, str | None]] = json.loads(
+        (Path(__file__).parent / "defaults.json").read_text()
+    )
+    return names
+
+
+@cache
+def _table() -> dict[str, Any]:
+    table: dict[str, Any] = json.loads((Path(__file__).parent / "kinds.json").read_text())
+    return table
