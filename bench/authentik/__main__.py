@@ -1,12 +1,13 @@
 """Run the emulator: `python -m bench.authentik server|worker|all [options]`.
 
-`server` answers HTTP, `worker` makes the default objects and applies blueprints, `all` does both in one process. State is
-in PostgreSQL (AUTHENTIK_POSTGRESQL__HOST, …) unless --memory is given, which only `all` can do.
+`server` answers HTTP, `worker` makes the default objects and applies blueprints, `all` does both in one process. State
+is in PostgreSQL (AUTHENTIK_POSTGRESQL__HOST, …) unless --memory is given, which only `all` can do.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import threading
@@ -46,7 +47,7 @@ def main(arguments: list[str]) -> None:
     more: dict[str, object] = {"latency": chosen.latency}
     if chosen.version:
         more["version"] = chosen.version
-    settings = Settings.of(**more)
+    settings = Settings.of(os.environ, more)
     stop = threading.Event()
     store = Store() if chosen.memory else Store(Postgres(conninfo()))
     worker = None

@@ -5,21 +5,21 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
-from bench.authentik import access, auth, latency, lists, usedby, writes
-from bench.authentik.catalog import Kind, Line, Schema, line_of, load
+from bench.authentik import access, auth, events, latency, lists, usedby, writes
+from bench.authentik.calls import CRASHED, HTML, JSON, Answer, Call, NotFoundError
+from bench.authentik.catalog import Kind, Line, line_of, load
+from bench.authentik.context import Context, is_superuser
 from bench.authentik.fields import Invalid
 from bench.authentik.pages import NOT_FOUND_PAGE
-from bench.authentik.render import Context, is_superuser, render
+from bench.authentik.render import render
 from bench.authentik.rules import Crash
 from bench.authentik.settings import Settings
 from bench.authentik.store import Data, Store
 
 PREFIX = "/api/v3"
-JSON, HTML = "application/json", "text/html; charset=utf-8"
 PUBLIC = {"/root/config/", "/core/brands/current/", "/schema/"}
 # What people without rights may read; everything else needs a superuser (the bench knows no finer permissions).
 EVERYBODY = {"/core/applications/", "/core/users/me/", "/core/applications/{slug}/"}
@@ -34,53 +34,12 @@ AGGREGATES = {
     "/endpoints/connectors/": "any_connector",
 }
 
+# Reading these is noted in the audit log.
+LOGGED = {"/core/tokens/{identifier}/view_key/"}
 UNORDERED = {"/providers/all/"}
 
 
-@dataclass
-class Answer:
-    """A response: JSON unless `body` is text already."""
-
-    status: int
-    body: Any = None
-    type: str = JSON
-    headers: dict[str, str] = field(default_factory=dict)
-
-    def payload(self) -> bytes:
-        """The body's bytes."""
-        if self.body is None:
-            return b""
-        return self.body.encode() if isinstance(self.body, str) else json.dumps(self.body).encode()
-
-
-CRASHED = Answer(405, "", HTML)
-
-
-@dataclass
-class Call:
-    """One request, taken apart."""
-
-    method: str
-    path: str
-    template: str
-    arguments: dict[str, str]
-    query: list[tuple[str, str]]
-    headers: Mapping[str, str]
-    body: Any
-    context: Context
-    operation: Schema
-    user: Data | None = None
-
-    def first(self, name: str) -> str | None:
-        """The last value of a query parameter."""
-        return next((value for key, value in reversed(self.query) if key == name), None)
-
-
 Action = Callable[["Api", Call], Answer]
-
-
-class NotFoundError(Exception):
-    """There is no such object; the text is the answer's detail."""
 
 
 class Api:
@@ -177,7 +136,11 @@ class Api:
         """Do what was asked for: an action of its own, or reading and writing objects of a kind."""
         if action := self.actions.get((call.method, call.template)):
             self.pace.wait(call.method, call.template)
-            with self.store.reading() if call.method == "GET" else self.store.writing():
+            with (
+                self.store.writing()
+                if call.method != "GET" or call.template in LOGGED
+                else self.store.reading()
+            ):
                 return action(self, call)
         if kind := self.line.kinds.get(call.template):
             return self.listing(call, [kind]) if call.method == "GET" else self.write(call, kind)
@@ -199,7 +162,9 @@ class Api:
     def used_by(self, call: Call) -> Answer:
         """What names the object of the URL."""
         parent = call.template.rsplit("{", 1)[0]
-        kinds = [self.line.kinds[parent]] if parent in self.line.kinds else self.group(AGGREGATES.get(parent, ""))
+        kinds = (
+            [self.line.kinds[parent]] if parent in self.line.kinds else self.group(AGGREGATES.get(parent, ""))
+        )
         with self.store.reading():
             return Answer(200, usedby.used_by(call.context, *self.locate(call, kinds)))
 
@@ -233,7 +198,9 @@ class Api:
             if text := call.first("search"):
                 items = lists.searched(items, text)
             fields = set(self.line.schemas[kinds[0].response]["properties"])
-            items = lists.ordered(call.context, items, call.first("ordering") or "", fields, call.template in UNORDERED)
+            items = lists.ordered(
+                call.context, items, call.first("ordering") or "", fields, call.template in UNORDERED
+            )
             block, items = lists.page(items, dict(call.query))
             return Answer(200, {"pagination": block, "results": [self.shown(call, *item) for item in items]})
 
@@ -266,6 +233,10 @@ class Api:
         name = kinds[0].class_name if len(kinds) == 1 else call.operation.get("answer", "object")
         raise NotFoundError(f"No {name} matches the given query.")
 
+    def one(self, call: Call, path: str) -> Data:
+        """The object of one kind that the URL names."""
+        return self.locate(call, [self.line.kinds[path]])[1]
+
     def detail(self, call: Call, kinds: list[Kind]) -> Answer:
         """One object: read, changed or deleted."""
         if call.method in ("PUT", "PATCH"):
@@ -273,7 +244,9 @@ class Api:
         self.pace.wait(call.method, kinds[0].path)
         if call.method == "DELETE":
             with self.store.writing():
-                writes.delete(call.context, *self.locate(call, kinds))
+                kind, data = self.locate(call, kinds)
+                writes.delete(call.context, kind, data)
+                events.written(self.store, "model_deleted", kind, data, call.user)
             return Answer(204)
         with self.store.reading():
             kind, data = self.locate(call, kinds)
@@ -293,5 +266,9 @@ class Api:
                 if request.before is None:
                     raise Crash
             data = writes.apply(request, call.user)
+            if kind.path != events.EVENTS:
+                events.written(
+                    self.store, "model_created" if fresh else "model_updated", kind, data, call.user
+                )
             self.flags(call, kind)
             return Answer(201 if fresh else 200, render(call.context, kind, data))

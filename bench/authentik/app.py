@@ -13,12 +13,14 @@ from starlette.routing import BaseRoute, Route
 
 from bench.authentik import defaults, web
 from bench.authentik.actions import ACTIONS
-from bench.authentik.views import VIEWS
-from bench.authentik.api import PREFIX, Answer, Api
+from bench.authentik.api import PREFIX, Api
+from bench.authentik.calls import Answer
+from bench.authentik.context import Context
+from bench.authentik.info import INFO
 from bench.authentik.pages import NOT_FOUND_PAGE
-from bench.authentik.render import Context
 from bench.authentik.settings import Settings
 from bench.authentik.store import Store, StoreUnavailableError
+from bench.authentik.views import VIEWS
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 STARTING = {"error": "authentik starting"}
@@ -29,7 +31,7 @@ class Server:
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self.store, self.settings = store, settings
-        self.api = Api(store, settings, {**ACTIONS, **VIEWS})
+        self.api = Api(store, settings, {**ACTIONS, **INFO, **VIEWS})
         self.started = time.monotonic()
         self._prepared = False
 

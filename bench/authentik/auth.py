@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from bench.authentik import crypto
+from bench.authentik.context import OUTPOSTS, USERS
 from bench.authentik.defaults import EMBEDDED
-from bench.authentik.render import OUTPOSTS, USERS
 from bench.authentik.store import Data, Store
 
 TOKENS = "/core/tokens/"

@@ -9,7 +9,7 @@ import yaml
 
 from bench.authentik import crypto, defaults, writes
 from bench.authentik.catalog import Kind
-from bench.authentik.render import Context
+from bench.authentik.context import Context
 from bench.authentik.rules import Request
 from bench.authentik.store import Data
 
@@ -80,8 +80,9 @@ def apply(context: Context, blueprint: Data) -> None:
             context_values = {**document.get("context", {}), **blueprint.get("context", {})}
             Application(context, context_values).run(document.get("entries", []))
         else:
-            name = next((e["meta"] for e in available() if e["path"] == blueprint["path"]), {})
-            metadata = dict(name)
+            metadata = next(
+                (entry["meta"] for entry in available() if entry["path"] == blueprint["path"]), {}
+            )
             for path, fields in defaults.tables()["examples"].get(blueprint["path"], []):
                 defaults.add(context, path, fields)
         status = "successful"
@@ -124,7 +125,9 @@ class Application:
             if data is not None and "id" in entry:
                 self.made[entry["id"]] = data[kind.pk_field]
 
-    def entry(self, kind: Kind, state: str, identifiers: dict[str, Any], attributes: dict[str, Any]) -> Data | None:
+    def entry(
+        self, kind: Kind, state: str, identifiers: dict[str, Any], attributes: dict[str, Any]
+    ) -> Data | None:
         """One entry's object as it is afterwards."""
         before = self.context.store.find(kind.path, **identifiers)
         if state == "absent":

@@ -63,7 +63,7 @@ class Kind:
 
 
 def apply_difference(base: Any, difference: Any) -> Any:
-    """`base` with a line's difference: null removes, {"+": […], "-": […]} edits a list, dicts merge, the rest replaces."""
+    """`base` with a line's difference: null removes, {"+": […], "-": […]} edits a list, dicts merge, else replace."""
     if isinstance(difference, dict):
         if isinstance(base, list) and difference.keys() <= {"+", "-"}:
             return [x for x in base if x not in difference.get("-", [])] + list(difference.get("+", []))
@@ -86,7 +86,7 @@ def unpack(name: str) -> Schema:
 
 
 def line_of(version: str) -> str:
-    """The known line that a version belongs to: the newest one that is not newer than it (the oldest for older ones)."""
+    """The known line that a version belongs to: the newest that is not newer than it (the oldest for older ones)."""
     wanted = tuple(int(part) for part in version.split(".")[:2])
     older = [line for line in LINES if tuple(int(part) for part in line.split(".")) <= wanted]
     return older[-1] if older else LINES[0]

@@ -1,7 +1,8 @@
 """What a new authentik holds: the default objects, the administrator, and how they appear during the first start.
 
 `schema/defaults.json` lists objects as [kind, fields]; references in it are natural keys (a slug, a name; for a policy
-binding's target [flow] or [flow, stage]). "first" is there when the token starts to work, "later" comes with the blueprints.
+binding's target [flow] or [flow, stage]). "first" is there when the token starts to work, "later" comes with the
+blueprints, "examples" are made by applying the blueprint file of that name.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from typing import Any
 
 from bench.authentik import crypto, writes
 from bench.authentik.catalog import SCHEMAS, Kind, Ref
+from bench.authentik.context import GROUPS, OUTPOSTS, USERS, Context
 from bench.authentik.passwords import hashed
-from bench.authentik.render import GROUPS, OUTPOSTS, USERS, Context
 from bench.authentik.rules import Request
 from bench.authentik.store import Data
 

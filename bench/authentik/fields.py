@@ -14,7 +14,10 @@ from bench.authentik.catalog import Line, Schema
 REQUIRED = "This field is required."
 NOT_NULL = "This field may not be null."
 BLANK = "This field may not be blank."
-DATETIME = "Datetime has wrong format. Use one of these formats instead: YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."
+DATETIME = (
+    "Datetime has wrong format. Use one of these formats instead: "
+    "YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."
+)
 NOT_A_DICT = "Value must be a dictionary, and not have any duplicate keys."
 # The host may lack a dot: authentik's launch URLs and proxies use a validator of their own.
 URL = re.compile(
@@ -41,7 +44,7 @@ def as_uuid(value: object) -> str:
         raise Invalid([f"“{value}” is not a valid UUID."]) from None
 
 
-def string(line: Line, schema: Schema, value: Any) -> Any:
+def string(_line: Line, schema: Schema, value: Any) -> Any:
     """A string: trimmed, not blank unless it may be, of the right length and format."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise Invalid(["Not a valid string."])
@@ -52,7 +55,9 @@ def string(line: Line, schema: Schema, value: Any) -> Any:
         return text
     if len(text) > schema.get("maxLength", math.inf):
         raise Invalid([f"Ensure this field has no more than {schema['maxLength']} characters."])
-    return FORMATS.get(schema.get("format", ""), lambda _schema, found: found)(schema, pattern(schema, text))
+    text = pattern(schema, text)
+    form = FORMATS.get(schema.get("format", ""))
+    return form(schema, text) if form else text
 
 
 def pattern(schema: Schema, text: str) -> str:
@@ -213,8 +218,6 @@ def check(line: Line, schema: Schema, value: Any) -> Any:
         for choice in allowed:
             if choice == value or (choice is not None and str(choice) == str(value)):
                 return choice
-        if value == "" and "" not in allowed:
-            raise Invalid([f'"{value}" is not a valid choice.'])
         raise Invalid([f'"{value}" is not a valid choice.'])
     handler = TYPES.get(schema.get("type", ""))
     return handler(line, schema, value) if handler else value

@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.authentik import crypto
 from bench.authentik.catalog import Kind
-from bench.authentik.render import OUTPOSTS, USERS, Context
+from bench.authentik.context import OUTPOSTS, USERS, Context
 from bench.authentik.rules import Request
 from bench.authentik.store import Data
 

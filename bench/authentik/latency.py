@@ -13,8 +13,8 @@ MEASURED: dict[str, dict[str, float]] = {
     "/core/groups/": {"POST": 148, "GET": 60, "PATCH": 100, "PUT": 100, "DELETE": 110},
     "": {"POST": 180, "GET": 60, "PATCH": 110, "PUT": 110, "DELETE": 120},
 }
-# 20 x (provider + application + binding), 16.2 s of work by the table above, took 6.6 / 5.9 / 6.2 / 5.5 s with 2 / 4 / 8 / 16
-# clients: about three requests are worked on at a time, whatever the number of clients.
+# 20 x (provider + application + binding), 16.2 s of work by the table above, took 6.6 / 5.9 / 6.2 / 5.5 s with
+# 2 / 4 / 8 / 16 clients: about three requests are worked on at a time, whatever the number of clients.
 LANES = 3
 
 

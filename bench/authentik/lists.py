@@ -5,65 +5,61 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bench.authentik import render
 from bench.authentik.catalog import Kind, Line, Schema
+from bench.authentik.computed import Compute, Shown, application_of
+from bench.authentik.context import (
+    GROUPS,
+    OUTPOSTS,
+    USERS,
+    Context,
+    Item,
+    is_superuser,
+    members,
+    parents_of,
+)
 from bench.authentik.fields import Invalid, as_uuid, choices
-from bench.authentik.render import GROUPS, USERS, Context, parents_of
 from bench.authentik.store import Data
 
 CONTROL = {"page", "page_size", "ordering", "search", "superuser_full_list", "only_with_launch_url"}
 NOT_A_CHOICE = "Select a valid choice. That choice is not one of the available choices."
 PAGE_SIZE, MAX_PAGE_SIZE = 20, 100
-Item = tuple[Kind, Data]
 Query = list[tuple[str, str]]
-Test = Callable[[Context, Kind, Data, Any], bool]
 
 
 class PageMissingError(Exception):
     """The page asked for does not exist."""
 
 
-def usernames(context: Context, data: Data) -> set[str]:
-    """The names of a group's members."""
-    return {user["username"] for user in render.members(context, data)}
-
-
-def group_names(context: Context, data: Data) -> set[str]:
+def member_of(shown: Shown) -> list[str]:
     """The names of a user's groups."""
-    return {g["name"] for g in context.store.all(GROUPS) if g["pk"] in data.get("groups", [])}
+    return [g["name"] for _, g in shown.context.items(GROUPS) if g["pk"] in shown.data.get("groups", [])]
 
 
-# Filters that are no field of the object. `wanted` is the list of values asked for (a single one for plain filters).
-SPECIAL: dict[tuple[str, str], Test] = {
-    (GROUPS, "members_by_pk"): lambda c, k, d, w: any(u["pk"] in w for u in render.members(c, d)),
-    (GROUPS, "members_by_username"): lambda c, k, d, w: bool(usernames(c, d) & set(w)),
-    (USERS, "groups_by_name"): lambda c, k, d, w: bool(group_names(c, d) & set(w)),
-    (USERS, "groups_by_pk"): lambda c, k, d, w: bool(set(d.get("groups", [])) & set(w)),
-    (USERS, "is_superuser"): lambda c, k, d, w: render.is_superuser(c.store, d) == w,
-    (USERS, "path_startswith"): lambda c, k, d, w: str(d["path"]).startswith(str(w)),
-    ("/outposts/instances/", "providers_by_pk"): lambda c, k, d, w: bool(set(d["providers"]) & set(w)),
-    ("/outposts/instances/", "providers__isnull"): lambda c, k, d, w: (not d["providers"]) == w,
-    ("/policies/bindings/", "target_in"): lambda c, k, d, w: d["target"] in w,
-    ("/crypto/certificatekeypairs/", "has_key"): lambda c, k, d, w: bool(d.get("private_key_available")) == w,
-    ("", "application__isnull"): lambda c, k, d, w: (render.application_of("slug")(c, k, d) is None) == w,
-    ("", "backchannel"): lambda c, k, d, w: w == (k.path not in WITH_FLOWS),
-    ("/core/groups/", "parents"): lambda c, k, d, w: w in parents_of(d),
+WITHOUT_FLOWS = {"google_workspace", "microsoft_entra", "scim", "ssf"}
+# Filters that are no field of the object: the value, or the values, that the query is compared with.
+VALUES: dict[tuple[str, str], Compute] = {
+    (GROUPS, "members_by_pk"): lambda s: [user["pk"] for user in members(s.context.store, s.data)],
+    (GROUPS, "members_by_username"): lambda s: [
+        user["username"] for user in members(s.context.store, s.data)
+    ],
+    (GROUPS, "parents"): lambda s: parents_of(s.data),
+    (USERS, "groups_by_name"): member_of,
+    (USERS, "groups_by_pk"): lambda s: s.data.get("groups", []),
+    (USERS, "is_superuser"): lambda s: is_superuser(s.context.store, s.data),
+    (OUTPOSTS, "providers_by_pk"): lambda s: s.data["providers"],
+    (OUTPOSTS, "providers__isnull"): lambda s: not s.data["providers"],
+    ("/crypto/certificatekeypairs/", "has_key"): lambda s: bool(s.data.get("private_key_available")),
+    ("", "application__isnull"): lambda s: application_of(s) is None,
+    ("", "backchannel"): lambda s: s.kind.path.split("/")[2] in WITHOUT_FLOWS,
 }
-WITH_FLOWS = {
-    "/providers/ldap/",
-    "/providers/oauth2/",
-    "/providers/proxy/",
-    "/providers/rac/",
-    "/providers/radius/",
-    "/providers/saml/",
-    "/providers/wsfed/",
-}
+# Filters whose name follows no rule.
+ALIASES = {"path_startswith": "path__startswith", "target_in": "target"}
 
 
 def plain(stored: Any, operator: str, wanted: Any) -> bool:
     """One comparison of a stored value."""
     if operator == "isnull":
-        return (stored is None) == wanted
+        return (stored is None) is bool(wanted)
     if stored is None:
         return False
     text, asked = str(stored), str(wanted)
@@ -79,7 +75,8 @@ def plain(stored: Any, operator: str, wanted: Any) -> bool:
         "in": lambda: text in asked.split(","),
     }
     if operator:
-        return tests[operator]() if operator in tests else True
+        test = tests.get(operator)
+        return test is None or test()
     if isinstance(stored, list):
         return any(item == wanted or str(item) == asked for item in stored)
     return bool(stored == wanted) or text == asked
@@ -143,7 +140,7 @@ def one_filter(
     wanted: Any = [typed(context.line, schema["items"], text) for text in texts] if several else None
     if not several:
         wanted = typed(context.line, schema, texts[-1])
-    *parts, last = name.split("__")
+    *parts, last = ALIASES.get(name, name).split("__")
     operator = last if last in OPERATORS else ""
     path = parts if operator else [*parts, last]
     if several and name == "managed":
@@ -152,17 +149,12 @@ def one_filter(
             raise Invalid([f"Select a valid choice. {unknown[0]} is not one of the available choices."])
     found: list[Item] = []
     for kind, data in items:
-        special = SPECIAL.get((kind.path, name)) or SPECIAL.get(("", name))
-        if special:
-            keep = special(context, kind, data, wanted)
+        value = VALUES.get((kind.path, name)) or VALUES.get(("", name))
+        if value:
+            stored, how = value(Shown(context, kind, data)), ""
         else:
-            stored = dig(context, kind, data, path)
-            keep = (
-                any(plain(stored, operator, w) for w in wanted)
-                if several
-                else plain(stored, operator, wanted)
-            )
-        if keep:
+            stored, how = dig(context, kind, data, path), operator
+        if any(plain(stored, how, one) for one in wanted) if several else plain(stored, how, wanted):
             found.append((kind, data))
     if not found and not operator and not several and schema.get("format") == "uuid":
         check_exists(context, items, path[0], wanted)
@@ -200,8 +192,12 @@ def ordered(
     if not wanted and unordered:
         return sorted(items, key=lambda item: context.store.touched(item[0].path, item[1][item[0].pk_field]))
     if not wanted:
-        default = next(
-            (name for name in ("name", "order", "slug", "username", "identifier") if name in fields), ""
+        default = (
+            "-created"
+            if "client_ip" in fields
+            else next(
+                (name for name in ("name", "order", "slug", "username", "identifier") if name in fields), ""
+            )
         )
         wanted = [default] if default else []
 

@@ -15,7 +15,9 @@ from psycopg.types.json import Jsonb
 from bench.authentik.store import Data, StoreUnavailableError
 
 TABLES = """
-create table if not exists objects (kind text, pk text, seq bigint not null, data jsonb not null, primary key (kind, pk));
+create table if not exists objects (
+    kind text, pk text, seq bigint not null, data jsonb not null, primary key (kind, pk)
+);
 create table if not exists change (stamp uuid not null);
 create table if not exists heartbeat (at timestamptz not null);
 insert into change select gen_random_uuid() where not exists (select from change);

@@ -1,14 +1,15 @@
 """What authentik checks beyond its schema: one function a rule, called with the row of the relations table.
 
-A rule sees only what the request sent (and the defaults that the server assumes), as the real server does: that is why a
-PATCH may have to repeat fields. It raises `Invalid` with the answer, or `Crash` where the real server fails.
+A rule sees only what the request sent (and the defaults that the server assumes), as the real server does: that is
+why a PATCH may have to repeat fields. Those here are reported field by field; `wholes` has those that follow. A
+rule raises `Invalid` with the answer, or `Crash` where the real server fails.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +18,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from bench.authentik.catalog import Kind, Schema
-from bench.authentik.fields import REQUIRED, Invalid
-from bench.authentik.render import Context
+from bench.authentik.context import Context
+from bench.authentik.fields import Invalid
 from bench.authentik.store import Data
 
 TEMPLATES = {
@@ -65,51 +66,6 @@ Rule = Callable[[Request, Schema], None]
 def as_list(value: Any) -> list[Any]:
     """A list of what may be one or several."""
     return value if isinstance(value, list) else [value]
-
-
-def matches(request: Request, rule: Schema, values: Mapping[str, Any] | None = None) -> bool:
-    """Whether the `when` of a rule holds, with the defaults that the server assumes."""
-    found = {**rule.get("assume", {}), **(request.sent if values is None else values)}
-    return all(found.get(name) in as_list(wanted) for name, wanted in rule.get("when", {}).items())
-
-
-REQUIRED_IF = {
-    "internal_host": ("internal_host", "Internal host cannot be empty when forward auth is disabled."),
-    "basic_auth_user_attribute": (
-        "basic_auth_enabled",
-        "User and password attributes must be set when basic auth is enabled.",
-    ),
-    "webhook_url": ("webhook_url", "Webhook URL may not be empty."),
-    "target_static": ("target_static", "Target URL should be present when mode is Static."),
-    "target_flow": ("target_flow", "Target Flow should be present when mode is Flow."),
-}
-# The provider types of OAuth sources that know no URLs of their own.
-NO_DEFAULT_URLS = {"openidconnect"}
-
-
-def required_if(request: Request, rule: Schema) -> None:
-    """A field must be set when another has a certain value."""
-    if rule.get("when", {}).get("provider_type") == "without_default_urls":
-        if request.get("provider_type") in NO_DEFAULT_URLS and not request.get("oidc_well_known_url"):
-            missing = [name for name in as_list(rule["f"]) if not request.get(name)]
-            if missing:
-                raise Invalid({name: [f"{name} is required."] for name in missing})
-        return
-    if matches(request, rule) and not all(request.get(name) for name in as_list(rule["f"])):
-        first = as_list(rule["f"])[0]
-        field, message = REQUIRED_IF.get(first, (first, REQUIRED))
-        raise Invalid({field: [message]})
-
-
-def exactly_one(request: Request, rule: Schema) -> None:
-    """One of several references, and only one."""
-    names = rule["f"]
-    given = sum(request.get(name) is not None for name in names)
-    listed = ", ".join(f"'{name}'" for name in sorted(names))
-    if given == 0:
-        raise Invalid({"non_field_errors": [f"One of {listed} must be set."]})
-    if given > 1:
-        raise Invalid({"non_field_errors": [f"Only one of {listed} can be set."]})
 
 
 def reserved(request: Request, rule: Schema) -> None:
@@ -164,55 +120,6 @@ def regex_if(request: Request, _rule: Schema) -> None:
                 raise Invalid({"redirect_uris": [f"Invalid Regex Pattern: {entry['url']}"]}) from None
 
 
-def any_true(request: Request, rule: Schema) -> None:
-    """At least one of several switches must be on."""
-    found = {**rule.get("assume", {}), **request.sent}
-    if not any(found.get(name) for name in rule["f"]):
-        words = {
-            "evaluate_on_plan": "Either evaluation on plan or evaluation on run must be enabled",
-            "check_ip": "Either IP or Username must be checked",
-        }
-        raise Invalid({"non_field_errors": [words[rule["f"][0]]]})
-
-
-def any_true_if(request: Request, rule: Schema) -> None:
-    """At least one of several switches must be on when a key pair is chosen."""
-    if request.get(rule["when_set"]) and not any(request.get(name) for name in rule["f"]):
-        signing = rule["when_set"] == "signing_kp"
-        keypair = "signing keypair" if signing else "Verification Certificate"
-        labels = (
-            "'Sign assertion' and 'Sign Response'"
-            if signing
-            else "'Verify Assertion Signature' and 'Verify Response Signature'"
-        )
-        raise Invalid(
-            {"non_field_errors": [f"With a {keypair} selected, at least one of {labels} must be selected."]}
-        )
-
-
-def any_not_empty(request: Request, rule: Schema) -> None:
-    """At least one of several lists must have an entry."""
-    if not any(request.get(name) for name in rule["f"]):
-        words = {
-            "user_fields": "When no user fields are selected, at least one source must be selected",
-            "reviewer_groups": "Either a reviewer group or a reviewer must be set.",
-        }
-        raise Invalid({"non_field_errors": [words[rule["f"][0]]]})
-
-
-def any_set(request: Request, rule: Schema) -> None:
-    """At least one of several fields must be set; a policy's validator reads them without looking whether they were sent."""
-    if request.kind.path == "/policies/event_matcher/":
-        for name in rule["f"]:
-            if name not in request.sent:
-                raise Crash
-            if request.sent[name] not in ("", None):
-                return
-        raise Invalid({"non_field_errors": ["At least one criteria must be set."]})
-    if not any(request.get(name) for name in rule["f"]):
-        raise Invalid({"non_field_errors": ["Either path or content must be set."]})
-
-
 def not_empty(request: Request, rule: Schema) -> None:
     """A list needs an entry, except for the object that `unless` names."""
     for name, wanted in rule.get("unless", {}).items():
@@ -220,24 +127,6 @@ def not_empty(request: Request, rule: Schema) -> None:
             return
     if rule["f"] in request.sent and not request.sent[rule["f"]]:
         raise Invalid({rule["f"]: ["This list may not be empty."]})
-
-
-def not_empty_if(request: Request, rule: Schema) -> None:
-    """A list needs an entry when another field has a certain value."""
-    if matches(request, rule) and not request.get(rule["f"]):
-        if rule["f"] == "configuration_stages":
-            message = (
-                'When "Not configured action" is set to "Configure", you must set a configuration stage.'
-            )
-            raise Invalid({"not_configured_action": [message]})
-        kind = "group" if rule["f"].startswith("group") else "user"
-        raise Invalid(
-            {
-                rule["f"]: [
-                    f"When 'Sync {kind}s' is enabled, '{kind.title()} property mappings' cannot be empty."
-                ]
-            }
-        )
 
 
 def target_kind_by(request: Request, rule: Schema) -> None:
@@ -353,14 +242,6 @@ def blueprint_yaml(request: Request, rule: Schema) -> None:
             raise Invalid({rule["f"]: lines})
 
 
-def less_or_equal(request: Request, rule: Schema) -> None:
-    """One duration is not longer than another (compared where both are sent)."""
-    one, two = request.get(rule["f"]), request.get(rule["to"])
-    if one and two and one > two:
-        raise Invalid({rule["f"]: ["Grace period must be shorter than the interval."]})
-
-
-# Reported together with the other errors of the same field …
 FIELD_RULES: dict[str, Rule] = {
     "reserved": reserved,
     "at_most_one_true": at_most_one_true,
@@ -379,15 +260,4 @@ FIELD_RULES: dict[str, Rule] = {
     "no_leading_trailing_slash": path_edges,
     "no_empty_segments": path_segments,
     "blueprint_yaml": blueprint_yaml,
-}
-# … and checked only when all fields are good.
-OBJECT_RULES: dict[str, Rule] = {
-    "required_if": required_if,
-    "exactly_one": exactly_one,
-    "any_true": any_true,
-    "any_true_if": any_true_if,
-    "any_not_empty": any_not_empty,
-    "any_set": any_set,
-    "not_empty_if": not_empty_if,
-    "less_or_equal": less_or_equal,
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -13,7 +12,7 @@ VERSION = "2026.2.2"
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of a server or worker. Times are seconds after the start at which the next step of a first start happens.
+    """Settings of a server or worker. Times are seconds after the start at which a step of a first start happens.
 
     The real authentik needs 70 s to get ready, 88 s until the token works, 93 s for all default objects.
     """
@@ -28,7 +27,7 @@ class Settings:
     control: bool = False
 
     @classmethod
-    def of(cls, environment: Mapping[str, str] = os.environ, **more: object) -> Settings:
+    def of(cls, environment: Mapping[str, str], more: Mapping[str, object]) -> Settings:
         """The settings that authentik's and the bench's environment variables name; `more` wins."""
         read = environment.get
         found: dict[str, object] = {

@@ -1,8 +1,8 @@
 """The emulator's state: objects by kind and key, in memory and, if asked for, written through to PostgreSQL.
 
-An object is a JSON dict below a *kind* (an API path such as "/core/groups/", or a name of the emulator's own that starts
-with "_") and a key (the object's pk, as text). Fields that never leave through the API start with "_" (`_password` is a
-hash, `_key` a token's key).
+An object is a JSON dict below a *kind* (an API path such as "/core/groups/", or a name of the emulator's own that
+starts with "_") and a key (the object's pk, as text). Fields that never leave through the API start with "_":
+`_password` is a hash, `_key` a token's key, `_key_data` a certificate's key in PEM.
 
 PostgreSQL holds everything in one table, so that pg_dump is a backup:
 
@@ -61,8 +61,8 @@ class Store:
     """Objects by kind and key. Every access belongs into `with store.reading():` or `with store.writing():`.
 
     Returned objects are the store's own: read them, and hand changed copies to `replace`. Both contexts hold one lock
-    (so calls from several threads queue up), nest, and raise `StoreUnavailableError` when the database is away. An exception
-    that leaves the outermost `writing` undoes everything that it did.
+    (so calls from several threads queue up), nest, and raise `StoreUnavailableError` when the database is away. An
+    exception that leaves the outermost `writing` undoes everything that it did.
     """
 
     def __init__(self, backend: Backend | None = None) -> None:
@@ -193,6 +193,11 @@ class Store:
         self._undo.append((kind, key, before, self._seq.pop((kind, key))))
         if self.backend:
             self.backend.drop(kind, key)
+
+    def touch(self, kind: str, pk: object) -> None:
+        """Note a change that leaves the object as it is (PostgreSQL writes the row anew, at the table's end)."""
+        self._touches += 1
+        self._touched[kind, str(pk)] = self._touches
 
     def next_int(self, space: str) -> int:
         """The next number of a sequence; a number is never given twice, not even after deletes."""

@@ -33,7 +33,11 @@ class Running:
 
 @contextmanager
 def serve(
-    version: str = VERSION, memory: bool = True, port: int = 0, token: str = TOKEN, secret_key: str = SECRET_KEY,
+    version: str = VERSION,
+    memory: bool = True,
+    port: int = 0,
+    token: str = TOKEN,
+    secret_key: str = SECRET_KEY,
     **settings: object,
 ) -> Iterator[Running]:
     """Run an emulator on loopback; it is ready, with all default objects, when the context is entered.

@@ -9,11 +9,14 @@ from xml.sax.saxutils import quoteattr
 import yaml
 
 from bench.authentik import blueprints, fields, writes
-from bench.authentik.api import HTML, Action, Answer, Api, Call
+from bench.authentik.api import Action, Api
+from bench.authentik.calls import HTML, Answer, Call
 from bench.authentik.catalog import Kind
+from bench.authentik.computed import Shown, application_of
+from bench.authentik.context import BINDINGS, FLOW_BINDINGS
 from bench.authentik.fields import Invalid
 from bench.authentik.pages import NOT_FOUND_PAGE
-from bench.authentik.render import BINDINGS, FLOW_BINDINGS, application_of, render
+from bench.authentik.render import render
 from bench.authentik.rules import Crash
 from bench.authentik.store import Data
 
@@ -30,8 +33,8 @@ def setup_urls(api: Api, call: Call) -> Answer:
         "issuer": None, "authorize": base + "authorize/", "token": base + "token/", "user_info": base + "userinfo/",
         "provider_info": None, "logout": None,
     }  # fmt: skip
-    if slug := application_of("slug")(call.context, kind, provider):
-        own = f"{base}{slug}/"
+    if application := application_of(Shown(call.context, kind, provider)):
+        own = f"{base}{application['slug']}/"
         issuer = own if provider["issuer_mode"] == "per_provider" else call.context.base_url + "/"
         shown |= {"issuer": issuer, "provider_info": own + ".well-known/openid-configuration",
                   "logout": own + "end-session/", "jwks": own + "jwks/"}  # fmt: skip
@@ -104,7 +107,10 @@ def export_flow(api: Api, call: Call) -> Answer:
     document = {
         "context": {},
         "entries": [entry(kind, api, flow), *policies, *stages, *bindings],
-        "metadata": {"labels": {"blueprints.goauthentik.io/generated": "true"}, "name": f"authentik Export - {flow['slug']}"},
+        "metadata": {
+            "labels": {"blueprints.goauthentik.io/generated": "true"},
+            "name": f"authentik Export - {flow['slug']}",
+        },
         "version": 1,
     }
     name = f'attachment; filename="{flow["slug"]}.yaml"'
@@ -148,16 +154,22 @@ def apply_blueprint(api: Api, call: Call) -> Answer:
 def transactional(api: Api, call: Call) -> Answer:
     """PUT /core/transactional/applications/: provider, application and bindings, all or nothing."""
     sent = fields.body(api.line, {**api.line.schemas[call.operation["body"]], "properties": PARTS}, call.body)
-    application, provider = api.line.kinds["/core/applications/"], api.line.by_label.get(sent["provider_model"])
+    application, provider = (
+        api.line.kinds["/core/applications/"],
+        api.line.by_label.get(sent["provider_model"]),
+    )
     if provider is None:
         raise Invalid({"provider_model": [f'"{sent["provider_model"]}" is not a valid choice.']})
-    one = part("app", api, call, application, sent["app"])
-    two = part("provider", api, call, provider, sent["provider"])
+    # The real server tries it first in a transaction that it rolls back, which uses up a number.
+    if provider.pk_type == "int":
+        writes.new_pk(call.context, provider)
+    one = part("app", call, application, sent["app"])
+    two = part("provider", call, provider, sent["provider"])
     one.sent["provider"] = writes.apply(two, call.user)["pk"]
     made = writes.apply(one, call.user)
     for body in sent.get("policy_bindings", []):
         binding = {**body, "target": made["pk"]}
-        writes.apply(part("policy_bindings", api, call, api.line.kinds[BINDINGS], binding), call.user)
+        writes.apply(part("policy_bindings", call, api.line.kinds[BINDINGS], binding), call.user)
     return Answer(200, {"applied": True, "logs": []})
 
 
@@ -169,7 +181,7 @@ PARTS: dict[str, Any] = {
 }
 
 
-def part(name: str, api: Api, call: Call, kind: Kind, body: dict[str, Any]) -> Any:
+def part(name: str, call: Call, kind: Kind, body: dict[str, Any]) -> Any:
     """One part of a transaction, its errors below its name."""
     try:
         return writes.prepare(call.context, kind, body, None, partial=False)

@@ -8,7 +8,7 @@ import time
 from bench.authentik import defaults
 from bench.authentik.blueprints import apply_waiting
 from bench.authentik.catalog import line_of, load
-from bench.authentik.render import Context
+from bench.authentik.context import Context
 from bench.authentik.settings import Settings
 from bench.authentik.store import Store, StoreUnavailableError
 

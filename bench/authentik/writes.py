@@ -7,10 +7,12 @@ from typing import Any
 
 from bench.authentik import fields, hooks, names
 from bench.authentik.catalog import Kind, Ref, Schema
+from bench.authentik.context import APPLICATIONS, USERS, Context
 from bench.authentik.fields import Invalid, as_uuid
-from bench.authentik.render import APPLICATIONS, USERS, Context, default
-from bench.authentik.rules import FIELD_RULES, OBJECT_RULES, Crash, Request, duration, python_fields
+from bench.authentik.render import default
+from bench.authentik.rules import FIELD_RULES, Crash, Request, duration, python_fields
 from bench.authentik.store import Data
+from bench.authentik.wholes import OBJECT_RULES
 
 ENTERPRISE = "Enterprise is required to create/update this object."
 # Fields whose duplicate is reported by a validator of authentik's own, in other words.
@@ -207,7 +209,7 @@ def apply(request: Request, caller: Data | None) -> Data:
     else:
         context.store.replace(kind.path, pk, data)
     for name, keys in mirrored.items():
-        set_mirror(context, kind, kind.refs[name], pk, keys)
+        set_mirror(context, kind.refs[name], pk, keys)
     if "backchannel_providers" in request.sent:
         steal(context, pk, request.sent["backchannel_providers"])
     hooks.after_save(request, data)
@@ -250,7 +252,7 @@ def kept_elsewhere(kind: Kind, ref: Ref) -> bool:
     return (kind.path, ref.field) in {("/core/groups/", "users"), ("/core/groups/", "children")}
 
 
-def set_mirror(context: Context, kind: Kind, ref: Ref, pk: Any, keys: list[Any]) -> None:
+def set_mirror(context: Context, ref: Ref, pk: Any, keys: list[Any]) -> None:
     """Make the objects `keys`, and no others, name this one in their field."""
     assert ref.mirror is not None
     path, field = ref.mirror
@@ -267,6 +269,9 @@ def set_mirror(context: Context, kind: Kind, ref: Ref, pk: Any, keys: list[Any])
 
 def steal(context: Context, application: str, providers: list[Any]) -> None:
     """A back-channel provider belongs to one application: others lose it."""
+    for pk in providers:
+        if found := context.group("any_provider", pk):
+            context.store.touch(found[0].path, pk)
     for data in list(context.store.all(APPLICATIONS)):
         kept = [pk for pk in data.get("backchannel_providers", []) if pk not in providers]
         if data["pk"] != application and kept != data.get("backchannel_providers", []):

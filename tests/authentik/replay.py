@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from bench.authentik import defaults
-from bench.authentik.render import Context
+from bench.authentik.context import Context
 from bench.authentik.testing import Running
 
 RECORDINGS = Path(__file__).parent.parent / "recordings" / "authentik"
@@ -22,7 +22,7 @@ VOLATILE = {
     "avatar", "uid", "user_uid", "num_pk", "client_id", "client_secret", "key", "token", "fingerprint_sha256",
     "fingerprint_sha1", "cert_expiry", "date_joined", "last_login", "password_change_date", "last_updated",
     "expires", "last_applied", "last_applied_hash", "last_m", "hash", "server_time", "http_headers", "runtime",
-    "data", "metadata_xml", "created", "sentry_dsn", "http_host", "description",
+    "data", "created", "sentry_dsn", "http_host", "description",
 }  # fmt: skip
 Recording = dict[str, Any]
 
@@ -68,12 +68,16 @@ class Replay:
     def play(self, recording: Recording) -> list[str]:
         """Send one recorded request; the differences of the answers (none: they agree)."""
         request, wanted = recording["request"], recording["response"]
-        headers = {name: value.replace(TOKEN, self.running.token) for name, value in request["headers"].items()}
+        headers = {
+            name: value.replace(TOKEN, self.running.token) for name, value in request["headers"].items()
+        }
         body = request["body"]
         if body is not None:
             text = body if isinstance(body, str) else json.dumps(body)
             body = self.translate(text).encode()
-        answer = self.client.request(request["method"], self.translate(request["path"]), content=body, headers=headers)
+        # Outside of the API, the recorder put its prefix before whole paths.
+        path = self.translate(request["path"]).replace("/api/v3//", "/")
+        answer = self.client.request(request["method"], path, content=body, headers=headers)
         if answer.status_code != wanted["status"]:
             return [f"status {wanted['status']} became {answer.status_code} {answer.text[:200]}"]
         try:
@@ -105,10 +109,12 @@ class Replay:
         """Differences in keys and types, and in values where these are not an installation's own."""
         name = where.rsplit(".", 1)[-1]
         if type(wanted) is not type(found) and not (
-            isinstance(wanted, (int, float)) and isinstance(found, (int, float)) and not isinstance(wanted, bool)
+            isinstance(wanted, (int, float))
+            and isinstance(found, (int, float))
+            and not isinstance(wanted, bool)
         ):
             yield f"{where}: {short(wanted)} became {short(found)}"
-        elif name in VOLATILE or name == "_non_json":
+        elif name in VOLATILE or name == "_non_json" or (name == "metadata" and isinstance(wanted, str)):
             return
         elif isinstance(wanted, dict):
             for key in sorted(wanted.keys() | found.keys()):

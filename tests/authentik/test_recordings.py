@@ -7,10 +7,15 @@ from tests.figures import record
 
 # Each entry is one installation: series a to c were one long session. Series d (logins) is held elsewhere.
 SESSIONS = [["a", "b", "c"], ["e"], ["f"], ["g"], ["h"]]
+# What the emulator does not do as the real server did, and why.
+KNOWN = {
+    "b078": "an object that was read before a change of a relation still shows the old one in that one answer",
+    "c042": "the order of rows in PostgreSQL after updates",
+    "e026": "the real server had logged 490 events by then",
+}
 
 
-def play_all() -> tuple[int, dict[str, list[str]]]:
-    """How many recordings were played, and the differences of those that disagree."""
+def test_the_emulator_answers_as_the_real_one_did() -> None:
     played, disagreeing = 0, {}
     for session in SESSIONS:
         with serve(version="2026.2.2", token=TOKEN, secret_key=SECRET_KEY) as running:
@@ -21,15 +26,10 @@ def play_all() -> tuple[int, dict[str, list[str]]]:
                     setup(replay)
                 played += 1
                 if differences := replay.play(recording):
-                    disagreeing[f"{recording['id']} {recording['name']}"] = differences
-    return played, disagreeing
-
-
-def test_the_emulator_answers_as_the_real_one_did() -> None:
-    played, disagreeing = play_all()
-    share = (played - len(disagreeing)) / played
-    print(f"\n{played - len(disagreeing)} of {played} recordings agree")
-    for name, differences in disagreeing.items():
-        print(name, *differences[:6], sep="\n    ")
-    record("test", authentik_recordings_share=(round(share, 4), 1.0))
-    assert share >= 0.95
+                    disagreeing[recording["id"]] = differences
+    agreeing = played - len(disagreeing)
+    print(f"\n{agreeing} of {played} recordings agree")
+    record("test", authentik_recordings_share=(round(agreeing / played, 4), 1.0))
+    unknown = {name: differences for name, differences in disagreeing.items() if name not in KNOWN}
+    assert not unknown
+    assert disagreeing.keys() == KNOWN.keys()

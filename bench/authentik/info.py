@@ -1,0 +1,205 @@
+"""Endpoints that tell about the server, the caller and what may be done."""
+
+from __future__ import annotations
+
+import platform
+from typing import Any
+
+from bench.authentik import access, crypto, defaults
+from bench.authentik.api import Action, Api
+from bench.authentik.calls import Answer, Call, checked
+from bench.authentik.computed import AVATAR, uid
+from bench.authentik.context import APPLICATIONS, OUTPOSTS, USERS, is_superuser
+from bench.authentik.fields import Invalid
+
+SYSTEM_PERMISSIONS = [
+    "add_role",
+    "unassign_role_permissions",
+    "change_initialpermissions",
+    "view_initialpermissions",
+    "delete_role",
+    "access_admin_interface",
+    "change_role",
+    "view_system_settings",
+    "manage_media_files",
+    "assign_role_permissions",
+    "delete_initialpermissions",
+    "view_system_info",
+    "add_initialpermissions",
+    "view_role",
+    "edit_system_settings",
+    "view_media_files",
+]
+
+
+BRAND = {
+    "branding_title": "authentik",
+    "ui_footer_links": [],
+    "ui_theme": "automatic",
+    "default_locale": "en",
+    "flags": {
+        "policies_buffered_access_view": False,
+        "flows_continuous_login": False,
+        "flows_refresh_others": False,
+    },
+}
+
+
+def version(api: Api, _call: Call) -> Answer:
+    """GET /admin/version/"""
+    current = api.settings.version
+    return Answer(
+        200,
+        {
+            "version_current": current,
+            "version_latest": "0.0.0",
+            "version_latest_valid": False,
+            "build_hash": "",
+            "outdated": False,
+            "outpost_outdated": False,
+        },
+    )
+
+
+def system(api: Api, call: Call) -> Answer:
+    """GET /admin/system/"""
+    host = call.headers.get("host", "")
+    shown = {"HTTP_" + name.upper().replace("-", "_"): value for name, value in call.headers.items()}
+    runtime = {
+        "architecture": platform.machine(),
+        "authentik_version": api.settings.version,
+        "environment": "custom",
+        "openssl_fips_enabled": None,
+        "openssl_version": "",
+        "platform": platform.platform(),
+        "python_version": platform.python_version(),
+        "uname": " ".join(platform.uname()),
+    }
+    return Answer(
+        200,
+        {
+            "http_headers": shown,
+            "http_host": host,
+            "http_is_secure": call.context.base_url.startswith("https:"),
+            "runtime": runtime,
+            "brand": "Default brand",
+            "server_time": crypto.now(),
+            "embedded_outpost_disabled": False,
+            "embedded_outpost_host": "",
+        },
+    )
+
+
+def config(_api: Api, _call: Call) -> Answer:
+    """GET /root/config/"""
+    return Answer(
+        200,
+        {
+            "error_reporting": {
+                "enabled": False,
+                "sentry_dsn": "",
+                "environment": "customer",
+                "send_pii": False,
+                "traces_sample_rate": 0.1,
+            },
+            "capabilities": ["can_impersonate", "is_enterprise"],
+            "cache_timeout": 300,
+            "cache_timeout_flows": 300,
+            "cache_timeout_policies": 300,
+        },
+    )
+
+
+def current_brand(api: Api, call: Call) -> Answer:
+    """GET /core/brands/current/: the brand of the host's domain, else the default one."""
+    host = call.headers.get("host", "").partition(":")[0]
+    brands = api.store.all("/core/brands/")
+    matching = [b for b in brands if host == b["domain"] or host.endswith("." + b["domain"])]
+    brand = next(iter(matching + [b for b in brands if b["default"]]), None)
+    shown: dict[str, Any] = {"matched_domain": brand["domain"] if brand else "fallback"}
+    for name, node in api.line.schemas["CurrentBrand"]["properties"].items():
+        value = (brand or {}).get(name)
+        flow = api.store.get("/flows/instances/", value) if name.startswith("flow_") and value else None
+        if name.startswith("flow_"):
+            if flow:
+                shown[name] = flow["slug"]
+        elif name not in shown:
+            shown[name] = (
+                value if value is not None else BRAND.get(name, None if node.get("nullable") else "")
+            )
+    return Answer(200, shown)
+
+
+def outpost_defaults(_api: Api, call: Call) -> Answer:
+    """GET /outposts/instances/default_settings/"""
+    return Answer(200, {"config": {**defaults.OUTPOST_CONFIG, "authentik_host": call.context.base_url + "/"}})
+
+
+def outpost_health(api: Api, call: Call) -> Answer:
+    """GET /outposts/instances/{uuid}/health/: no outpost is connected on the bench."""
+    api.one(call, OUTPOSTS)
+    return Answer(200, [])
+
+
+def check_access(api: Api, call: Call) -> Answer:
+    """GET /core/applications/{slug}/check_access/"""
+    application = api.one(call, APPLICATIONS)
+    asked = call.first("for_user")
+    user = api.store.get(USERS, asked) if asked else call.user
+    if user is None:
+        raise Invalid({"for_user": ["User not found"]})
+    passing = access.may_use(api.store, user, application)
+    return Answer(200, {"passing": passing, "messages": [], "log_messages": []})
+
+
+def test_policy(api: Api, call: Call) -> Answer:
+    """POST /policies/all/{policy_uuid}/test/"""
+    sent = checked(call)
+    user = api.store.get(USERS, sent["user"])
+    if user is None:
+        raise Invalid({"user": [f'Invalid pk "{sent["user"]}" - object does not exist.']})
+    _, policy = api.locate(call, api.group("any_policy"))
+    passing = access.policy_passes(api.store, policy["pk"])
+    return Answer(200, {"passing": passing, "messages": [], "log_messages": []})
+
+
+def me(api: Api, call: Call) -> Answer:
+    """GET /core/users/me/"""
+    user = call.user
+    assert user is not None
+    superuser = is_superuser(api.store, user)
+    groups = [{"name": g["name"], "pk": g["pk"]} for g in access.groups_of(api.store, user)]
+    roles = [
+        {"name": role["name"], "pk": role["pk"]}
+        for role in api.store.all("/rbac/roles/")
+        if role["pk"] in user.get("roles", [])
+    ]
+    shown = {name: user[name] for name in ("pk", "username", "name", "is_active", "email", "type")}
+    return Answer(
+        200,
+        {
+            "user": {
+                **shown,
+                "is_superuser": superuser,
+                "groups": groups,
+                "roles": roles,
+                "avatar": AVATAR,
+                "uid": uid(call.context, user),
+                "settings": dict(user["attributes"].get("settings", {})),
+                "system_permissions": SYSTEM_PERMISSIONS if superuser else [],
+            }
+        },
+    )
+
+
+INFO: dict[tuple[str, str], Action] = {
+    ("GET", "/admin/version/"): version,
+    ("GET", "/admin/system/"): system,
+    ("GET", "/root/config/"): config,
+    ("GET", "/core/users/me/"): me,
+    ("GET", "/core/brands/current/"): current_brand,
+    ("GET", "/outposts/instances/default_settings/"): outpost_defaults,
+    ("GET", "/outposts/instances/{uuid}/health/"): outpost_health,
+    ("GET", "/core/applications/{slug}/check_access/"): check_access,
+    ("POST", "/policies/all/{policy_uuid}/test/"): test_policy,
+}

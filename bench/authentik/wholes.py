@@ -1,0 +1,141 @@
+"""The checks that authentik makes once all fields of a request are good (see `rules`): how fields fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bench.authentik.catalog import Schema
+from bench.authentik.fields import REQUIRED, Invalid
+from bench.authentik.rules import Crash, Request, Rule, as_list
+
+
+def matches(request: Request, rule: Schema, values: Mapping[str, Any] | None = None) -> bool:
+    """Whether the `when` of a rule holds, with the defaults that the server assumes."""
+    found = {**rule.get("assume", {}), **(request.sent if values is None else values)}
+    return all(found.get(name) in as_list(wanted) for name, wanted in rule.get("when", {}).items())
+
+
+REQUIRED_IF = {
+    "internal_host": ("internal_host", "Internal host cannot be empty when forward auth is disabled."),
+    "basic_auth_user_attribute": (
+        "basic_auth_enabled",
+        "User and password attributes must be set when basic auth is enabled.",
+    ),
+    "webhook_url": ("webhook_url", "Webhook URL may not be empty."),
+    "target_static": ("target_static", "Target URL should be present when mode is Static."),
+    "target_flow": ("target_flow", "Target Flow should be present when mode is Flow."),
+}
+# The provider types of OAuth sources that know no URLs of their own.
+NO_DEFAULT_URLS = {"openidconnect"}
+
+
+def required_if(request: Request, rule: Schema) -> None:
+    """A field must be set when another has a certain value."""
+    if rule.get("when", {}).get("provider_type") == "without_default_urls":
+        if request.get("provider_type") in NO_DEFAULT_URLS and not request.get("oidc_well_known_url"):
+            missing = [name for name in as_list(rule["f"]) if not request.get(name)]
+            if missing:
+                raise Invalid({name: [f"{name} is required."] for name in missing})
+        return
+    if matches(request, rule) and not all(request.get(name) for name in as_list(rule["f"])):
+        first = as_list(rule["f"])[0]
+        field, message = REQUIRED_IF.get(first, (first, REQUIRED))
+        raise Invalid({field: [message]})
+
+
+def exactly_one(request: Request, rule: Schema) -> None:
+    """One of several references, and only one."""
+    names = rule["f"]
+    given = sum(request.get(name) is not None for name in names)
+    listed = ", ".join(f"'{name}'" for name in sorted(names))
+    if given == 0:
+        raise Invalid({"non_field_errors": [f"One of {listed} must be set."]})
+    if given > 1:
+        raise Invalid({"non_field_errors": [f"Only one of {listed} can be set."]})
+
+
+def any_true(request: Request, rule: Schema) -> None:
+    """At least one of several switches must be on."""
+    found = {**rule.get("assume", {}), **request.sent}
+    if not any(found.get(name) for name in rule["f"]):
+        words = {
+            "evaluate_on_plan": "Either evaluation on plan or evaluation on run must be enabled",
+            "check_ip": "Either IP or Username must be checked",
+        }
+        raise Invalid({"non_field_errors": [words[rule["f"][0]]]})
+
+
+def any_true_if(request: Request, rule: Schema) -> None:
+    """At least one of several switches must be on when a key pair is chosen."""
+    if request.get(rule["when_set"]) and not any(request.get(name) for name in rule["f"]):
+        signing = rule["when_set"] == "signing_kp"
+        keypair = "signing keypair" if signing else "Verification Certificate"
+        labels = (
+            "'Sign assertion' and 'Sign Response'"
+            if signing
+            else "'Verify Assertion Signature' and 'Verify Response Signature'"
+        )
+        raise Invalid(
+            {"non_field_errors": [f"With a {keypair} selected, at least one of {labels} must be selected."]}
+        )
+
+
+def any_not_empty(request: Request, rule: Schema) -> None:
+    """At least one of several lists must have an entry."""
+    if not any(request.get(name) for name in rule["f"]):
+        words = {
+            "user_fields": "When no user fields are selected, at least one source must be selected",
+            "reviewer_groups": "Either a reviewer group or a reviewer must be set.",
+        }
+        raise Invalid({"non_field_errors": [words[rule["f"][0]]]})
+
+
+def any_set(request: Request, rule: Schema) -> None:
+    """At least one of several fields must be set; a policy's validator reads them whether they were sent or not."""
+    if request.kind.path == "/policies/event_matcher/":
+        for name in rule["f"]:
+            if name not in request.sent:
+                raise Crash
+            if request.sent[name] not in ("", None):
+                return
+        raise Invalid({"non_field_errors": ["At least one criteria must be set."]})
+    if not any(request.get(name) for name in rule["f"]):
+        raise Invalid({"non_field_errors": ["Either path or content must be set."]})
+
+
+def not_empty_if(request: Request, rule: Schema) -> None:
+    """A list needs an entry when another field has a certain value."""
+    if matches(request, rule) and not request.get(rule["f"]):
+        if rule["f"] == "configuration_stages":
+            message = (
+                'When "Not configured action" is set to "Configure", you must set a configuration stage.'
+            )
+            raise Invalid({"not_configured_action": [message]})
+        kind = "group" if rule["f"].startswith("group") else "user"
+        raise Invalid(
+            {
+                rule["f"]: [
+                    f"When 'Sync {kind}s' is enabled, '{kind.title()} property mappings' cannot be empty."
+                ]
+            }
+        )
+
+
+def less_or_equal(request: Request, rule: Schema) -> None:
+    """One duration is not longer than another (compared where both are sent)."""
+    one, two = request.get(rule["f"]), request.get(rule["to"])
+    if one and two and one > two:
+        raise Invalid({rule["f"]: ["Grace period must be shorter than the interval."]})
+
+
+OBJECT_RULES: dict[str, Rule] = {
+    "required_if": required_if,
+    "exactly_one": exactly_one,
+    "any_true": any_true,
+    "any_true_if": any_true_if,
+    "any_not_empty": any_not_empty,
+    "any_set": any_set,
+    "not_empty_if": not_empty_if,
+    "less_or_equal": less_or_equal,
+}
