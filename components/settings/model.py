@@ -109,7 +109,7 @@ class Settings(Model):
     @property
     def issuer_base(self) -> str:
         """authentik's own URL, without a slash at the end."""
-        return self.authentik.url or f"https://{self.auth_host}"
+        return self.box.url or f"https://{self.auth_host}"
 
     @property
     def box(self) -> Box:

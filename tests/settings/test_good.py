@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from components.settings import Settings, SettingsError, memory_findings, parse
+from components.settings.host import SERVER_TYPES
+from components.settings.presets import presets
+from tests.settings.files import decrypted, good, laid_over
+
+
+def settings(**changes: Any) -> Settings:
+    return parse(decrypted(laid_over(good(), changes)))
+
+
+def test_a_good_file_is_read_whole() -> None:
+    found = settings()
+    assert (found.client, found.domain, found.auth_host) == ("acme", "acme.example", "auth.acme.example")
+    assert found.issuer_base == "https://auth.acme.example"
+    assert found.authentik.line == "2026.8"
+    assert [app.key for app in found.apps] == ["grafana", "files", "dashboard", "wiki"]
+    assert [(group.name, group.superuser) for group in found.groups][2] == ("admins", True)
+    assert found.people[1].active is False
+    assert found.box.kind == "server"
+    assert found.protect is False
+    assert found.warnings == ()
+
+
+def test_a_sealed_file_is_as_good() -> None:
+    found = parse(good(), sealed=True)
+    assert found.root_secret.get_secret_value() == ""
+    assert found.apps == settings().apps
+
+
+def test_values_as_the_engine_hands_them_out_are_taken() -> None:
+    found = settings(protect="false", redis="false", rebuild="3")
+    assert (found.protect, found.redis, found.rebuild) == (False, False, 3)
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError):
+        settings().client = "other"  # type: ignore[misc]
+
+
+def test_no_secret_is_in_a_print() -> None:
+    raw = decrypted(good())
+    text = repr(parse(raw))
+    assert raw["rootSecret"] not in text
+    assert "something" not in text
+    assert "correct-horse" not in text
+
+
+def test_an_app_keeps_its_id_when_it_is_renamed() -> None:
+    apps = {"metrics": {"id": "grafana", "preset": "grafana", "url": "https://grafana.acme.example"}}
+    before, after = settings(), settings(apps=apps)
+    name = "app/{}/client-id"
+    assert after.apps[0].key == "metrics"
+    root = {"root": decrypted(good())["rootSecret"]}
+    assert before.apps[0].id == after.apps[0].id == "grafana"
+    assert name.format(after.apps[0].id) == "app/grafana/client-id"
+    assert root
+
+
+def test_a_box_that_exists() -> None:
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDpaXSKuU4Elyz1e6p8u772NmCs+vi2N07kMvvoFt5la"
+    box = settings(server=None, box={"host": "192.0.2.7", "hostKey": key, "port": 2222}).box
+    assert (box.kind, box.host, box.host_key, box.user, box.port) == ("host", "192.0.2.7", key, "root", 2222)
+
+
+def test_no_box() -> None:
+    authentik = {"version": "2026.8.3", "url": "http://127.0.0.1:9000", "token": "t" * 40}
+    found = settings(server=None, box="none", operators=None, authentik=authentik, apps=None, secrets=None)
+    assert (found.box.kind, found.box.url) == ("none", "http://127.0.0.1:9000")
+    assert found.issuer_base == "http://127.0.0.1:9000"
+
+
+@pytest.mark.parametrize(("redis", "version", "wanted"), [
+    (True, "2026.8.3", True), ("auto", "2026.8.3", False), ("auto", "2025.8.6", True), (False, "2025.8.6", False),
+])  # fmt: skip
+def test_redis(redis: bool | str, version: str, wanted: bool) -> None:
+    assert settings(redis=redis, authentik={"version": version}).wants_redis is wanted
+
+
+def test_redis_that_is_not_used_is_mentioned_once() -> None:
+    found = settings(redis=True)
+    assert [warning.path for warning in found.warnings] == ["gatehouse:redis"]
+    assert "2026.8 does not use Redis" in found.warnings[0].what
+    assert settings(redis=True, authentik={"version": "2025.8.6"}).warnings == ()
+
+
+def many_apps(count: int) -> dict[str, Any]:
+    return {f"app{n}": {"preset": "grafana", "url": f"https://app{n}.acme.example"} for n in range(count)}
+
+
+def test_little_memory_for_many_apps_is_advised_against() -> None:
+    small = {"type": "cpx11", "location": "nbg1"}
+    changes = {"server": small, "secrets": None}
+    assert settings(apps=many_apps(6), **changes).warnings == ()
+    (warning,) = settings(apps=many_apps(7), **changes).warnings
+    assert warning.path == "gatehouse:server.type"
+    assert "cpx11 has 2 GB of memory for 7 apps" in warning.what
+    assert settings(apps=many_apps(7), secrets=None).warnings == ()
+
+
+def test_too_little_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SERVER_TYPES, "tiny", 1)
+    with pytest.raises(SettingsError) as caught:
+        settings(server={"type": "tiny", "location": "nbg1"})
+    (problem,) = caught.value.problems
+    assert problem.path == "gatehouse:server.type"
+    assert "tiny has 1 GB of memory" in problem.what
+    assert memory_findings("p", "x", 1.9, 0)[0]
+    assert memory_findings("p", "x", 2, 6) == ([], [])
+
+
+def test_a_server_type_that_is_not_known_passes() -> None:
+    found = settings(server={"type": "cx99", "location": "nbg1"}).server
+    assert found is not None
+    assert found.type == "cx99"
+
+
+def test_every_preset_is_one() -> None:
+    assert {"grafana", "nextcloud"} <= set(presets())
+    for preset in presets().values():
+        assert all(path.startswith("/") for path in preset.redirect_paths)
+        assert preset.source.startswith("https://")
+
+
+def test_checking_a_file_imports_no_engine() -> None:
+    program = "import sys, components.settings; sys.exit('pulumi' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
