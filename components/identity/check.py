@@ -1,0 +1,176 @@
+"""Checking fields against the catalog of the client's line, before anything is contacted. All findings at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+import pulumi
+
+from components.identity import catalog
+from components.identity.kinds import OWNED_BY_OTHER_SIDE, Line
+from components.identity.specs import Finding, Spec
+from components.objects.values import is_empty
+
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "array": (list, tuple),
+    "object": (dict,),
+}
+_SAID = {
+    "string": "a text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "an object",
+}
+
+
+def kind_findings(line: Line, spec: Spec) -> Iterator[Finding]:
+    """Whether the kind exists in this line and may be declared."""
+    if spec.kind in line.labels():
+        why = line.why_not(spec.kind)
+        if why is not None:
+            yield Finding(spec.where, f"this kind is not configuration: {why}", "Leave it out")
+        return
+    since = [other for other in catalog.lines() if spec.kind in Line(other).labels()]
+    if since:
+        yield Finding(
+            spec.where,
+            f"authentik {line.line} has no such kind",
+            f"It is known in {_list(since)}; update authentik, or leave it out",
+        )
+    else:
+        yield Finding(spec.where, "there is no such kind", _nearest(spec.kind, line.labels(), "kinds"))
+
+
+def field_findings(line: Line, spec: Spec) -> Iterator[Finding]:
+    """Unknown fields, wrong types and values, missing required fields. References are checked elsewhere."""
+    known = line.fields(spec.kind)
+    references = line.kind(spec.kind).references
+    for name, value in spec.fields.items():
+        where = f"{spec.where}, {name}"
+        if name not in known:
+            yield _unknown(line, spec.kind, name, where)
+        elif isinstance(value, pulumi.Output) or value is None:
+            continue
+        elif name in references:
+            yield from _reference(where, value, many=references[name].many)
+        else:
+            yield from _value(where, known[name], value)
+    for part in line.kind(spec.kind).key:
+        options = part.split("|")
+        if all(spec.fields.get(name) is None for name in options) and (len(options) > 1 or spec.adopt):
+            yield Finding(
+                spec.where, f"{' or '.join(options)} is missing", "It is part of what identifies the object"
+            )
+    if spec.adopt:
+        return  # what is there already has the rest
+    for name, facts in known.items():
+        if facts.get("required") and spec.fields.get(name) is None:
+            yield Finding(spec.where, f"{name} is missing", f"Give it {_article(facts)}")
+
+
+def _unknown(line: Line, kind: str, name: str, where: str) -> Finding:
+    if name in OWNED_BY_OTHER_SIDE.get(kind, {}):
+        side = OWNED_BY_OTHER_SIDE[kind][name]
+        return Finding(where, "this relation is declared from its other side", f"Declare {side} instead")
+    having = [
+        other
+        for other in catalog.lines()
+        if kind in Line(other).labels() and name in Line(other).fields(kind)
+    ]
+    if having:
+        order = catalog.lines()
+        later = order.index(having[0]) > order.index(line.line)
+        said = f"exists from {having[0]} on" if later else f"exists up to {having[-1]}"
+        return Finding(
+            where,
+            f"{said}, as far as known; this stack runs {line.line}",
+            "Leave it out, or change the version",
+        )
+    return Finding(where, "there is no such field", _nearest(name, line.fields(kind), "fields"))
+
+
+def _reference(where: str, value: Any, *, many: bool) -> Iterator[Finding]:
+    if many and not isinstance(value, (list, tuple)):
+        yield Finding(where, f"is {_kind_of(value)}", "Give a list of names")
+        return
+    for each in value if many else [value]:
+        if not isinstance(each, (str, pulumi.Output)):
+            yield Finding(
+                where, f"refers to {each!r}", "Refer to objects by name (a slug, a name), not by pk"
+            )
+
+
+def _value(where: str, facts: Mapping[str, Any], value: Any) -> Iterator[Finding]:
+    if isinstance(value, pulumi.Output):
+        return
+    type_ = facts["type"]
+    expected = _TYPES.get(type_)
+    if expected and (not isinstance(value, expected) or (isinstance(value, bool) and type_ != "boolean")):
+        yield Finding(where, f"is {_kind_of(value)}", f"Give it {_article(facts)}")
+        return
+    if "enum" in facts and value not in facts["enum"]:
+        yield Finding(where, f"cannot be {value!r}", f"Choose one of {_list(facts['enum'])}")
+    if isinstance(value, str):
+        yield from _text(where, facts, value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        low, high = facts.get("minimum"), facts.get("maximum")
+        if (low is not None and value < low) or (high is not None and value > high):
+            yield Finding(where, f"{value} is out of range", f"Stay between {low} and {high}")
+    if isinstance(value, (list, tuple)) and "items" in facts:
+        for index, each in enumerate(value):
+            yield from _value(f"{where}[{index}]", facts["items"], each)
+    if isinstance(value, dict) and "fields" in facts:
+        yield from _object(where, facts["fields"], value)
+
+
+def _text(where: str, facts: Mapping[str, Any], value: str) -> Iterator[Finding]:
+    if facts.get("minLength") and not value.strip():
+        yield Finding(where, "must not be empty", "Give it a text, or leave the field out")
+    longest = facts.get("maxLength")
+    if longest is not None and len(value) > longest:
+        yield Finding(where, f"has {len(value)} characters", f"Use at most {longest}")
+
+
+def _object(where: str, known: Mapping[str, Any], value: Mapping[str, Any]) -> Iterator[Finding]:
+    for name, inner in value.items():
+        if name not in known:
+            yield Finding(f"{where}.{name}", "there is no such field", _nearest(name, known, "fields"))
+        elif inner is not None:
+            yield from _value(f"{where}.{name}", known[name], inner)
+    for name, facts in known.items():
+        if facts.get("required") and is_empty(value.get(name)):
+            yield Finding(where, f"{name} is missing", f"Give it {_article(facts)}")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A question for the nearest known name; empty if none is near."""
+    close = get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"Did you mean {close[0]!r}?" if close else ""
+
+
+def _nearest(name: str, known: Iterable[str], what: str) -> str:
+    return nearest(name, known) or f"See the {what} in the reference"
+
+
+def _article(facts: Mapping[str, Any]) -> str:
+    said = _SAID.get(facts["type"], "a value")
+    return f"{said} of {_list(facts['enum'])}" if "enum" in facts else said
+
+
+def _kind_of(value: Any) -> str:
+    for name, types in _TYPES.items():
+        if isinstance(value, types) and (not isinstance(value, bool) or name == "boolean"):
+            return _SAID[name]
+    return f"a {type(value).__name__}"
+
+
+def _list(values: Any) -> str:
+    return ", ".join(str(value) for value in values)

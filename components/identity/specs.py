@@ -1,0 +1,61 @@
+"""What the program wants of authentik, before anything is checked; and what checking finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One object as it was added to a plan."""
+
+    kind: str
+    name: str
+    fields: dict[str, Any]
+    adopt: bool = False
+    parent: pulumi.Resource | None = None
+    logical: str = ""
+
+    @property
+    def where(self) -> str:
+        """How findings speak of it."""
+        return f"{self.kind} {self.name!r}"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong: where, what, and what would be right."""
+
+    where: str
+    what: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}. {self.remedy}"
+
+
+class PlanError(Exception):
+    """Everything that is wrong with the declared objects, at once."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        self.findings = findings
+        many = f"{len(findings)} problems" if len(findings) > 1 else "1 problem"
+        super().__init__("\n  ".join([f"{many} with authentik's objects:", *map(str, findings)]))
+
+
+@dataclass
+class Names:
+    """Declared objects by kind and name, and what the plan knows besides them."""
+
+    declared: dict[str, dict[str, Spec]] = field(default_factory=dict)
+
+    def add(self, kind: str, name: str, spec: Spec) -> Spec | None:
+        """Remember a name; returns the object that has it already, if there is one."""
+        return self.declared.setdefault(kind, {}).setdefault(name, spec)
+
+    def find(self, kind: str, name: str) -> Spec | None:
+        """The declared object of that kind and name."""
+        return self.declared.get(kind, {}).get(name)
