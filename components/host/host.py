@@ -24,8 +24,8 @@ _SCRIPTS = ("harden.sh", "layout.sh", "accounts.sh", "host_key.sh")
 class Host(pulumi.ComponentResource):
     """A box that is up and hardened, with the client's names leading to it.
 
-    `address` is how ssh and Docker reach it, `ready` what containers wait for, `holder` the resource whose
-    end is the end of all containers, `records` the DNS records.
+    `address` is how ssh and Docker reach it, `ready` what containers wait for, `records` the DNS records.
+    `holder` takes all containers along when it goes, `volume` all data: both None for a box that was there.
     """
 
     def __init__(
@@ -39,10 +39,11 @@ class Host(pulumi.ComponentResource):
         records = pulumi.ResourceOptions(parent=self, provider=cloudflare)
         zone = dns.zone_id(settings.domain, cloudflare)
         self.holder: pulumi.Resource | None = None
+        self.volume: pulumi.Resource | None = None
         if settings.server is not None:
             cloud = Cloud(settings, secrets, settings.server, inside)
             self.address = cloud.address
-            self.holder = cloud.server
+            self.holder, self.volume = cloud.server, cloud.volume
             self.records = dns.declare(
                 hosts, zone=zone, ipv4=cloud.address, ipv6=cloud.address6, opts=records
             )

@@ -1,0 +1,26 @@
+"""The dynamic provider of Nginx Proxy Manager's objects.
+
+Frozen: state names this module and class. What they do may change, where they are may not.
+"""
+
+from __future__ import annotations
+
+from components import access
+from components.objects.dialect import Config, Dialect
+from components.objects.provider import ObjectProvider
+from components.proxy.dialect import Npm
+
+
+class NpmProvider(ObjectProvider):
+    """Takes `address` (see `access.tunnel`), `identity` and `secret` from the explicit provider resource."""
+
+    def dialect(self, config: Config) -> Dialect:
+        """NPM at that address; nothing is contacted yet."""
+        address = config("address") or ""
+        place = address.removeprefix("ssh:").replace("/", ", ")
+        return Npm(
+            f"Nginx Proxy Manager ({place})",
+            lambda: access.tunnel(address),
+            config("identity") or "",
+            config("secret") or "",
+        )

@@ -1,0 +1,194 @@
+"""The hosts that a client's box serves to the world, each with a certificate of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import jinja2
+import pulumi
+
+from components.containers.containers import Containers
+from components.containers.specs import admin_identity
+from components.host.host import Host
+from components.objects.resource import resource_class
+from components.proxy.kinds import CERTIFICATE, PROXY_HOST
+from components.proxy.provider import NpmProvider
+from components.secrets import Secrets
+from components.settings import App, Settings
+
+AUTHENTIK = ("http", "gatehouse-authentik-server", 9000)
+# NPM writes these credentials to a file through a shell, so nothing else may pass.
+_TOKEN = re.compile(r"[A-Za-z0-9_-]+")
+_FORWARD_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+# What certbot waits for DNS to spread, in seconds; its plugin's own default of 10 fails now and then.
+_PROPAGATION_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Route:
+    """A name and where it leads to. `framing`: whether gatehouse says who may frame it (else the app does)."""
+
+    host: str
+    scheme: str
+    forward_host: str
+    port: int
+    framing: bool = False
+
+
+class Proxy(pulumi.ComponentResource):
+    """Certificates and proxy hosts. `ready` are the hosts, by name."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        secrets: Secrets,
+        host: Host,
+        containers: Containers,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("gatehouse:proxy:Proxy", settings.client, None, opts)
+        project = pulumi.get_project()
+        port = f":{settings.box.port}" if settings.box.kind == "host" and settings.box.port != 22 else ""
+        provider = pulumi.ProviderResource(
+            "pulumi-python",
+            "npm",
+            {
+                f"{project}:address": host.address.apply(
+                    lambda address: f"ssh:{settings.client}@{address}{port}/127.0.0.1:81"
+                ),
+                f"{project}:identity": admin_identity(settings),
+                f"{project}:secret": secrets.output("npm/admin-password"),
+            },
+            pulumi.ResourceOptions(parent=self),
+        )
+        options = pulumi.ResourceOptions(
+            parent=self,
+            provider=provider,
+            depends_on=[containers.by_name["npm"]],
+            # All that NPM knows is on the volume.
+            deleted_with=host.volume,
+        )
+        token, given = cloudflare_token(settings)
+        self.ready: dict[str, pulumi.Resource] = {}
+        for route in routes(settings):
+            name = certificate_name(route.host, token if given else None)
+            certificate = resource_class(CERTIFICATE.name)(
+                NpmProvider(),
+                name,
+                CERTIFICATE.name,
+                certificate_fields(name, route.host, token),
+                secret=("meta",),
+                # NPM has no way to change a certificate, only another one; what must change it is in its name.
+                opts=pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(ignore_changes=["meta"])),
+            )
+            self.ready[route.host] = resource_class(PROXY_HOST.name)(
+                NpmProvider(),
+                route.host,
+                PROXY_HOST.name,
+                host_fields(route, name),
+                opts=pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=[certificate])),
+            )
+        self.register_outputs({})
+
+
+def routes(settings: Settings) -> list[Route]:
+    """What is served: authentik, and each app that the box stands in front of."""
+    return [Route(settings.auth_host, *AUTHENTIK, framing=True), *map(_route, _fronted(settings))]
+
+
+def _fronted(settings: Settings) -> list[App]:
+    return [app for app in settings.apps if app.upstream is not None]
+
+
+def _route(app: App) -> Route:
+    host = urlsplit(app.url).hostname or ""
+    if app.protocol == "proxy":
+        # authentik asks who it is first, and passes on what may pass.
+        return Route(host, *AUTHENTIK)
+    parts = urlsplit(app.upstream or "")
+    forward = parts.hostname or ""
+    if not _FORWARD_HOST.fullmatch(forward):
+        raise ValueError(f"{forward!r} cannot be written into nginx's configuration")
+    return Route(host, parts.scheme, forward, parts.port or (443 if parts.scheme == "https" else 80))
+
+
+def cloudflare_token(settings: Settings) -> tuple[str, bool]:
+    """The token that certificates are asked for with, and whether the stack file has it.
+
+    Raises RunError when there is none, or when it has characters that NPM must not be given.
+    """
+    given = settings.cloudflare_token is not None
+    token = settings.cloudflare_token.get_secret_value() if settings.cloudflare_token else ""
+    token = token or os.environ.get("CLOUDFLARE_API_TOKEN", "")
+    if not token:
+        raise pulumi.RunError(
+            "no Cloudflare API token: set gatehouse:cloudflareToken (secret) or CLOUDFLARE_API_TOKEN. Certificates "
+            "are got through the zone's DNS"
+        )
+    if not _TOKEN.fullmatch(token):
+        raise pulumi.RunError(
+            "the Cloudflare API token has characters other than A-Z a-z 0-9 _ and -: copy it again from Cloudflare"
+        )
+    return token, given
+
+
+def certificate_name(host: str, token: str | None) -> str:
+    """What a certificate is called: a token given in the stack file makes it another one when it changes.
+
+    A certificate is renewed with the token that it was got with. One from the environment is each operator's own,
+    and must not make a new certificate whenever somebody else runs the program.
+    """
+    mark = f" {hashlib.sha256(f'gatehouse/v1/npm/{token}'.encode()).hexdigest()[:6]}" if token else ""
+    return f"gatehouse {host}{mark}"
+
+
+def certificate_fields(name: str, host: str, token: str) -> dict[str, Any]:
+    """A certificate of Let's Encrypt's for one name, proven through Cloudflare's DNS."""
+    return {
+        "provider": "letsencrypt",
+        "nice_name": name,
+        "domain_names": [host],
+        "meta": {
+            "dns_challenge": True,
+            "dns_provider": "cloudflare",
+            "dns_provider_credentials": f"dns_cloudflare_api_token = {token}",
+            "propagation_seconds": _PROPAGATION_SECONDS,
+            "key_type": "ecdsa",
+        },
+    }
+
+
+def host_fields(route: Route, certificate: str) -> dict[str, Any]:
+    """A proxy host by the recipe in `advanced.conf.j2`; what NPM's own switches would do is switched off."""
+    return {
+        "host": route.host,
+        "forward_scheme": route.scheme,
+        "forward_host": route.forward_host,
+        "forward_port": route.port,
+        "certificate_id": certificate,
+        "enabled": True,
+        "ssl_forced": True,
+        "http2_support": True,
+        "hsts_enabled": False,
+        "hsts_subdomains": False,
+        "caching_enabled": False,
+        # It answers 403 to redirect_uri=http://localhost… and next=/a/b.
+        "block_exploits": False,
+        "allow_websocket_upgrade": True,
+        "trust_forwarded_proto": False,
+        "locations": [],
+        "advanced_config": advanced_config(route),
+    }
+
+
+def advanced_config(route: Route) -> str:
+    """The lines that NPM puts into the host's server block."""
+    text = (Path(__file__).parent / "advanced.conf.j2").read_text(encoding="utf-8")
+    template = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, autoescape=False).from_string(text)  # noqa: S701
+    return template.render(framing=route.framing).strip()
