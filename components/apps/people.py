@@ -1,0 +1,34 @@
+"""Groups and people of a stack file as objects of authentik's."""
+
+from __future__ import annotations
+
+from components.identity.plan import Plan
+from components.secrets import Secrets
+from components.settings import Settings
+
+GROUP = "authentik_core.group"
+USER = "authentik_core.user"
+
+
+def declare_people(plan: Plan, settings: Settings, secrets: Secrets) -> None:
+    """Add the client's groups and people.
+
+    A person's first password is derived. Somebody who is taken over keeps theirs, unless it is overridden.
+    """
+    for group in settings.groups:
+        plan.add(GROUP, group.name, {"is_superuser": group.superuser}, adopt=group.adopt)
+    for person in settings.people:
+        name = f"person/{person.username}/password"
+        ours = not person.adopt or name in settings.secrets.overrides
+        plan.add(
+            USER,
+            person.username,
+            {
+                "name": person.name,
+                "email": person.email,
+                "is_active": person.active,
+                "groups": list(person.groups),
+                "password": secrets.output(name) if ours else None,
+            },
+            adopt=person.adopt,
+        )
