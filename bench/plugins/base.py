@@ -186,7 +186,13 @@ class Provider:
         return _checked(lambda: self.check_config(request.get("news", {})))
 
     def _on_diffconfig(self, request: Values) -> Values:
-        return self.diff_config(_call(request)).reply()
+        found = self.diff_config(_call(request))
+        if not found.diffs:
+            return {}  # so the official plugins: the engine then looks for itself, and finds none
+        reply = found.reply()
+        for change in reply.get("detailedDiff", {}).values():
+            change["inputDiff"] = True
+        return reply
 
     def _on_configure(self, request: Values) -> Values:
         self.configure({key: _read(value) for key, value in plain(request.get("args", {})).items()})
