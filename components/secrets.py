@@ -8,7 +8,6 @@ one of them changes a client's passwords. Golden vectors in tests/secrets hold t
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import os
 import re
@@ -16,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -224,7 +224,11 @@ def _seed_of(name: str, private_key: str) -> bytes:
     remedy = f"{name} takes an ed25519 private key in OpenSSH's format, without a passphrase"
     try:
         key = serialization.load_ssh_private_key(private_key.encode(), password=None)
-    except (ValueError, TypeError, binascii.Error):  # a passphrase is a TypeError, a broken file a ValueError
+    except (
+        ValueError,
+        TypeError,
+        UnsupportedAlgorithm,
+    ):  # broken, with a passphrase, or with one in a new way
         raise SecretError(f"this value cannot be read as a private key: {remedy}") from None
     if not isinstance(key, Ed25519PrivateKey):
         raise SecretError(f"this key is of another type: {remedy}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from components.apps.providers import protocol_of
 from components.secrets import Secrets
 from components.settings import App, Settings
 
@@ -22,7 +21,7 @@ def outputs(settings: Settings, secrets: Secrets) -> dict[str, Any]:
 
     They are apart because one secret in an output makes all of it secret.
     """
-    oidc = [app for app in settings.apps if protocol_of(app) == "oidc"]
+    oidc = [app for app in settings.apps if app.speaks == "oidc"]
     client_secrets: dict[str, pulumi.Output[str]] = {
         app.key: secrets.output(f"app/{app.id}/client-secret")
         for app in oidc
@@ -41,7 +40,7 @@ def outputs(settings: Settings, secrets: Secrets) -> dict[str, Any]:
 
 
 def _told(settings: Settings, secrets: Secrets, app: App) -> dict[str, str]:
-    if protocol_of(app) == "proxy":
+    if app.speaks == "proxy":
         return {"url": app.url}
     return {
         "url": app.url,

@@ -26,12 +26,6 @@ def preset_of(app: App) -> Preset | None:
     return presets()[app.preset] if app.preset else None
 
 
-def protocol_of(app: App) -> str:
-    """The app's protocol: its own, or its preset's."""
-    preset = preset_of(app)
-    return app.protocol or (preset.protocol if preset else "oidc")
-
-
 def redirect_uris(app: App) -> tuple[str, ...]:
     """Where authentik may send people back to."""
     preset = preset_of(app)
@@ -46,7 +40,7 @@ def scopes(app: App) -> tuple[str, ...]:
 
 def provider(app: App, settings: Settings, secrets: Secrets) -> tuple[str, Mapping[str, Any]]:
     """The kind of the app's provider, and its fields."""
-    if protocol_of(app) == "proxy":
+    if app.speaks == "proxy":
         return PROXY, {**_FLOWS, "mode": "proxy", "external_host": app.url, "internal_host": app.upstream}
     line, preset, confidential = settings.authentik.line, preset_of(app), app.client_type == "confidential"
     fields: dict[str, Any] = {

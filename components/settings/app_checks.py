@@ -58,6 +58,19 @@ def check_apps(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
             yield from _proxy_app(app)
 
 
+def check_icons(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
+    """A picture's address is a field of the API since 2026.2."""
+    if touched(broken, "authentik") or settings.authentik.line != "2025.8":
+        return
+    for app in settings.apps:
+        if app.icon:
+            yield Problem(
+                dotted("apps", app.key, "icon"),
+                f"authentik {settings.authentik.line} takes no address of a picture, only a file in its admin interface",
+                "Take it out, or take a version of 2026.2 or newer",
+            )
+
+
 def _proxy_app(app: App) -> Iterator[Problem]:
     if app.upstream is None:
         yield Problem(

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from components.settings.base import Model
 from components.settings.forms import AppId, OriginUrl, RedirectUri, Upstream, Url
+from components.settings.presets import presets
 
 KEY = " key"  # not a name that a stack file could use
 Protocol = Literal["oidc", "proxy"]
@@ -65,3 +66,8 @@ class App(Model):
     def id(self) -> str:
         """What the app's secrets are derived from."""
         return self.id_setting or self.key
+
+    @property
+    def speaks(self) -> Protocol:
+        """The app's protocol: its own, or its preset's."""
+        return self.protocol or (presets()[self.preset].protocol if self.preset else "oidc")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from components.secrets import SecretError, check_override, form_of, secret_names
-from components.settings.app_checks import check_apps, check_urls
+from components.settings.app_checks import check_apps, check_icons, check_urls
 from components.settings.base import Problem, dotted
 from components.settings.checking import declared, either, touched
 from components.settings.host import SERVER_TYPES
@@ -29,6 +29,7 @@ def check(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
         _groups,
         check_apps,
         check_urls,
+        check_icons,
         _objects,
         _secrets,
         _email,

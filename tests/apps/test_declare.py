@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pulumi
+import pytest
+
+from components.apps import declare, outputs
+from components.apps.providers import OAUTH2, PROXY
+from components.identity.plan import Plan
+from components.settings import Settings, parse
+from tests.settings.files import decrypted, good, laid_over
+
+LINES = ("2025.8.6", "2026.2.2", "2026.8.3")
+
+
+class Recorded(Plan):
+    """A plan that also keeps what was added."""
+
+    def __init__(self, line: str) -> None:
+        super().__init__(line)
+        self.objects: dict[tuple[str, str], dict[str, Any]] = {}
+        self.adopted: set[tuple[str, str]] = set()
+
+    def add(self, kind: str, name: str, fields: Any, *, adopt: bool = False, **more: Any) -> None:
+        super().add(kind, name, fields, adopt=adopt, **more)
+        self.objects[kind, name] = {**fields, **more}
+        if adopt:
+            self.adopted.add((kind, name))
+
+
+def settings(**changes: Any) -> Settings:
+    return parse(decrypted(laid_over(good(), changes)))
+
+
+def planned(found: Settings) -> Recorded:
+    plan = Recorded(found.authentik.line)
+    declare(plan, found, found.derived())
+    return plan
+
+
+@pytest.mark.parametrize("version", LINES)
+def test_every_line_takes_what_is_declared(version: str) -> None:
+    plan = planned(settings(authentik={"version": version}))
+    assert plan.findings() == []
+    assert plan.warnings == []
+
+
+def test_a_preset_becomes_provider_application_and_binding() -> None:
+    found = settings()
+    plan = planned(found)
+    provider = plan.objects[OAUTH2, "grafana"]
+    assert provider["redirect_uris"] == [
+        {
+            "matching_mode": "strict",
+            "url": "https://grafana.acme.example/login/generic_oauth",
+            "redirect_uri_type": "authorization",
+        }
+    ]
+    assert provider["client_id"] == found.derived().value("app/grafana/client-id")
+    assert provider["signing_key"] == "authentik Self-signed Certificate"
+    assert provider["property_mappings"][0] == "goauthentik.io/providers/oauth2/scope-openid"
+    assert len(provider["property_mappings"]) == 5
+    assert provider["grant_types"] == ["authorization_code", "refresh_token"]
+    assert plan.objects["authentik_core.application", "grafana"]["name"] == "Grafana"
+    assert plan.objects["authentik_core.application", "grafana"]["provider"] == "grafana"
+    binding = plan.objects["authentik_policies.policybinding", "grafana: engineering"]
+    assert (binding["target"], binding["group"]) == ("grafana", "engineering")
+
+
+def test_an_older_line_gets_no_field_that_it_does_not_have() -> None:
+    provider = planned(settings(authentik={"version": "2026.2.2"})).objects[OAUTH2, "grafana"]
+    assert "grant_types" not in provider
+    assert provider["redirect_uris"] == [
+        {"matching_mode": "strict", "url": "https://grafana.acme.example/login/generic_oauth"}
+    ]
+
+
+def test_secrets_are_outputs_from_the_first() -> None:
+    plan = planned(settings())
+    assert isinstance(plan.objects[OAUTH2, "grafana"]["client_secret"], pulumi.Output)
+    assert isinstance(plan.objects["authentik_core.user", "jane"]["password"], pulumi.Output)
+
+
+def test_a_public_app_has_no_secret() -> None:
+    app = {
+        "protocol": "oidc", "url": "https://spa.acme.example", "clientType": "public",
+        "redirectUris": ["https://spa.acme.example/cb"],
+    }  # fmt: skip
+    found = settings(apps={"spa": app})
+    assert planned(found).objects[OAUTH2, "spa"]["client_secret"] is None
+    assert outputs(found, found.derived())["clientSecrets"] == {}
+
+
+def test_a_renamed_app_keeps_its_place_in_the_state_and_its_client() -> None:
+    old, raw = settings(), {"preset": "grafana", "url": "https://grafana.acme.example", "id": "grafana"}
+    root = old.root_secret.get_secret_value()
+    before = planned(old).objects[OAUTH2, "grafana"]
+    after = planned(settings(rootSecret=root, apps={"metrics": raw})).objects[OAUTH2, "metrics"]
+    assert after["logical_name"] == before["logical_name"] == "grafana"
+    assert after["client_id"] == before["client_id"]
+
+
+def test_apps_behind_the_proxy_share_the_embedded_outpost() -> None:
+    apps = {
+        name: {"protocol": "proxy", "url": f"https://{name}.acme.example", "upstream": f"http://{name}:8080"}
+        for name in ("one", "two")
+    }
+    plan = planned(settings(apps=apps))
+    assert plan.objects[PROXY, "one"]["internal_host"] == "http://one:8080"
+    outpost = ("authentik_outposts.outpost", "authentik Embedded Outpost")
+    assert plan.objects[outpost]["providers"] == ["one", "two"]
+    assert plan.objects[outpost]["config"] == {"authentik_host": "https://auth.acme.example"}
+    assert outpost in plan.adopted
+    assert plan.findings() == []
+    assert all(kind != outpost[0] for kind, _ in planned(settings(apps=None)).objects)
+
+
+def test_people_and_groups() -> None:
+    plan = planned(settings())
+    assert plan.objects["authentik_core.group", "admins"] == {"is_superuser": True}
+    jane = plan.objects["authentik_core.user", "jane"]
+    assert (jane["name"], jane["email"], jane["groups"]) == (
+        "Jane Doe",
+        "jane@acme.example",
+        ["staff", "engineering"],
+    )
+    assert plan.objects["authentik_core.user", "max"]["is_active"] is False
+
+
+def test_somebody_who_is_taken_over_keeps_their_password_unless_it_is_given() -> None:
+    jane = {"username": "jane", "name": "Jane Doe", "email": "jane@acme.example", "adopt": True}
+    assert planned(settings(people=[jane])).objects["authentik_core.user", "jane"]["password"] is None
+    given = {"overrides": {"person/jane/password": {"secure": "correct horse battery"}}}
+    plan = planned(settings(people=[jane], secrets=given))
+    assert plan.objects["authentik_core.user", "jane"]["password"] is not None
+
+
+def test_outputs_have_what_an_app_is_told() -> None:
+    found = settings()
+    told = outputs(found, found.derived())
+    assert told["apps"]["grafana"] == {
+        "url": "https://grafana.acme.example",
+        "issuer": "https://auth.acme.example/application/o/grafana/",
+        "clientId": found.derived().value("app/grafana/client-id"),
+        "discoveryUrl": "https://auth.acme.example/application/o/grafana/.well-known/openid-configuration",
+    }
+    assert told["apps"]["dashboard"] == {"url": "https://dash.acme.example"}
+    assert sorted(told["clientSecrets"]) == ["files", "grafana", "wiki"]
+    assert sorted(told["firstPasswords"]) == ["jane", "max"]
+    every = [*told["clientSecrets"].values(), *told["firstPasswords"].values()]
+    assert all(isinstance(value, pulumi.Output) for value in every)
