@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import grpc
 import pulumi
 from pulumi.runtime import mocks, set_mocks
 from pulumi.runtime.settings import ROOT
@@ -80,8 +82,20 @@ class _Monitor(mocks.MockMonitor):
         return super().RegisterResource(request)
 
 
+class _Refusal(grpc.RpcError):
+    """How the engine passes on a look-up that failed."""
+
+    def code(self) -> grpc.StatusCode:
+        return grpc.StatusCode.UNKNOWN
+
+    def details(self) -> str:
+        return str(self.args[0])
+
+
 class World(mocks.Mocks):
-    """Cloud and Docker: ids by counting, a few outputs, and answers to look-ups that a test may change.
+    """Cloud and Docker: ids by name, a few outputs, and answers to look-ups that a test may change.
+
+    An answer that is a text is a refusal in these words.
 
     At preview nothing exists yet, so that ids and what a server gives are unknown.
     """
@@ -94,17 +108,15 @@ class World(mocks.Mocks):
             **(answers or {}),
         }
         self.calls: list[tuple[str, Any]] = []
-        self.count = 1000
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> Any:
         self.calls.append((args.token, args.args))
         answer = self.answers[args.token]
-        if isinstance(answer, Exception):
-            raise answer
+        if isinstance(answer, str):
+            raise _Refusal(answer)
         return answer
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
-        self.count += 1
         outputs = dict(args.inputs)
         if self.preview and not args.typ.startswith("pulumi:"):
             return None, outputs
@@ -112,7 +124,7 @@ class World(mocks.Mocks):
             outputs["ipAddress"] = "203.0.113.10" if args.inputs["type"] == "ipv4" else "2001:db8:1:2::"
         if args.typ == "docker:index/remoteImage:RemoteImage":
             outputs["imageId"] = f"sha256:{args.name}"
-        return str(self.count), outputs
+        return str(zlib.crc32(f"{args.typ} {args.name}".encode())), outputs
 
 
 def run(
@@ -123,6 +135,9 @@ def run(
     monitor = _Monitor(world)
     # The root resource of an earlier run belongs to that run's event loop.
     loop = asyncio.new_event_loop()
+    loop.set_exception_handler(
+        lambda *_: None
+    )  # of a program that fails, the first error is the one that counts
     asyncio.set_event_loop(loop)
     ROOT.set(None)
     set_mocks(world, project="gatehouse", stack="acme", preview=preview, monitor=monitor)

@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from components.containers import releases
+from components.containers.containers import Containers, _duration
+from components.containers.specs import SUBNET, admin_identity, all_specs
+from components.host.host import Host
+from components.settings.lines import LINES
+from tests.host.mocks import KEY, Registered, run, secrets, settings
+
+BOX = {"host": "198.51.100.7", "hostKey": KEY, "port": 2222}
+
+
+def declare(preview: bool = False, **more: Any) -> dict[str, Registered]:
+    """By type and name, what Containers registers for these settings."""
+    some = settings(**more)
+    found = run(lambda: Containers(some, secrets(), Host(some, secrets())), preview=preview)
+    return {f"{one.type.rpartition(':')[2]} {one.name}": one for one in found}
+
+
+def containers(**more: Any) -> dict[str, Registered]:
+    return {
+        key.partition(" ")[2]: one for key, one in declare(**more).items() if key.startswith("Container ")
+    }
+
+
+def env(one: Registered) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in one.inputs["envs"])
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_what_runs_on_the_box(preview: bool) -> None:
+    found = declare(preview)
+    assert {name for name in found if name.startswith(("Container ", "Network", "RemoteImage"))} == {
+        "Network gatehouse", "RemoteImage postgres", "RemoteImage redis", "RemoteImage server",
+        "RemoteImage nginx-proxy-manager", "Container postgres", "Container redis", "Container authentik-server",
+        "Container authentik-worker", "Container npm",
+    }  # fmt: skip
+    for one in found.values():
+        if one.type.startswith("docker:index"):
+            assert one.request.provider, one.name
+
+
+def test_nothing_is_published_to_the_world_but_http_and_https() -> None:
+    published = [port for one in containers().values() for port in one.inputs.get("ports", [])]
+    world = {(port["ip"], port["external"]) for port in published if port["ip"] != "127.0.0.1"}
+    assert world == {("0.0.0.0", 80), ("0.0.0.0", 443), ("::", 80), ("::", 443)}
+    local = {port["external"] for port in published if port["ip"] == "127.0.0.1"}
+    assert local == {9000, 81}
+    for one in containers().values():
+        assert not one.inputs.get("publishAllPorts") and one.inputs.get("networkMode", "bridge") != "host"
+
+
+def test_without_ipv6_nothing_is_published_on_it() -> None:
+    for more in ({"network": {"ipv6": False}}, {"server": None, "box": BOX}):
+        ips = {port["ip"] for one in containers(**more).values() for port in one.inputs.get("ports", [])}
+        assert ips == {"0.0.0.0", "127.0.0.1"}
+
+
+def test_each_container_has_limits_and_keeps_no_right_that_it_does_not_need() -> None:
+    for name, one in containers().items():
+        inputs = one.inputs
+        # memory without memory_swap shows a difference at every preview.
+        assert inputs["memorySwap"] == 2 * inputs["memory"] > 0, name
+        assert inputs["securityOpts"] == ["no-new-privileges:true"] and not inputs.get("privileged"), name
+        assert inputs["logOpts"] == {"max-size": "10m", "max-file": "3"}, name
+        assert inputs["restart"] == "unless-stopped", name
+        capabilities = inputs["capabilities"]
+        kept, dropped = capabilities.get("adds", []), capabilities["drops"]
+        assert "ALL" in dropped or (name == "npm" and "CAP_NET_RAW" in dropped), name
+        assert not {"CAP_SYS_ADMIN", "CAP_NET_ADMIN", "CAP_NET_RAW"} & set(kept), name
+        # Docker gives them back with their prefix, and a difference would replace the container.
+        assert all(right.startswith("CAP_") or right == "ALL" for right in [*kept, *dropped]), name
+        assert all(
+            volume["hostPath"].startswith("/srv/gatehouse/") for volume in inputs.get("volumes", [])
+        ), name
+    assert containers()["postgres"].inputs["readOnly"] and containers()["redis"].inputs["readOnly"]
+
+
+def test_up_waits_until_each_is_healthy() -> None:
+    for name, one in containers().items():
+        check = one.inputs["healthcheck"]
+        assert one.inputs["wait"] and one.inputs["mustRun"], name
+        seconds = sum(int(n) * f for n, f in zip(check["startPeriod"].rstrip("s").split("m"), (60, 1), strict=False)) \
+            if "m" in check["startPeriod"] else int(check["startPeriod"][:-1])  # fmt: skip
+        assert one.inputs["waitTimeout"] > seconds, name
+
+
+def test_durations_are_written_as_docker_reads_them_back() -> None:
+    assert [_duration(n) for n in (5, 60, 90, 300)] == ["5s", "1m0s", "1m30s", "5m0s"]
+
+
+def test_secrets_are_in_the_environment_alone_and_marked() -> None:
+    hidden = secrets()
+    for name, one in containers(email={"host": "smtp.x.example", "from": "a@acme.example"}).items():
+        assert one.secret == {"envs"}, name
+        for secret in ("postgres/password", "redis/password", "authentik/secret-key", "npm/admin-password"):
+            assert hidden.value(secret) not in one.text, name
+    assert hidden.value("redis/password") not in " ".join(containers()["redis"].inputs["command"])
+
+
+def test_bootstrap_values_reach_the_worker_alone() -> None:
+    found = containers()
+    assert env(found["authentik-worker"])["AUTHENTIK_BOOTSTRAP_TOKEN"] == secrets().value(
+        "authentik/bootstrap-token"
+    )
+    assert not [name for name in env(found["authentik-server"]) if "BOOTSTRAP" in name]
+
+
+def test_only_npm_may_say_where_a_request_came_from() -> None:
+    found = containers()
+    assert env(found["authentik-server"])["AUTHENTIK_LISTEN__TRUSTED_PROXY_CIDRS"] == f"127.0.0.0/8,{SUBNET}"
+    assert declare()["Network gatehouse"].inputs["ipamConfigs"] == [{"subnet": SUBNET}]
+
+
+def test_npm_has_its_administrator_before_it_answers() -> None:
+    npm = env(containers()["npm"])
+    # It takes lower-case addresses only, and until there is a user, anyone may become one.
+    assert npm["INITIAL_ADMIN_EMAIL"] == "sam@agency.example" == admin_identity(settings())
+    assert npm["INITIAL_ADMIN_PASSWORD"] == secrets().value("npm/admin-password")
+
+
+def test_mail() -> None:
+    email = {"host": "smtp.x.example", "port": 465, "tls": "tls", "from": "sso@acme.example", "username": "u",
+             "password": "mail-pass-1"}  # fmt: skip
+    told = env(containers(email=email)["authentik-server"])
+    assert told["AUTHENTIK_EMAIL__HOST"] == "smtp.x.example" and told["AUTHENTIK_EMAIL__PORT"] == "465"
+    assert (told["AUTHENTIK_EMAIL__USE_SSL"], told["AUTHENTIK_EMAIL__USE_TLS"]) == ("true", "false")
+    assert (told["AUTHENTIK_EMAIL__USERNAME"], told["AUTHENTIK_EMAIL__PASSWORD"]) == ("u", "mail-pass-1")
+
+
+@pytest.mark.parametrize(
+    ("version", "redis", "runs", "used"),
+    [
+        ("2025.8.6", True, True, True), ("2025.8.6", "auto", True, True), ("2026.8.3", True, True, False),
+        ("2026.8.3", "auto", False, False), ("2026.8.3", False, False, False),
+    ],
+)  # fmt: skip
+def test_redis_runs_where_it_is_wanted_and_is_used_where_it_can_be(
+    version: str, redis: Any, runs: bool, used: bool
+) -> None:
+    specs = {
+        spec.name: spec
+        for spec in all_specs(settings(authentik={"version": version}, redis=redis), secrets())
+    }
+    assert ("redis" in specs) is runs
+    assert ("AUTHENTIK_REDIS__HOST" in specs["authentik-server"].env) is used
+
+
+@pytest.mark.parametrize(("version", "inside"), [("2025.8.6", "/media"), ("2026.8.3", "/data")])
+def test_media_stays_where_it_is_when_the_line_moves(version: str, inside: str) -> None:
+    specs = {spec.name: spec for spec in all_specs(settings(authentik={"version": version}), secrets())}
+    mounts = {container: host for host, container in specs["authentik-server"].volumes}
+    media = mounts[inside] if inside == "/media" else f"{mounts[inside]}/media"
+    assert media == "authentik/data/media"
+
+
+def test_every_line_that_has_a_catalog_has_a_row() -> None:
+    assert set(LINES) <= set(releases.RELEASES)
+    assert releases.release("2026.2").shm_mb == 512 and releases.release("2025.8").redis
+    with pytest.raises(KeyError, match="2024"):
+        releases.release("2024.2")
+
+
+def test_images_are_pinned_and_named_as_docker_lists_them() -> None:
+    names = [one.inputs["name"] for key, one in declare().items() if key.startswith("RemoteImage")]
+    for name in names:
+        assert not name.endswith(":latest") and ":" in name and not name.startswith("docker.io/"), name
+    used = {one.inputs["image"] for one in containers().values()}
+    assert all(image.startswith("sha256:") for image in used)
+
+
+def test_docker_is_reached_by_the_pinned_key_at_the_address_that_stays() -> None:
+    provider = declare()["docker docker"].inputs
+    assert provider["host"] == "ssh://deploy@203.0.113.10"
+    assert provider["sshOpts"] == '["-F", ".gatehouse/acme/ssh_config"]'
+    assert declare(server=None, box=BOX)["docker docker"].inputs["host"] == "ssh://deploy@198.51.100.7:2222"
+
+
+def test_containers_go_with_their_server_and_wait_for_it_to_be_ready() -> None:
+    found = declare()
+    server, ready = found["Server server"], found["Command hardening"]
+    assert server and ready
+    for key, one in found.items():
+        if one.type.startswith("docker:index"):
+            assert one.request.deletedWith.endswith("::server"), key
+            assert any(urn.endswith("::hardening") for urn in one.request.dependencies), key
+    needs = found["Container authentik-server"].request.dependencies
+    assert any(urn.endswith("Container::postgres") for urn in needs)
+    assert any(urn.endswith("Container::redis") for urn in needs)
+    for key in ("Container postgres", "Container npm", "Network gatehouse"):
+        assert found[key].request.deleteBeforeReplace
