@@ -105,7 +105,7 @@ class Clouds:
             waiting = [asyncio.create_task(ended.wait()), *tasks]
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             for server in servers:
-                server.should_exit = True
+                server.stop()
             await asyncio.gather(*tasks)
             waiting[0].cancel()
             await project.settle()
@@ -142,7 +142,7 @@ class _Server(uvicorn.Server):
     def __init__(self, app: Watch, address: Address) -> None:
         super().__init__(
             uvicorn.Config(app, host=address[0], port=address[1], log_level="warning", access_log=False,
-                           lifespan="off", timeout_graceful_shutdown=1, http="h11", ws="none")
+                           lifespan="off", http="h11", ws="none")
         )  # fmt: skip
 
     def listen(self) -> Address:
@@ -159,7 +159,27 @@ class _Server(uvicorn.Server):
         """Give the port back."""
         self.socket.close()
 
+    def stop(self) -> None:
+        """End `serve`, now."""
+        self.should_exit = True
+        self.ended.set()
+
     async def serve(self, sockets: object = None) -> None:
         """Serve on the socket, and leave the process's signal handlers alone."""
         del sockets
+        self.ended = asyncio.Event()
         await self._serve([self.socket])
+
+    async def main_loop(self) -> None:
+        """Uvicorn's looks ten times a second whether it is over; this one is told."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.ended.wait(), 1)
+
+    async def shutdown(self, sockets: object = None) -> None:
+        """Drop what is open: nobody waits for a reply of a bench that ends."""
+        del sockets
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()

@@ -142,11 +142,11 @@ class Watch:
             await self.app(scope, counted_receive, counted_send)
         elif fault.status is not None:
             await self.error(fault)(scope, counted_receive, counted_send)
-        if fault is not None and fault.cut:
-            entry["status"] = "cut"
-            await _cut(send)
         entry["seconds"] = round(time.monotonic() - started, 4)
-        self._count(entry)
+        cut = fault is not None and fault.cut is not None
+        self._count(entry | {"status": "cut"} if cut else entry)
+        if cut:
+            await _cut(send)
 
     def _count(self, entry: dict[str, Any]) -> None:
         self.entries.append(entry)
@@ -189,4 +189,4 @@ async def _cut(send: Callable[[MutableMapping[str, Any]], Awaitable[None]]) -> N
     if transport is None:
         raise ConnectionResetError("cut by the bench")
     transport.abort()
-    await asyncio.sleep(0.01)  # the cycle must have seen the end, else it answers 500
+    await asyncio.sleep(0)  # lets the cycle see the end, else it answers 500

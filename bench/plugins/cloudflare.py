@@ -214,7 +214,7 @@ class Cloudflare(Provider):
     """The plugin. Its settings are taken from the program, else from CLOUDFLARE_* of the environment."""
 
     name = "cloudflare"
-    version = "6.20.0"
+    version = "6.23.1"  # of the SDK, as above all others; recorded: 6.20.0
     resources: ClassVar[Mapping[str, type[Resource]]] = {_DNS_RECORD: DnsRecord}
     functions: ClassVar[Mapping[str, Any]] = {
         "cloudflare:index/getZone:getZone": zone,

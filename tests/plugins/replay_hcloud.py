@@ -102,7 +102,7 @@ HANDS: dict[str, Change] = {
     "error-key-forbidden-limit": _key_error(403, "resource_limit_exceeded", "project limit exceeded"),
     "error-key-500": _key_error(500, "service_error", "internal"),
     "error-key-503-html": _fault(method="POST", path="/ssh_keys", status=503, text="<html>down</html>"),
-    "retry-429-then-ok": _key_error(429, "rate_limit_exceeded", "limit reached", times=2),
+    "retry-429-then-ok": _key_error(429, "rate_limit_exceeded", "limit of 3600 requests per hour reached", times=2),
     "retry-conflict-then-ok": _key_error(409, "conflict", "conflict, try again"),
     "error-server-invalid-input": _server_error(
         422, "invalid_input", "invalid input in field 'name'", _invalid("name", "invalid hostname")

@@ -180,14 +180,20 @@ class Api:
 
         def history(request: Request, body: Record) -> Record:
             del body
-            number = project.get(r.kind, request.path_params["id"])["id"]
-            mine = {"id": number, "type": r.singular}
-            rows = [a for a in project.all("actions").values() if mine in a["resources"]]
-            return page("actions", rows, request.query_params, ("status",), views.action)
+            one = request.path_params.get("id")
+            number = None if one is None else project.get(r.kind, one)["id"]
+            rows = [
+                action
+                for action in project.all("actions").values()
+                for resource in action["resources"]
+                if resource["type"] == r.singular and number in (None, resource["id"])
+            ]
+            return page("actions", rows, request.query_params, ("id", "status"), views.action)
 
         return [
             self._route(base, "GET", listed),
             self._route(base, "POST", create),
+            self._route(f"{base}/actions", "GET", history),
             self._route(one, "GET", one_of),
             self._route(one, "PUT", update),
             self._route(one, "DELETE", delete),

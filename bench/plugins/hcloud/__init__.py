@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from hcloud import Client
 
-from bench.plugins.base import Call, CheckFailed, Diff, Failed, Provider
+from bench.plugins.base import CheckFailed, Failed, Provider
 from bench.plugins.hcloud import look_ups
 from bench.plugins.hcloud.firewalls import FirewallAttachment, FirewallRules
 from bench.plugins.hcloud.servers import ServerResource
@@ -38,7 +38,7 @@ class Hcloud(Provider):
     """The plugin. Its settings are taken from the program, else from HCLOUD_* of the environment."""
 
     name = "hcloud"
-    version = "1.43.0"
+    version = "1.43.3"  # of the SDK that is used, else the engine warns at every command; recorded: 1.43.0
     resources: ClassVar[Mapping[str, Any]] = {
         r.kind: r
         for r in (
@@ -65,10 +65,6 @@ class Hcloud(Provider):
                 ("", f"could not validate provider configuration: {reason} {hint}"), inputs=inputs
             )
         return inputs
-
-    def diff_config(self, call: Call) -> Diff:
-        diff = super().diff_config(call)
-        return diff if diff.diffs else Diff(detailed=None)
 
     def configure(self, config: Values) -> None:
         token = config.get("token") or self.environment.get("HCLOUD_TOKEN")
