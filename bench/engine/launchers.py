@@ -44,13 +44,22 @@ def plugins(home: Path, environment: Mapping[str, str]) -> dict[str, str]:
         installed = own / folder / file
         if shutil.which(file, path=environment.get("PATH")):
             whose[name] = "official"  # the engine itself prefers what is in PATH
-        elif installed.exists() and own != home / "plugins":
+        elif _official(installed):
             whose[name] = "official"
-            write(target, [str(installed)])
+            if installed != target:
+                write(target, [str(installed)])
         else:
             whose[name] = "stand-in"
             write(target, [python(), "-u", "-m", "bench.plugins", name])
     return whose
+
+
+def _official(installed: Path) -> bool:
+    """Whether a plugin is installed at that place: not a launcher of a stand-in, from an earlier `env`."""
+    if not installed.exists():
+        return False
+    with installed.open("rb") as file:
+        return b"bench.plugins" not in file.read(1000)
 
 
 def _wanted(name: str) -> str:
