@@ -15,6 +15,8 @@ from operations import doctor as doctor_checks
 from operations import run
 from operations.errors import OperatorError
 from operations.new import NewClient
+from operations.login_check import Checked
+from operations.login_check import login_check as check_logins
 from operations.new import new as new_client
 from operations.outputs import show as show_outputs
 from operations.stack import Stack
@@ -141,6 +143,24 @@ def outputs(
 ) -> None:
     """Print issuer, client id and discovery URL of each app, and the box's address."""
     show_outputs(Stack(name).require(), console, show_secrets=show_secrets, as_json=as_json)
+
+
+@app.command("login-check")
+def login_check(
+    name: Name, app_name: Annotated[str | None, typer.Option("--app", help="Only this app")] = None
+) -> None:
+    """Log in to each app as a person who may, and as one who may not."""
+
+    def said(checked: Checked) -> None:
+        verdict = "[green]as declared[/]" if checked.ok else "[red]NOT as declared[/]"
+        wanted = "may log in" if checked.expected else "may not"
+        ended = "logged in" if checked.result.accepted else f"refused: {checked.result.why}"
+        console.print(f"{verdict}  {checked.app}: {checked.person} {wanted}; {ended}", soft_wrap=True)
+
+    if not check_logins(Stack(name), app_name, said):
+        raise OperatorError(
+            f"A login at {name} did not end as the stack file says.", "See above which, and why."
+        )
 
 
 def main() -> None:

@@ -32,6 +32,7 @@ class Host(pulumi.ComponentResource):
         self, settings: Settings, secrets: Secrets, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("gatehouse:host:Host", settings.client, None, opts)
+        self._settings = settings
         inside = pulumi.ResourceOptions(parent=self)
         box = settings.box
         hosts = served_hosts(settings)
@@ -80,6 +81,12 @@ class Host(pulumi.ComponentResource):
             ),
         )
         self.register_outputs({"address": self.address})
+
+    def admin(self, port: int) -> pulumi.Output[str]:
+        """The address of what listens on a port of the box's loopback, for `components.access.tunnel`."""
+        ssh = f":{self._settings.box.port}" if self._settings.box.kind == "host" else ""
+        client = self._settings.client
+        return self.address.apply(lambda address: f"ssh:{client}@{address}{ssh}/127.0.0.1:{port}")
 
     @staticmethod
     def _order(settings: Settings, secrets: Secrets, address: str, volume: str | None) -> str:

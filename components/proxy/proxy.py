@@ -54,14 +54,11 @@ class Proxy(pulumi.ComponentResource):
     ) -> None:
         super().__init__("gatehouse:proxy:Proxy", settings.client, None, opts)
         project = pulumi.get_project()
-        port = f":{settings.box.port}" if settings.box.kind == "host" and settings.box.port != 22 else ""
         provider = pulumi.ProviderResource(
             "pulumi-python",
             "npm",
             {
-                f"{project}:address": host.address.apply(
-                    lambda address: f"ssh:{settings.client}@{address}{port}/127.0.0.1:81"
-                ),
+                f"{project}:address": host.admin(81),
                 f"{project}:identity": admin_identity(settings),
                 f"{project}:secret": secrets.output("npm/admin-password"),
             },

@@ -1,0 +1,61 @@
+"""One client, whole: everything that the stack declares, in the order in which it comes up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pulumi
+
+from components import access, apps
+from components.containers.containers import Containers
+from components.host.host import Host
+from components.identity.plan import Plan
+from components.proxy.proxy import Proxy
+from components.settings import Settings
+
+
+class Client(pulumi.ComponentResource):
+    """A client's box, containers, identities and proxy. `outputs` are the stack's outputs by name.
+
+    Raises:
+        components.identity.specs.PlanError: what is wanted of authentik cannot be declared; nothing was.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__("gatehouse:client:Client", settings.client)
+        for warning in settings.warnings:
+            pulumi.log.warn(str(warning))
+        secrets = settings.derived()
+        inside = pulumi.ResourceOptions(parent=self)
+        plan = Plan(settings.authentik.line)
+        apps.declare(plan, settings, secrets)
+        self.outputs: dict[str, Any] = {
+            "adminUrl": f"{settings.issuer_base}/if/admin/",
+            **apps.outputs(settings, secrets),
+        }
+        objects = pulumi.ResourceOptions(parent=self)
+        values: dict[str, pulumi.Input[str]] = {"line": settings.authentik.line}
+        if settings.box.kind == "none":
+            assert settings.authentik.url is not None
+            assert settings.authentik.token is not None
+            values["address"] = settings.authentik.url
+            values["token"] = pulumi.Output.secret(settings.authentik.token.get_secret_value())
+        else:
+            access.write_files(settings.client, secrets)
+            host = Host(settings, secrets, inside)
+            containers = Containers(settings, secrets, host, inside)
+            Proxy(settings, secrets, host, containers, objects)
+            self.outputs["address"] = host.address
+            values["address"] = host.admin(9000)
+            values["token"] = secrets.output("authentik/service-token")
+            values["bootstrap"] = secrets.output("authentik/bootstrap-token")
+            objects.depends_on = containers.ready
+            objects.deleted_with = host.volume
+        provider = pulumi.ProviderResource(
+            "pulumi-python",
+            "authentik",
+            {f"{pulumi.get_project()}:{name}": value for name, value in values.items()},
+            pulumi.ResourceOptions(parent=self),
+        )
+        plan.register(provider, objects)
+        self.register_outputs({})
