@@ -14,9 +14,9 @@ from components.settings import SettingsError
 from operations import doctor as doctor_checks
 from operations import run
 from operations.errors import OperatorError
-from operations.new import NewClient
 from operations.login_check import Checked
 from operations.login_check import login_check as check_logins
+from operations.new import NewClient
 from operations.new import new as new_client
 from operations.outputs import show as show_outputs
 from operations.stack import Stack

@@ -47,17 +47,18 @@ def log_in(
     `verify` is httpx's: False accepts any certificate. Passwords and codes appear in no result.
     """
     with _client(verify, transport) as http, _client(verify, transport) as backchannel:
+        where = Where.REQUEST
         try:
             if isinstance(target, str):
                 return _visit(Browser(http, username, password), target)
             app = RelyingParty(target, backchannel)
             answer = Browser(http, username, password, stop_at=target.redirect_uri).walk(app.authorize_url())
             code = _code(answer, app.attempt.state)
+            where = Where.TOKENS
             return LoginResult(accepted=True, where=Where.DONE, claims=app.claims(code))
         except LoginError as end:
             return LoginResult(accepted=False, where=end.where, why=str(end))
         except ProviderError as wrong:
-            where = Where.REQUEST if "answers 404" in str(wrong) else Where.TOKENS
             return LoginResult(accepted=False, where=where, why=str(wrong))
         except httpx.HTTPError as broken:
             return LoginResult(accepted=False, where=Where.REACH, why=_unreachable(broken))

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import httpx
+
 from operations import doctor
+from operations.clouds import hetzner
 from operations.errors import OperatorError
 from operations.heal import Healed, heal
 from operations.stack import Stack, explained
@@ -70,11 +73,33 @@ def destroy(stack: Stack, say: Say) -> None:
     """
     healed = heal(stack.require())
     tell(stack, healed)
+    lift_protection(stack)
     with explained():
-        stack.pulumi("state", "unprotect", "--all", "--yes")
         stack.automation.destroy(
             refresh=True, run_program=True, color="auto", on_output=say, on_error=say, show_secrets=False
         )
+
+
+PROTECTED = {
+    "hcloud:index/server:Server": ("servers", {"delete": False, "rebuild": False}),
+    "hcloud:index/volume:Volume": ("volumes", {"delete": False}),
+    "hcloud:index/primaryIp:PrimaryIp": ("primary_ips", {"delete": False}),
+}
+
+
+def lift_protection(stack: Stack) -> None:
+    """Lift the engine's protection and Hetzner's own, which its plugin does not lift before it deletes."""
+    stack.pulumi("state", "unprotect", "--all", "--yes")
+    deployment = stack.automation.export_stack().deployment or {}
+    ours = [r for r in deployment.get("resources", []) if r["type"] in PROTECTED]
+    if not ours:
+        return
+    with hetzner(stack.settings()) as api:
+        for resource in ours:
+            path, body = PROTECTED[resource["type"]]
+            answer = api.post(f"{path}/{resource['id']}/actions/change_protection", json=body)
+            if answer.status_code != httpx.codes.NOT_FOUND:  # deleted by hand: the refresh will notice
+                answer.raise_for_status()
 
 
 def tell(stack: Stack, healed: Healed) -> None:
