@@ -9,6 +9,10 @@ class ObjectError(Exception):
     Texts never hold a request or response body, since either may hold a secret.
     """
 
+    __module__ = (
+        "builtins"  # tracebacks then say "ObjectError: …", without a path that means nothing to an operator
+    )
+
     def __init__(self, what: str, where: str, remedy: str) -> None:
         self.what = what
         self.where = where

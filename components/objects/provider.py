@@ -32,7 +32,9 @@ from components.objects.values import canonical, is_unknown
 META = "gatehouse"
 """Input and output that says what the resource is: {kind, logical, adopt} and, in outputs, {adopted}."""
 BEFORE = "gatehouse_before"
-"""Output of adopted objects: what our fields held before. Declared as a secret output, since it may quote anything."""
+"""Output of adopted objects: what our fields held before, as {values, unset} since state cannot hold None.
+
+Declared as a secret output: it may quote anything."""
 PENDING = "GATEHOUSE_PENDING_CREATES"
 """Environment: JSON list of the URNs whose creation an interrupted run began."""
 _INTERNAL = frozenset({META, BEFORE, "__provider"})
@@ -136,14 +138,19 @@ def _declared(props: Mapping[str, Any]) -> Declared:
 
 def _held(pk: str, props: Mapping[str, Any]) -> Held:
     fields = {name: canonical(value) for name, value in _fields(props).items() if value is not None}
-    return Held(pk, fields, bool(props[META].get("adopted")), canonical(props.get(BEFORE) or {}))
+    kept = props.get(BEFORE) or {}
+    before = {**canonical(kept.get("values", {})), **dict.fromkeys(kept.get("unset", ()))}
+    return Held(pk, fields, bool(props[META].get("adopted")), before)
 
 
 def _outputs(props: Mapping[str, Any], held: Held) -> dict[str, Any]:
     meta = {name: value for name, value in props[META].items() if name != "adopted"}
     outputs: dict[str, Any] = {**held.fields, META: {**meta, "adopted": True} if held.adopted else meta}
     if held.adopted:
-        outputs[BEFORE] = held.before
+        outputs[BEFORE] = {
+            "values": {name: value for name, value in held.before.items() if value is not None},
+            "unset": sorted(name for name, value in held.before.items() if value is None),
+        }
     return outputs
 
 

@@ -1,0 +1,149 @@
+"""How the engine speaks to an operator: titles, names, and errors that say where and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from components.objects.dialect import Dialect, Kind
+from components.objects.errors import ObjectError
+from components.objects.http import Refused
+from components.objects.values import canonical, is_empty
+
+
+class Words:
+    """Errors about objects of one server. No text holds a value of a secret field."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+
+    def taken(self, kind: Kind, logical: str, fields: Mapping[str, Any], pk: str) -> ObjectError:
+        """An object of that name is there and may not be taken over."""
+        return ObjectError(
+            f"{title(kind)} {called(kind, fields)!r} is there already (pk {pk}) and was not made by this stack; "
+            "it is left as it is",
+            self.place(logical),
+            "Rename yours, or take it over with `adopt: true` (its values are put back when you let go of it)",
+        )
+
+    def other_secret(self, kind: Kind, logical: str, fields: Mapping[str, Any], name: str) -> ObjectError:
+        """An object that is to be adopted has a secret of its own."""
+        return ObjectError(
+            f"{title(kind)} {called(kind, fields)!r} is there and has another {name}; adopting never overwrites a "
+            "secret",
+            self.place(logical),
+            "Take over its value with an override under gatehouse:secrets, then run again",
+        )
+
+    def shadow(self, kind: Kind, logical: str, fields: Mapping[str, Any], other: Kind) -> ObjectError:
+        """An object that is to be adopted is of another kind, which the server lists along."""
+        return ObjectError(
+            f"{called(kind, fields)!r} is a {title(other)}, which the server also lists as a {title(kind)}",
+            self.place(logical),
+            f"Declare it as {other.name}, or give yours another name",
+        )
+
+    def gone(self, kind: Kind, logical: str, fields: Mapping[str, Any]) -> ObjectError:
+        """An object that is to be updated is not there."""
+        return ObjectError(
+            f"{title(kind)} {called(kind, fields)!r} is no longer there",
+            self.place(logical),
+            "Run `gatehouse up` (it refreshes first and makes it again), or `pulumi refresh`",
+        )
+
+    def nameless(self, logical: str, field: str, name: str, kinds: tuple[str, ...]) -> ObjectError:
+        """A field names something that does not exist."""
+        titles = " or ".join(title(self._dialect.kind(kind)) for kind in kinds[:4])
+        return ObjectError(
+            f"{field} names {name!r}, and there is no such {titles}",
+            self.place(logical),
+            "Correct the name, or declare the object",
+        )
+
+    def silent(self, kind: Kind, logical: str, fields: Mapping[str, Any], attempts: int) -> ObjectError:
+        """A create that fails without an answer that says why."""
+        return ObjectError(
+            f"creating {title(kind)} {called(kind, fields)!r} failed without a word, {attempts} times",
+            self.place(logical),
+            "See the server's log, then run the same command again",
+        )
+
+    def kept_others(self, kind: Kind, logical: str, item: Mapping[str, Any], off: list[str]) -> ObjectError:
+        """The server took a write and holds other values than it was sent."""
+        shown = ", ".join(
+            name if name in kind.secret else f"{name} (it keeps {canonical(item.get(name))!r})"
+            for name in off
+        )
+        return ObjectError(
+            f"the server took the write and keeps other values than it was sent: {shown}",
+            self.place(logical),
+            "Declare the value that it keeps, or leave the field out",
+        )
+
+    def refused_alone(self, kind: Kind, logical: str, name: str, refused: Refused) -> ObjectError:
+        """A field with a call of its own was refused."""
+        words = self._dialect.explain(kind, refused.payload)
+        return ObjectError(
+            f"{name} was refused (HTTP {refused.status})" + (f": {words}" if words else ""),
+            self.place(logical),
+            "The server's own rules for it are not met; choose another value",
+        )
+
+    def bystander(
+        self,
+        kind: Kind,
+        logical: str,
+        item: Mapping[str, Any],
+        other: Kind,
+        each: Mapping[str, Any],
+        via: str,
+    ) -> ObjectError:
+        """Deleting one object would delete another that nobody asked for."""
+        return ObjectError(
+            f"{title(other)} {called(other, each)!r} still uses {title(kind)} {called(kind, item)!r} ({via}), and "
+            "would be deleted with it",
+            self.place(logical),
+            "Give it another one first, or delete it",
+        )
+
+    def said_no(
+        self, kind: Kind, logical: str, fields: Mapping[str, Any], refused: Refused, verb: str
+    ) -> ObjectError:
+        """Any other refusal."""
+        if refused.status in {401, 403}:
+            return ObjectError(
+                f"it does not let us {verb} {title(kind)} {called(kind, fields)!r} (HTTP {refused.status})",
+                self._dialect.where,
+                "The token may have been revoked meanwhile: check it, then run the same command again",
+            )
+        if refused.status == 404:
+            return ObjectError(
+                f"{title(kind)} {called(kind, fields)!r} vanished meanwhile",
+                self.place(logical),
+                "Run `gatehouse up` again: it refreshes first and makes it anew",
+            )
+        words = self._dialect.explain(kind, refused.payload)
+        return ObjectError(
+            f"cannot {verb} {title(kind)} {called(kind, fields)!r} (HTTP {refused.status})"
+            + (f": {words}" if words else ", and it does not say why"),
+            self.place(logical),
+            "Correct what is named, then run the same command again",
+        )
+
+    def place(self, logical: str) -> str:
+        """Where an error is: the server and the resource."""
+        return f"{self._dialect.where}, resource {logical!r}"
+
+
+def title(kind: Kind) -> str:
+    """What people call the kind."""
+    return kind.title or kind.name
+
+
+def called(kind: Kind, fields: Mapping[str, Any]) -> str:
+    """What people call the object: its natural key."""
+    parts = [
+        next((fields[name] for name in part.split("|") if not is_empty(fields.get(name))), "?")
+        for part in kind.key
+    ]
+    return "/".join(str(part) for part in parts)

@@ -1,0 +1,184 @@
+"""Writes: the whole body, only when something differs, read back afterwards; careful when the outcome is not clear."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from components.objects import fields as said
+from components.objects.dialect import Dialect, Kind
+from components.objects.errors import ObjectError, Unclear
+from components.objects.fields import Fields
+from components.objects.http import Refused
+from components.objects.store import Missing, Object, Store, key_of
+from components.objects.values import is_empty
+from components.objects.wording import Words
+
+ATTEMPTS = 3
+SILENT = frozenset({405, 500})
+"""Answers that, without a body, hide a failure inside the server: whether it wrote first is not known."""
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One object as the program wants it."""
+
+    kind: str
+    logical: str
+    """The resource's logical name: for messages, and to recognise what an interrupted run began."""
+    fields: Fields
+    adopt: bool = False
+
+
+class Writer:
+    """Sends objects of one server. Thread-safe."""
+
+    def __init__(self, dialect: Dialect, store: Store, words: Words) -> None:
+        self._dialect = dialect
+        self._store = store
+        self._words = words
+
+    def body(self, kind: Kind, wanted: Declared) -> dict[str, Any]:
+        """The declared fields as they are sent. Raises ObjectError for a name that nothing bears."""
+        body: dict[str, Any] = {}
+        for name, value in wanted.fields.items():
+            if name in kind.setters:
+                continue
+            try:
+                body[name] = said.sent(self._store, kind, name, value)
+            except Missing as missing:
+                raise self._words.nameless(wanted.logical, name, missing.name, missing.kinds) from None
+        return body
+
+    def post(self, kind: Kind, wanted: Declared, body: dict[str, Any]) -> Object:
+        """Create the object; returns it as the answer gives it.
+
+        Between attempts whose outcome is not clear, the server is asked whether the object is there now: nothing had
+        that natural key before, so what is there is what we sent.
+        """
+        for _ in range(ATTEMPTS):
+            with self._store.writing(kind):
+                try:
+                    made: Object = self._dialect.request("POST", kind.path, body=body)
+                    return made
+                except Refused as refused:
+                    if refused.status not in SILENT or refused.payload is not None:
+                        raise self._words.said_no(
+                            kind, wanted.logical, wanted.fields, refused, "create"
+                        ) from None
+                except Unclear:
+                    pass
+            self._store.forget(kind)
+            there = self._store.matches(kind, key_of(kind, body))
+            if there:
+                return there[0]
+        raise self._words.silent(kind, wanted.logical, wanted.fields, ATTEMPTS)
+
+    def finish(self, kind: Kind, wanted: Declared, body: Mapping[str, Any], item: Object) -> Object:
+        """The rest of a create: fields with calls of their own, then read back. Undone if it fails.
+
+        The engine forgets a resource whose creation failed; left on the server, it would be refused as somebody
+        else's by the next run.
+        """
+        try:
+            self.set_apart(kind, wanted.logical, item, wanted.fields)
+            item = self.look(kind, item)
+            self._agreed(kind, wanted, body, item)
+        except (ObjectError, Refused, Unclear) as error:
+            self._take_back(kind, item)
+            if isinstance(error, ObjectError):
+                raise
+            raise self._words.silent(kind, wanted.logical, wanted.fields, 1) from None
+        return item
+
+    def update(
+        self,
+        kind: Kind,
+        wanted: Declared,
+        item: Object,
+        body: Mapping[str, Any],
+        fresh: Mapping[str, Any],
+    ) -> Object:
+        """Write if anything differs, and see that it took. `fresh`: unreadable fields whose values are new."""
+        differs = any(
+            name in fresh if name in kind.write_only else not self._holds(kind, name, value, item)
+            for name, value in body.items()
+        )
+        if differs:
+            self.send(kind, wanted, item, body, "update")
+            item = {**item, **{name: body[name] for name in (kind.url, kind.pk) if name in body}}
+        if self.set_apart(kind, wanted.logical, item, fresh) or differs:
+            item = self.look(kind, item)
+            self._agreed(kind, wanted, body, item)
+        return item
+
+    def send(self, kind: Kind, wanted: Declared, item: Object, body: Mapping[str, Any], verb: str) -> None:
+        """One update with the whole body, and with the present values of what every update must carry."""
+        whole = {name: item[name] for name in kind.repeat if name in item} | dict(body)
+        with self._store.writing(kind):
+            try:
+                self._dialect.request(kind.update, url(kind, item), body=whole)
+            except Refused as refused:
+                raise self._words.said_no(kind, wanted.logical, wanted.fields, refused, verb) from None
+
+    def set_apart(self, kind: Kind, logical: str, item: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
+        """Set the fields that have a call of their own; True if there was one. Such a call may be repeated."""
+        done = False
+        for name, setter in kind.setters.items():
+            if is_empty(values.get(name)):
+                continue
+            path, body = url(kind, item) + setter.path, {setter.body: values[name]}
+            try:
+                try:
+                    self._dialect.request("POST", path, body=body)
+                except Unclear:
+                    self._dialect.request("POST", path, body=body)
+            except Refused as refused:
+                raise self._words.refused_alone(kind, logical, name, refused) from None
+            done = True
+        return done
+
+    def look(self, kind: Kind, item: Mapping[str, Any]) -> Object:
+        """The object as the server gives it now."""
+        found: Object = self._dialect.request("GET", url(kind, item))
+        self._store.put(kind, found)
+        return found
+
+    def delete(self, kind: Kind, logical: str, fields: Fields, item: Object) -> None:
+        """Delete the object; one that is gone already is fine."""
+        with self._store.writing(kind):
+            try:
+                self._dialect.request("DELETE", url(kind, item))
+            except Refused as refused:
+                if refused.status != 404:
+                    raise self._words.said_no(kind, logical, fields, refused, "delete") from None
+        self._store.drop(kind, str(item[kind.pk]))
+
+    def _holds(self, kind: Kind, name: str, value: Any, item: Mapping[str, Any]) -> bool:
+        found = self._dialect.settle(kind, name, item.get(name))
+        return said.holds(kind, name, value, found, said.added(self._store, kind, name))
+
+    def _agreed(self, kind: Kind, wanted: Declared, body: Mapping[str, Any], item: Object) -> None:
+        off = [
+            name
+            for name, value in body.items()
+            if name not in kind.write_only and not self._holds(kind, name, value, item)
+        ]
+        if off:
+            raise self._words.kept_others(kind, wanted.logical, item, off)
+
+    def _take_back(self, kind: Kind, item: Object) -> None:
+        try:
+            self._dialect.request("DELETE", url(kind, item))
+        except (Refused, Unclear, ObjectError):
+            pass  # left behind: the next run refuses it by name and says what to do
+        finally:
+            self._store.forget(kind)
+
+
+def url(kind: Kind, item: Mapping[str, Any]) -> str:
+    """Where one object is; like its list with or without a slash at the end."""
+    slash = "/" if kind.path.endswith("/") else ""
+    return f"{kind.path.rstrip('/')}/{quote(str(item[kind.url]), safe='')}{slash}"
