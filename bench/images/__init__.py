@@ -93,7 +93,7 @@ def _packed(path: Path, progress: rootfs.Progress) -> Blob:
         progress(f"packing {path.name}")
         store.add_tree(archive, path)
 
-    return store.layer(path.name, write)
+    return store.layer(f"{path.name}-lean", write)
 
 
 def _wheels(progress: rootfs.Progress) -> Blob:

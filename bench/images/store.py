@@ -29,6 +29,8 @@ MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 _CONFIG = "application/vnd.docker.container.image.v1+json"
 _LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 _EPOCH = 1_700_000_000  # all files and images are dated so: a date would make each build another image
+# A container has no reader for these, and unpacking their thousands of files takes most of a pull's time.
+_LEFT_OUT = frozenset(f"usr/share/{name}" for name in ("doc", "man", "locale", "info", "i18n", "lintian"))
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -91,8 +93,8 @@ def add_tree(archive: tarfile.TarFile, root: Path) -> None:
     """Put all below `root`, the upper directory of an overlay, into the archive; its whiteouts become an image's."""
     links: dict[int, str] = {}
     for place, directories, files in os.walk(root):
-        directories.sort()
         here = Path(place)
+        directories[:] = sorted(d for d in directories if str((here / d).relative_to(root)) not in _LEFT_OUT)
         if here != root:
             _member(archive, root, here, links)
             with suppress(OSError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -82,9 +83,11 @@ class Machines:
 
     def power_on(self, server: int) -> None:
         """Boot it and return when its first process runs."""
-        if self.state(server) == "running":
-            return
-        box = self._box(server)
+        with self._alone(server):
+            if self.state(server) != "running":
+                self._boot(self._box(server))
+
+    def _boot(self, box: Box) -> None:
         self._clear(box)
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         with box.console.open("ab") as console:
@@ -102,16 +105,9 @@ class Machines:
 
     def power_off(self, server: int) -> None:
         """Cut its power."""
-        if self.state(server) != "gone":
-            self._clear(self._box(server))
-
-    def shutdown(self, server: int) -> None:
-        """Ask it to stop, as a press of the power button does; cut its power if it doesn't."""
-        if self._signal(server, 4):
-            deadline = time.monotonic() + _OFF
-            while self.state(server) == "running" and time.monotonic() < deadline:
-                time.sleep(0.05)
-        self.power_off(server)
+        with self._alone(server):
+            if self.state(server) != "gone":
+                self._clear(self._box(server))
 
     def reboot(self, server: int) -> None:
         """Restart it: a running system stops its services first."""
@@ -130,14 +126,14 @@ class Machines:
 
     def destroy(self, server: int) -> None:
         """Remove the machine and its disk, not its volumes."""
-        place = self._place(server)
-        if self.state(server) != "gone":
-            box = self._box(server)
-            self._clear(box)
-            if network.exists(self.client):
-                with _told(f"server {box.name}"):
-                    network.filter_traffic(self.client, server, None)
-        shutil.rmtree(place, ignore_errors=True)
+        with self._alone(server):
+            if self.state(server) != "gone":
+                box = self._box(server)
+                self._clear(box)
+                if network.exists(self.client):
+                    with _told(f"server {box.name}"):
+                        network.filter_traffic(self.client, server, None)
+            shutil.rmtree(self._place(server), ignore_errors=True)
 
     def state(self, server: int) -> MachineState:
         """What it does now."""
@@ -188,6 +184,15 @@ class Machines:
     def servers(self) -> list[int]:
         """All servers that have a machine here."""
         return sorted(int(p.parent.name) for p in self.directory.glob("servers/*/box.json"))
+
+    @contextmanager
+    def _alone(self, server: int) -> Iterator[None]:
+        """Nobody else, in whatever process, switches this server on or off meanwhile."""
+        locks = self.directory / "locks"
+        locks.mkdir(exist_ok=True)
+        with (locks / str(server)).open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
 
     def _image(self) -> list[Path]:
         return image.ensure(self.kind, self.progress)
