@@ -37,12 +37,17 @@ class SecretError(ValueError):
 
 @dataclass(frozen=True)
 class Form:
-    """How a secret looks: `length` characters of `alphabet`; an override may be what `accepts` matches."""
+    """How a secret looks: `length` characters of `alphabet`; an override may be what `accepts` matches.
+
+    `rotates` says whether counting its generation up is enough. The others act on a first start only: a new value would
+    not reach what was started with the old one, and gatehouse could no longer get in.
+    """
 
     length: int
     alphabet: str
     accepts: str
     limit: str
+    rotates: bool = True
 
 
 @dataclass(frozen=True)
@@ -53,28 +58,26 @@ class SshKey:
     public: str
 
 
-_ANY = r"[!-~]{12,255}"
-_NO_SPACE = "12 to 255 printable ASCII characters without spaces"
+_ANY, _ANY_LIMIT = r"[!-~]{12,255}", "12 to 255 printable ASCII characters without spaces"
+_LONG, _LONG_LIMIT = r"[!-~]{32,255}", "32 to 255 printable ASCII characters without spaces"
 
 # Frozen: name pattern -> form. Limits are those of the programs that take the value.
 FORMS: dict[str, Form] = {
-    "postgres/password": Form(48, LETTERS, r"[!-~]{12,99}", "12 to 99 characters without spaces (authentik)"),
+    "postgres/password": Form(
+        48, LETTERS, r"[!-~]{12,99}", "12 to 99 characters without spaces (authentik)", False
+    ),
     "redis/password": Form(
         48, LETTERS, r"[A-Za-z0-9_.~-]{12,99}", "12 to 99 of A-Z a-z 0-9 _ . ~ - (in a URL)"
     ),
-    "authentik/secret-key": Form(80, LETTERS, r"[!-~]{32,255}", "32 to 255 characters without spaces"),
-    "authentik/bootstrap-password": Form(40, LETTERS, _ANY, _NO_SPACE),
-    "authentik/bootstrap-token": Form(60, LETTERS, r"[!-~]{32,255}", "32 to 255 characters without spaces"),
-    "authentik/service-token": Form(60, LETTERS, r"[!-~]{32,255}", "32 to 255 characters without spaces"),
+    "authentik/secret-key": Form(80, LETTERS, _LONG, _LONG_LIMIT),
+    "authentik/bootstrap-password": Form(40, LETTERS, _ANY, _ANY_LIMIT, False),
+    "authentik/bootstrap-token": Form(60, LETTERS, _LONG, _LONG_LIMIT, False),
+    "authentik/service-token": Form(60, LETTERS, _LONG, _LONG_LIMIT, False),
     "npm/admin-password": Form(
-        40, LETTERS, r"[A-Za-z0-9_-]{12,99}", "12 to 99 of A-Z a-z 0-9 _ - (NPM takes no others)"
+        40, LETTERS, r"[A-Za-z0-9_-]{12,99}", "12 to 99 of A-Z a-z 0-9 _ - (NPM)", False
     ),
-    "app/<id>/client-id": Form(
-        40, LETTERS, r"[!-~]{1,255}", "1 to 255 characters without spaces (authentik)"
-    ),
-    "app/<id>/client-secret": Form(
-        128, LETTERS, r"[!-~]{12,255}", "12 to 255 characters without spaces (authentik)"
-    ),
+    "app/<id>/client-id": Form(40, LETTERS, r"[!-~]{1,255}", "1 to 255 characters without spaces"),
+    "app/<id>/client-secret": Form(128, LETTERS, _ANY, _ANY_LIMIT),
     "person/<username>/password": Form(
         20, READABLE, r"[ -~]{12,255}", "12 to 255 printable ASCII characters"
     ),

@@ -66,7 +66,7 @@ def check_icons(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]
         if app.icon:
             yield Problem(
                 dotted("apps", app.key, "icon"),
-                f"authentik {settings.authentik.line} takes no address of a picture, only a file in its admin interface",
+                f"authentik {settings.authentik.line} takes no address of a picture, only a file",
                 "Take it out, or take a version of 2026.2 or newer",
             )
 

@@ -133,7 +133,7 @@ def _where(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
     if not touched(broken, "operators"):
         yield from _twice(settings.operators, "operators", "name", lambda one: one.name)
         for index, operator in enumerate(settings.operators):
-            if not operator.ssh_key and settings.box.kind != "none":
+            if not operator.ssh_key and settings.box.kind != "none" and not touched(broken, "box"):
                 yield Problem(
                     dotted("operators", index, "sshKey"),
                     "it is missing",
@@ -223,6 +223,13 @@ def _secrets(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
                 known = {one.split("/")[1] for one in names if one.startswith(what)}
                 remedy = nearest(who, known) or "Take it out, or declare what it belongs to"
                 yield Problem(path, f"there is no {what} {who!r}", remedy)
+    for name, generation in settings.secrets.generations.items():
+        if generation > 1 and _stays(name):
+            yield Problem(
+                dotted("secrets", "generations", name),
+                f"{name} acts on a first start only, so that a new one would lock gatehouse out",
+                "Take it out",
+            )
     for name in set(settings.secrets.generations) & set(settings.secrets.overrides):
         yield Problem(
             dotted("secrets", "generations", name),
@@ -241,6 +248,14 @@ def _secrets(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
                     str(error),
                     "Change it where it is used first, then here",
                 )
+
+
+def _stays(name: str) -> bool:
+    try:
+        form = form_of(name)
+    except SecretError:
+        return False
+    return form is None or not form.rotates
 
 
 def _email(settings: Settings, _: frozenset[str]) -> Iterator[Problem]:

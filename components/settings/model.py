@@ -39,7 +39,7 @@ class Settings(Model):
     """The client's name: the stack, the server and all that is made for them carries it."""
 
     domain: Domain
-    """The client's domain, a zone at Cloudflare; authentik answers at auth.<domain>."""
+    """The client's domain, a zone at Cloudflare; authentik answers at `auth.<domain>`."""
 
     root_secret: RootSecret
     """The one secret that all others are derived from; written by `gatehouse new`."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import types
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Union, get_args, get_origin
+from collections.abc import Mapping
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from components.settings import checks
@@ -15,6 +14,7 @@ from components.settings.checking import is_broken
 from components.settings.model import Settings
 from components.settings.names import nearest
 from components.settings.salvage import Loc, locate, salvage
+from components.settings.typing_tools import inside, models
 
 
 def parse(raw: Mapping[str, object], *, sealed: bool = False) -> Settings:
@@ -92,33 +92,12 @@ def _shown(given: object) -> str:
     return "nothing" if given is None else repr(given)
 
 
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The models that a value of this type may be."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    elif get_origin(annotation) is Annotated:
-        yield from _models(get_args(annotation)[0])
-    elif get_origin(annotation) in (Union, types.UnionType):
-        for member in get_args(annotation):
-            yield from _models(member)
-
-
-def _inside(annotation: Any) -> Any:
-    """The type of what a list or mapping holds."""
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        return _inside(arguments[0])
-    if origin in (tuple, list):
-        return arguments[0]
-    return arguments[1] if origin is dict else None
-
-
 def _type_at(loc: Loc) -> Any:
     annotation: Any = Settings
     for step in loc:
-        fields = [field for model in _models(annotation) for field in model.model_fields.values()]
+        fields = [field for model in models(annotation) for field in model.model_fields.values()]
         field = next((field for field in fields if field.alias == step), None)
-        annotation = field.annotation if field else _inside(annotation)
+        annotation = field.annotation if field else inside(annotation)
     return annotation
 
 
@@ -126,7 +105,7 @@ def _known(loc: Loc) -> list[str]:
     """The names of the settings that are at `loc`, as they are written."""
     return [
         field.alias or name
-        for model in _models(_type_at(loc))
+        for model in models(_type_at(loc))
         for name, field in model.model_fields.items()
         if not field.exclude
     ]
@@ -134,7 +113,7 @@ def _known(loc: Loc) -> list[str]:
 
 def _describe(loc: Loc) -> str | None:
     """What the setting at `loc` is for, in the words of the reference page."""
-    for model in _models(_type_at(loc[:-1])):
+    for model in models(_type_at(loc[:-1])):
         for field in model.model_fields.values():
             if field.alias == loc[-1] and field.description:
                 return " ".join(field.description.split()).rstrip(".")

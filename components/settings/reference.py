@@ -1,0 +1,218 @@
+"""The reference page of all settings and the JSON schema for editors, made from the models.
+
+python -m components.settings.reference          writes docs/settings.md and stacks/schema.json
+python -m components.settings.reference --check  says whether they are as they would be written
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from components.secrets import FORMS, SSH_KEYS
+from components.settings.model import Settings
+from components.settings.presets import presets
+from components.settings.typing_tools import inside, models, plain
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "settings.md"
+SCHEMA = ROOT / "stacks" / "schema.json"
+
+_HEAD = """\
+# Settings
+
+Everything that a stack file, `stacks/Pulumi.<client>.yaml`, may say below `config:`, each with `gatehouse:` before
+its name. This page and `stacks/schema.json` are made from the models in `components/settings`. For completion in an
+editor, put this into the first line of a stack file:
+
+    # yaml-language-server: $schema=schema.json
+
+Mistakes are reported all at once, by their path, before anything is contacted: `./gatehouse doctor NAME`. A complete
+example is [example-stack.yaml](example-stack.yaml).
+
+A setting that is marked *secure* is set with `pulumi config set --secret --path 'gatehouse:NAME' --stack CLIENT`; in
+clear it is refused.
+"""
+
+
+def page() -> str:
+    """The reference page."""
+    parts = [_HEAD, _table("All settings", Settings)]
+    parts += [_table(title, model) for title, model in _sections(Settings, "", [])]
+    parts += [_presets(), _secrets()]
+    return "\n".join(parts)
+
+
+def schema() -> str:
+    """A JSON schema of stack files."""
+    inner = Settings.model_json_schema(by_alias=True)
+    groups = inner["properties"]["groups"]
+    groups["items"] = {"anyOf": [{"type": "string"}, groups["items"]]}
+    properties = {f"gatehouse:{name}": value for name, value in inner["properties"].items()}
+    whole = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A stack file of gatehouse",
+        "type": "object",
+        "properties": {
+            "encryptionsalt": {"type": "string"},
+            "secretsprovider": {"type": "string"},
+            "encryptedkey": {"type": "string"},
+            "config": {
+                "type": "object",
+                "properties": properties,
+                "required": [f"gatehouse:{name}" for name in inner["required"]],
+                # Settings of Pulumi itself and of plugins stand beside ours.
+                "patternProperties": {"^(?!gatehouse:)": {}},
+                "additionalProperties": False,
+            },
+        },
+        "required": ["config"],
+        "$defs": {name: _without_key(value) for name, value in inner["$defs"].items()},
+    }
+    return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+
+
+def _without_key(definition: dict[str, Any]) -> dict[str, Any]:
+    """A definition without what only the program fills in: an app's own key."""
+    hidden = [name for name in definition.get("properties", {}) if name.startswith(" ")]
+    kept = {name: value for name, value in definition.get("properties", {}).items() if name not in hidden}
+    required = [name for name in definition.get("required", ()) if name not in hidden]
+    return {**definition, "properties": kept, **({"required": required} if "required" in definition else {})}
+
+
+def _sections(
+    model: type[BaseModel], path: str, seen: list[type[BaseModel]]
+) -> Iterator[tuple[str, type[BaseModel]]]:
+    for field in model.model_fields.values():
+        annotation = field.annotation
+        step = f"{path}{'.' if path else ''}{field.alias}"
+        within = inside(annotation)
+        if within is not None:
+            step += "[…]" if plain(annotation) is tuple else ".<name>"
+        for found in models(within if within is not None else annotation):
+            if found not in seen:
+                seen.append(found)
+                yield f"`gatehouse:{step}`", found
+                yield from _sections(found, step, seen)
+
+
+def _table(title: str, model: type[BaseModel]) -> str:
+    about = " ".join((model.__doc__ or "").split())
+    lines = [f"## {title}", "", about, "", "| setting | form | default | meaning |", "|---|---|---|---|"]
+    for field in model.model_fields.values():
+        if not field.exclude:
+            meaning = " ".join((field.description or "").split())
+            cells = (f"`{field.alias}`", _form(field.annotation), _default(field), meaning)
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join([*lines, ""])
+
+
+_NAMES = {
+    "str": "text",
+    "int": "number",
+    "bool": "`true` or `false`",
+    "SecretStr": "*secure*",
+    "Any": "anything",
+}
+
+
+def _form(annotation: Any) -> str:
+    return " or ".join(dict.fromkeys(_forms(annotation)))
+
+
+def _forms(annotation: Any) -> Iterator[str]:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if annotation is types.NoneType:
+        return
+    if origin in (Union, types.UnionType):
+        for member in arguments:
+            yield from _forms(member)
+    elif origin is Literal:
+        yield from (f"`{str(value).lower() if isinstance(value, bool) else value}`" for value in arguments)
+    elif origin is tuple:
+        yield f"list of {_form(arguments[0])}"
+    elif origin is dict:
+        yield f"mapping of {_form(arguments[1])}"
+    elif hasattr(annotation, "__metadata__"):
+        yield from _forms(arguments[0])
+    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield "mapping"
+    else:
+        names = {
+            "str": "text",
+            "int": "number",
+            "bool": "`true` or `false`",
+            "SecretStr": "*secure*",
+            "Any": "anything",
+        }
+        yield names[annotation.__name__]
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "**needed**"
+    value = field.default if field.default is not PydanticUndefined else None
+    if value is None or value in ((), "") or isinstance(value, BaseModel):
+        return ""
+    if isinstance(value, tuple):
+        return f"`[{', '.join(value)}]`"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _presets() -> str:
+    lines = [
+        "## Presets",
+        "",
+        "| preset | protocol | redirect URIs, below the app's URL | documented at |",
+        "|---|---|---|---|",
+    ]
+    for name, preset in presets().items():
+        paths = ", ".join(f"`{path}`" for path in preset.redirect_paths)
+        lines.append(f"| `{name}` | {preset.protocol} | {paths} | <{preset.source}> |")
+    return "\n".join([*lines, ""])
+
+
+def _secrets() -> str:
+    lines = [
+        "## Derived secrets", "",
+        "Names for `gatehouse:secrets.generations` and `gatehouse:secrets.overrides`.", "",
+        "| secret | length | an override may be | takes a new generation |", "|---|---|---|---|",
+    ]  # fmt: skip
+    lines += [
+        f"| `{name}` | {form.length} | {form.limit} | {'yes' if form.rotates else 'no'} |"
+        for name, form in FORMS.items()
+    ]
+    lines += [
+        f"| `{name}` | | an ed25519 private key in OpenSSH's format, without a passphrase | no |"
+        for name in SSH_KEYS
+    ]
+    return "\n".join([*lines, ""])
+
+
+def main(arguments: list[str]) -> int:
+    """Write both files, or with `--check` compare them; the exit status says whether they were right."""
+    right = 0
+    for path, text in ((PAGE, page()), (SCHEMA, schema())):
+        if path.exists() and path.read_text() == text:
+            continue
+        if "--check" in arguments:
+            print(
+                f"{path.relative_to(ROOT)} is not what the models say: run python -m components.settings.reference"
+            )
+            right = 1
+        else:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+    return right
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

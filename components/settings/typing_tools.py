@@ -1,0 +1,35 @@
+"""What the models' annotations say: which models a value may be, and what a list or mapping holds."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+
+def models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models that a value of this type may be."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif get_origin(annotation) is Annotated:
+        yield from models(get_args(annotation)[0])
+    elif get_origin(annotation) in (Union, types.UnionType):
+        for member in get_args(annotation):
+            yield from models(member)
+
+
+def plain(annotation: Any) -> Any:
+    """`tuple` for a list, `dict` for a mapping, else None; whatever else is said about it."""
+    if get_origin(annotation) is Annotated:
+        return plain(get_args(annotation)[0])
+    return get_origin(annotation) if get_origin(annotation) in (tuple, dict) else None
+
+
+def inside(annotation: Any) -> Any:
+    """The type of what a list or mapping holds; None for anything else."""
+    if get_origin(annotation) is Annotated:
+        return inside(get_args(annotation)[0])
+    arguments = get_args(annotation)
+    return {tuple: lambda: arguments[0], dict: lambda: arguments[1]}.get(plain(annotation), lambda: None)()
