@@ -126,7 +126,7 @@ class Container(Bridged):
                 raise
             half = state.half_made(id, inputs)
             text = one_error(error.message, call.urn, "creating")
-            raise Failed(text, id=id, properties=half, reasons=[one_error(error.message)]) from error
+            raise Failed(text, id=id, properties=half) from error
         return None
 
     @staticmethod

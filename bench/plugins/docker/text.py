@@ -62,7 +62,5 @@ def saying(
     try:
         yield
     except (docker.errors.DockerException, requests.RequestException) as error:
-        message = f"{prefix}{explained(error)}"
-        raise Failed(
-            one_error(message, urn, doing), id=id, properties=known, reasons=[one_error(message)]
-        ) from error
+        message = one_error(f"{prefix}{explained(error)}", urn, doing)
+        raise Failed(message, id=id, properties=known) from error
