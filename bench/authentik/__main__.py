@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 import threading
-from types import FrameType
 
 import uvicorn
 
@@ -29,7 +28,11 @@ def options(arguments: list[str]) -> argparse.Namespace:
         prog="python -m bench.authentik", description=__doc__.splitlines()[0] if __doc__ else ""
     )
     parser.add_argument("role", choices=["server", "worker", "all"])
-    parser.add_argument("--listen", default="0.0.0.0:9000", help="address and port of the HTTP server")
+    parser.add_argument(
+        "--listen",
+        default=os.environ.get("AUTHENTIK_LISTEN__HTTP", "0.0.0.0:9000"),
+        help="address and port of the HTTP server",
+    )
     parser.add_argument("--memory", action="store_true", help="keep the state in memory (only with `all`)")
     parser.add_argument(
         "--version", help="the version to be, e.g. 2026.8.3 (else GATEHOUSE_BENCH_AUTHENTIK_VERSION)"
@@ -55,13 +58,15 @@ def main(arguments: list[str]) -> None:
         worker_store = store if chosen.memory else Store(Postgres(conninfo()))
         worker = threading.Thread(target=Worker(worker_store, settings).run, args=[stop], daemon=True)
         worker.start()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop.set())
     if chosen.role == "worker":
-        wait(stop)
+        stop.wait()
     else:
         host, _, port = chosen.listen.rpartition(":")
         app = build(Server(store, settings))
         uvicorn.run(
-            Control(app, store) if settings.control else app,
+            Control(app, store),
             host=host.strip("[]"),
             port=int(port),
             log_level="warning",
@@ -71,17 +76,6 @@ def main(arguments: list[str]) -> None:
         stop.set()
     if worker:
         worker.join(5)
-
-
-def wait(stop: threading.Event) -> None:
-    """Sleep until a signal ends the process."""
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
-    stop.wait()
 
 
 if __name__ == "__main__":

@@ -204,9 +204,13 @@ class Api:
             block, items = lists.page(items, dict(call.query))
             return Answer(200, {"pagination": block, "results": [self.shown(call, *item) for item in items]})
 
+    def also(self, kind: Kind) -> list[Kind]:
+        """The kinds whose objects are also objects of this one: every proxy provider is an OAuth2 provider."""
+        return [self.line.kinds[path] for path in kind.facts.get("list", {}).get("also_lists", [])]
+
     def listed(self, call: Call, kind: Kind) -> list[Data]:
         """The objects that a list shows to this caller."""
-        found = self.store.all(kind.path)
+        found = [data for one in [kind, *self.also(kind)] for data in self.store.all(one.path)]
         facts = kind.facts.get("list", {})
         if facts.get("flag") and not (
             call.first("superuser_full_list") == "true" and call.user and is_superuser(self.store, call.user)
@@ -223,7 +227,7 @@ class Api:
             kind.url_type == "int" and not value.isdigit()
         ):
             raise NotFoundError("Not found.")
-        for kind in kinds:
+        for kind in [*kinds, *(other for one in kinds for other in self.also(one))]:
             if kind.url_field == kind.pk_field:
                 data = self.store.get(kind.path, value.lower() if kind.url_type == "uuid" else value)
             else:
@@ -250,6 +254,7 @@ class Api:
             return Answer(204)
         with self.store.reading():
             kind, data = self.locate(call, kinds)
+            kind = kind if kind in kinds else kinds[0]
             self.flags(call, kind)
             return Answer(200, self.shown(call, kind, data))
 
@@ -257,7 +262,9 @@ class Api:
         """Create or change an object. Checks come before the wait, the write after it: that is where races happen."""
         fresh = call.method == "POST"
         with self.store.reading():
-            before = None if fresh else self.locate(call, [kind])[1]
+            before = None
+            if not fresh:
+                kind, before = self.locate(call, [kind])
             request = writes.prepare(call.context, kind, call.body, before, call.method == "PATCH")
         self.pace.wait(call.method, kind.path)
         with self.store.writing():

@@ -141,14 +141,8 @@ def seconds(duration: object) -> int:
 
 
 def certificate_link(view: str) -> Compute:
-    """The download link of a certificate's part; none for the private key where there is none."""
-
-    def compute(shown: Shown) -> Any:
-        if view == "view_private_key" and not shown.data.get("private_key_available"):
-            return None
-        return f"/api/v3/crypto/certificatekeypairs/{shown.pk}/{view}/?download"
-
-    return compute
+    """The download link of a certificate's part."""
+    return lambda shown: f"/api/v3/crypto/certificatekeypairs/{shown.pk}/{view}/?download"
 
 
 def media(name: str) -> Compute:

@@ -1,49 +1,26 @@
-"""What tests may ask of an emulator: a journal of its requests, and errors on order.
+"""What tests may ask of an emulator, only if GATEHOUSE_BENCH_CONTROL is set: `bench.control` and two more.
 
-Below /_bench, only if GATEHOUSE_BENCH_CONTROL is set:
-
-    GET    /_bench/journal   {"requests": [{"method", "path", "count", "sent", "received"}, …]}   (bytes of bodies)
-    DELETE /_bench/journal   forget them
-    GET    /_bench/faults    the faults on order
-    POST   /_bench/faults    order one: {"method": "POST" or "", "path": a regular expression, "times": 1, "skip": 0,
-                             "kind": "status" (with "status", "body") | "empty405" | "cut" | "apply-then-cut" | "delay",
-                             "seconds": 0}
-    DELETE /_bench/faults    cancel all
-    GET    /_bench/state     {kind: {pk: object}}, hidden fields included
+GET    /_bench/totals   [{"method", "path", "count", "received", "sent"}, …]: requests that reached the emulator and
+                        the bytes of their bodies
+DELETE /_bench/totals   the same, and forget it
+GET    /_bench/state    {kind: {key: object}}, hidden fields included
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
-import re
-from collections import defaultdict
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse
 
+from bench import control
 from bench.authentik.store import Store
-
-PREFIX = "/_bench/"
-
-
-@dataclass
-class Fault:
-    """An error on order for the next matching requests."""
-
-    kind: str
-    method: str = ""
-    path: str = ""
-    times: int = 1
-    skip: int = 0
-    status: int = 500
-    body: str = ""
-    seconds: float = 0.0
+from bench.control import App, Message, Receive, Scope, Send
 
 
 @dataclass
-class Entry:
+class Total:
     """How often a method and path were asked for, and the bytes of the bodies."""
 
     method: str
@@ -53,117 +30,47 @@ class Entry:
     sent: int = 0
 
 
-class Control:
-    """ASGI middleware around an emulator."""
+class Control(control.Control):
+    """Middleware around an emulator of authentik."""
 
-    def __init__(self, app: ASGIApp, store: Store) -> None:
-        self.app, self.store = app, store
-        self.faults: list[Fault] = []
-        self.journal: dict[tuple[str, str], Entry] = {}
+    def __init__(self, app: App, store: Store, *, enabled: bool | None = None) -> None:
+        super().__init__(self.counting, enabled=enabled)
+        self.emulator, self.store = app, store
+        self.totals: dict[tuple[str, str], Total] = {}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve /_bench, note everything else, and spoil what is to be spoiled."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-        elif scope["path"].startswith(PREFIX):
-            await self.command(scope, receive, send)
-        else:
-            await self.pass_on(scope, receive, send)
+    async def counting(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a request on and count it."""
+        key = (str(scope.get("method")), str(scope.get("path")))
+        total = self.totals.setdefault(key, Total(*key))
+        total.count += 1
 
-    async def pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand a request to the emulator, with a fault if one is on order for it."""
-        key = (scope["method"], scope["path"])
-        entry = self.journal.setdefault(key, Entry(*key))
-        entry.count += 1
-
-        async def counted_receive() -> Message:
+        async def taking() -> Message:
             message = await receive()
-            entry.received += len(message.get("body", b""))
+            total.received += len(message.get("body", b""))
             return message
 
-        async def counted_send(message: Message) -> None:
-            entry.sent += len(message.get("body", b""))
+        async def giving(message: Message) -> None:
+            total.sent += len(message.get("body", b""))
             await send(message)
 
-        fault = self.due(scope)
-        if fault is None:
-            await self.app(scope, counted_receive, counted_send)
-            return
-        if fault.kind == "delay":
-            await asyncio.sleep(fault.seconds)
-            await self.app(scope, counted_receive, counted_send)
-        elif fault.kind == "cut":
-            cut(send)
-        elif fault.kind == "apply-then-cut":
-            await self.app(scope, counted_receive, swallow)
-            cut(send)
-        elif fault.kind == "empty405":
-            await respond(send, 405, b"", "text/html; charset=utf-8")
-        else:
-            await respond(send, fault.status, fault.body.encode())
+        await self.emulator(scope, taking, giving)
 
-    def due(self, scope: Scope) -> Fault | None:
-        """The fault that is on order for this request, counted down."""
-        for fault in self.faults:
-            if fault.method not in ("", scope["method"]) or not re.search(fault.path, scope["path"]):
-                continue
-            if fault.skip > 0:
-                fault.skip -= 1
-                continue
-            fault.times -= 1
-            if fault.times <= 0:
-                self.faults.remove(fault)
-            return fault
-        return None
-
-    async def command(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request below /_bench."""
-        body = b""
-        while True:
-            message = await receive()
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
-        name, method = scope["path"].removeprefix(PREFIX).strip("/"), scope["method"]
-        answer: Any = {}
-        if name == "journal" and method == "GET":
-            answer = {"requests": [asdict(entry) for entry in self.journal.values()]}
-        elif name == "journal" and method == "DELETE":
-            self.journal.clear()
-        elif name == "faults" and method == "POST":
-            self.faults.append(Fault(**json.loads(body)))
-        elif name == "faults" and method == "DELETE":
-            self.faults.clear()
-        elif name == "faults":
-            answer = {"faults": [asdict(fault) for fault in self.faults]}
-        elif name == "state" and method == "GET":
-            answer = self.state()
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        what, method = scope["path"], scope["method"]
+        if what == "/_bench/state" and method == "GET":
+            await JSONResponse(await run_in_threadpool(self.state))(scope, receive, send)
+        elif what == "/_bench/totals" and method in ("GET", "DELETE"):
+            told = [asdict(total) for total in self.totals.values()]
+            if method == "DELETE":
+                self.totals.clear()
+            await JSONResponse(told)(scope, receive, send)
         else:
-            await respond(send, 404, b"{}")
-            return
-        await respond(send, 200, json.dumps(answer).encode())
+            await super()._answer(scope, receive, send)
 
     def state(self) -> dict[str, dict[str, Any]]:
         """All objects by kind and key."""
-        found: dict[str, dict[str, Any]] = defaultdict(dict)
+        found: dict[str, dict[str, Any]] = {}
         with self.store.reading():
             for kind, pk, data in self.store.everything():
-                found[kind][pk] = dict(data)
+                found.setdefault(kind, {})[pk] = dict(data)
         return found
-
-
-async def swallow(_message: Message) -> None:
-    """Takes an answer that nobody shall get."""
-
-
-async def respond(send: Send, status: int, body: bytes, kind: str = "application/json") -> None:
-    """A whole response."""
-    headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-def cut(send: Send) -> None:
-    """Break the connection without an answer. ASGI has no word for it: `send` is a method of uvicorn's own cycle."""
-    cycle: Any = send.__self__  # type: ignore[attr-defined]
-    cycle.transport.abort()

@@ -24,7 +24,6 @@ class Settings:
     token_after: float = 0.0
     objects_after: float = 0.0
     latency: bool = False
-    control: bool = False
 
     @classmethod
     def of(cls, environment: Mapping[str, str], more: Mapping[str, object]) -> Settings:
@@ -37,6 +36,5 @@ class Settings:
             "ready_after": float(read("GATEHOUSE_BENCH_AUTHENTIK_READY_AFTER", "1")),
             "token_after": float(read("GATEHOUSE_BENCH_AUTHENTIK_TOKEN_AFTER", "2")),
             "objects_after": float(read("GATEHOUSE_BENCH_AUTHENTIK_OBJECTS_AFTER", "3")),
-            "control": bool(read("GATEHOUSE_BENCH_CONTROL", "")),
         }
         return cls(**{**found, **more})  # type: ignore[arg-type]  # names and types are those of the fields above

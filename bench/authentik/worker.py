@@ -12,7 +12,7 @@ from bench.authentik.context import Context
 from bench.authentik.settings import Settings
 from bench.authentik.store import Store, StoreUnavailableError
 
-TICK = 0.5
+TICK = 0.2
 
 
 class Worker:
