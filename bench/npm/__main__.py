@@ -9,6 +9,9 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
+import socket
+import sys
 from pathlib import Path
 
 import uvicorn
@@ -36,7 +39,7 @@ def main() -> None:
     if options.directory:
         layout = Layout.below(options.directory, http=options.http, https=options.https)
     else:
-        layout = Layout(data=options.data, http=options.http, https=options.https)
+        layout = Layout(data=options.data, http=options.http, https=options.https, ipv6=_ipv6())
     binary = None if options.nginx == "none" else Nginx.find(options.nginx)
     if binary is None:
         LOG.warning("no nginx: the API answers, and every configuration counts as refused")
@@ -44,10 +47,24 @@ def main() -> None:
         LOG.warning("nginx has no headers-more module: install libnginx-mod-http-headers-more-filter")
     emulator = start(layout, binary, os.environ)
     host, _, port = options.listen.rpartition(":")
+    # uvicorn raises the signal that ended it once more; by default that would leave nginx behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         uvicorn.run(emulator.app, host=host, port=int(port), log_level="warning", lifespan="off")
     finally:
         emulator.close()
+
+
+def _ipv6() -> bool:
+    """Whether nginx can listen on IPv6: the machine has it, and DISABLE_IPV6 (as in the real image) is not set."""
+    if os.environ.get("DISABLE_IPV6", "").lower() in ("true", "on", "1", "yes"):
+        return False
+    try:
+        with socket.socket(socket.AF_INET6) as one:
+            one.bind(("::", 0))
+    except OSError:
+        return False
+    return True
 
 
 if __name__ == "__main__":

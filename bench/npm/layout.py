@@ -10,13 +10,14 @@ from pathlib import Path
 class Layout:
     """Directories, and where nginx listens.
 
-    `bind` empty means all addresses of both families, as in the container.
+    `bind` empty means all addresses, as in the container; of both families with `ipv6`.
     """
 
     data: Path = Path("/data")
     letsencrypt: Path = Path("/etc/letsencrypt")
     conf: Path = Path("/etc/nginx")
     bind: str = ""
+    ipv6: bool = True
     http: int = 80
     https: int = 443
 
@@ -24,7 +25,12 @@ class Layout:
     def below(cls, directory: Path, *, http: int, https: int) -> Layout:
         """Everything below `directory`, listening on loopback: what an ordinary user can run."""
         return cls(
-            directory / "data", directory / "letsencrypt", directory / "nginx", "127.0.0.1", http, https
+            data=directory / "data",
+            letsencrypt=directory / "letsencrypt",
+            conf=directory / "nginx",
+            bind="127.0.0.1",
+            http=http,
+            https=https,
         )
 
     @property
@@ -60,7 +66,8 @@ class Layout:
 
     def listen(self, port: int, *, flags: str = "") -> list[str]:
         """The `listen` directives for a port, IPv4 and IPv6."""
-        where = [f"{self.bind}:{port}"] if self.bind else [str(port), f"[::]:{port}"]
+        everywhere = [str(port), f"[::]:{port}"] if self.ipv6 else [str(port)]
+        where = [f"{self.bind}:{port}"] if self.bind else everywhere
         return [f"listen {address}{flags};" for address in where]
 
     def make(self) -> None:
