@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from components.objects import fields as said
@@ -55,7 +55,7 @@ class Reconciler:
 
         Raises ObjectError when an object with that natural key exists and may not be taken over.
         """
-        kind = self._dialect.kind(wanted.kind)
+        kind, wanted = self._settled(wanted)
         body = self._writer.body(kind, wanted)
         there = self._there(kind, body, pk=None)
         if there is not None:
@@ -82,7 +82,7 @@ class Reconciler:
 
         Raises ObjectError when the object is not there.
         """
-        kind = self._dialect.kind(wanted.kind)
+        kind, wanted = self._settled(wanted)
         item = self._find(kind, held)
         if item is None:
             raise self._words.gone(kind, wanted.logical, held.fields)
@@ -143,6 +143,10 @@ class Reconciler:
         return False
 
     # Looking -------------------------------------------------------------------------------------------------------
+
+    def _settled(self, wanted: Declared) -> tuple[Kind, Declared]:
+        kind = self._dialect.kind(wanted.kind)
+        return kind, replace(wanted, fields=said.settled(self._dialect, kind, wanted.fields))
 
     def _observed(self, kind: Kind, declared: Mapping[str, Any], item: Object) -> Fields:
         return said.observed(self._store, self._dialect, kind, declared, item)

@@ -1,0 +1,124 @@
+"""A server for tests that keeps shelves and books, and its dialect: what `objects.dialect` shows as an example."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from components.objects.dialect import Kind, Reference, Setter
+from components.objects.http import Refused
+
+SHELF = Kind("shelf", path="/shelves", key=("name",), pk="id", url="id", title="shelf", also=("code",),
+             bystanders=(("book", "shelf_id", "id"),), fresh_pk=True)  # fmt: skip
+BOOK = Kind(
+    "book",
+    path="/books",
+    key=("title",),
+    pk="id",
+    url="id",
+    title="book",
+    references={"shelf_id": Reference(("shelf",), cascade=True), "near": Reference(("shelf",), many=True)},
+    secret=frozenset({"password", "pin", "token"}),
+    write_only=frozenset({"password"}),
+    setters={"pin": Setter("/pin", "value")},
+    unordered=frozenset({"tags"}),
+    structured=frozenset({"pages"}),
+    cleared={"tags": [], "note": "", "near": []},
+    repeat=("form",),
+    instants=frozenset({"printed"}),
+)
+NOTE = Kind("note", path="/notes", key=("book", "a|b"), pk="id", url="id", title="note", serial=True,
+            references={"book": Reference(("book",), cascade=True)}, update="PUT")  # fmt: skip
+
+Call = tuple[str, str, Any]
+
+
+class Library:
+    """Server and dialect in one. `faults` may answer a call instead, or raise; `calls` lists what came in."""
+
+    where = "library"
+
+    def __init__(self) -> None:
+        self.objects: dict[str, dict[int, dict[str, Any]]] = {"/shelves": {}, "/books": {}, "/notes": {}}
+        self.calls: list[Call] = []
+        self.before: Callable[[str, str, Any], None] = lambda method, path, body: None
+        self.after: Callable[[str, str, Any], None] = lambda method, path, body: None
+        self.late: list[tuple[str, dict[str, Any]]] = []
+        self.pins: dict[int, str] = {}
+        self._next = 1
+
+    # The server ----------------------------------------------------------------------------------------------------
+
+    def put(self, path: str, **fields: Any) -> dict[str, Any]:
+        """Make an object by hand."""
+        item = {"id": self._next, "form": "plain", **fields}
+        self._next += 1
+        self.objects[path][item["id"]] = item
+        return item
+
+    def writes(self) -> list[tuple[str, str]]:
+        return [(method, path) for method, path, _ in self.calls if method != "GET"]
+
+    def request(
+        self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Any = None
+    ) -> Any:
+        self.calls.append((method, path, copy.deepcopy(body)))
+        self.before(method, path, body)
+        answer = self._answer(method, path, body)
+        self.after(method, path, body)
+        return copy.deepcopy(answer)
+
+    def _answer(self, method: str, path: str, body: Any) -> Any:
+        _, folder, *rest = path.split("/")
+        items = self.objects[f"/{folder}"]
+        if not rest:
+            return list(items.values()) if method == "GET" else self.put(f"/{folder}", **_kept(body))
+        if int(rest[0]) not in items:
+            raise Refused(404, {"detail": "Not found."})
+        item = items[int(rest[0])]
+        if rest[1:] == ["pin"]:
+            self.pins[item["id"]] = body["value"]
+            return None
+        if method in {"PATCH", "PUT"}:
+            item.update(_kept(body))
+        if method == "DELETE":
+            del items[item["id"]]
+            if folder == "shelves":
+                for book in [b for b in self.objects["/books"].values() if b.get("shelf_id") == item["id"]]:
+                    del self.objects["/books"][book["id"]]
+        return item
+
+    # The dialect ---------------------------------------------------------------------------------------------------
+
+    def kind(self, name: str) -> Kind:
+        return {"shelf": SHELF, "book": BOOK, "note": NOTE}[name]
+
+    def listed(self, kind: Kind) -> Sequence[Mapping[str, Any]]:
+        return list(self.request("GET", kind.path))
+
+    def expected(self, kind: Kind, key: str) -> bool:
+        if not self.late:
+            return False
+        path, fields = self.late.pop()
+        self.put(path, **fields)
+        return True
+
+    def explain(self, kind: Kind, payload: Any) -> str:
+        return str(payload.get("detail", "")) if payload else ""
+
+    def settle(self, kind: Kind, name: str, value: Any) -> Any:
+        return value.lower() if name == "isbn" and isinstance(value, str) else value
+
+
+def _kept(body: dict[str, Any]) -> dict[str, Any]:
+    """What the server makes of a body: passwords are not given back, texts are trimmed, tags come back reversed."""
+    kept = {name: value.strip() if isinstance(value, str) else value for name, value in body.items()}
+    kept.pop("password", None)
+    if "isbn" in kept:
+        kept["isbn"] = kept["isbn"].lower()
+    if "tags" in kept:
+        kept["tags"] = list(reversed(kept["tags"]))
+    if "pages" in kept:
+        kept["pages"] = [{"colour": "white", **page} for page in kept["pages"]]
+    return kept

@@ -1,0 +1,333 @@
+"""The reconcile engine's rules, looking at the server each time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from components.objects.errors import ObjectError, Unclear
+from components.objects.http import Refused
+from components.objects.reconcile import Declared, Held, Reconciler
+from tests.objects.library import Library
+
+
+def shelf(name: str = "A", logical: str | None = None, adopt: bool = False, **fields: Any) -> Declared:
+    return Declared("shelf", logical or name, {"name": name, **fields}, adopt)
+
+
+def book(title: str = "Emma", logical: str | None = None, adopt: bool = False, **fields: Any) -> Declared:
+    return Declared("book", logical or title, {"title": title, **fields}, adopt)
+
+
+@pytest.fixture
+def library() -> Library:
+    return Library()
+
+
+def test_create_reads_back_and_second_look_sees_no_difference(library: Library) -> None:
+    engine = Reconciler(library)
+    engine.create(shelf())
+    wanted = book(shelf_id="A", tags=["x", "y"], note=" trimmed ", isbn="ABC", pages=[{"n": 1}], near=["A"])
+    held = engine.create(wanted)
+    assert held.fields["shelf_id"] == "A"
+    assert library.objects["/books"][int(held.pk)]["shelf_id"] == 1
+    assert [call[0] for call in library.calls if call[1].startswith("/books")] == ["GET", "POST", "GET"]
+
+    library.calls.clear()
+    again = Reconciler(library)
+    assert again.read("book", held) == held
+    assert again.update(held, wanted) == held
+    assert library.writes() == []
+
+
+def test_no_write_when_a_renamed_reference_still_means_the_same(library: Library) -> None:
+    engine = Reconciler(library)
+    first = engine.create(shelf("A"))
+    held = engine.create(book(shelf_id="A"))
+    engine.update(first, shelf("B", logical="A"))
+    library.calls.clear()
+    after = engine.update(held, book(shelf_id="B"))
+    assert after.fields["shelf_id"] == "B"
+    assert library.writes() == []
+
+
+def test_whole_body_on_update_with_what_must_be_repeated(library: Library) -> None:
+    engine = Reconciler(library)
+    held = engine.create(book(note="one", tags=["x"], isbn="1"))
+    engine.update(held, book(note="two", tags=["x"], isbn="1"))
+    [(_, _, body)] = [call for call in library.calls if call[0] == "PATCH"]
+    assert body == {"form": "plain", "title": "Emma", "note": "two", "tags": ["x"], "isbn": "1"}
+
+
+def test_unset_field_is_cleared_and_unmanaged_field_is_left_alone(library: Library) -> None:
+    engine = Reconciler(library)
+    held = engine.create(book(note="mine", tags=["x"]))
+    library.objects["/books"][int(held.pk)]["extra"] = "by hand"
+    after = engine.update(held, book())
+    item = library.objects["/books"][int(held.pk)]
+    assert (item["note"], item["tags"], item["extra"]) == ("", [], "by hand")
+    assert after.fields == {"title": "Emma"}
+
+
+def test_drift_shows_field_by_field_and_is_repaired(library: Library) -> None:
+    held = Reconciler(library).create(book(note="mine", tags=["x"]))
+    item = library.objects["/books"][int(held.pk)]
+    item["note"] = "by hand"
+    engine = Reconciler(library)
+    seen = engine.read("book", held)
+    assert seen is not None
+    assert seen.fields == {"title": "Emma", "note": "by hand", "tags": ["x"]}
+    engine.update(seen, book(note="mine", tags=["x"]))
+    assert item["note"] == "mine"
+
+
+def test_gone_is_gone_on_read_fine_on_delete_and_an_error_on_update(library: Library) -> None:
+    held = Reconciler(library).create(book())
+    library.objects["/books"].clear()
+    engine = Reconciler(library)
+    assert engine.read("book", held) is None
+    assert engine.delete("book", "Emma", held) == "was gone already"
+    with pytest.raises(ObjectError, match=r"no longer there.*gatehouse up"):
+        engine.update(held, book(note="x"))
+
+
+def test_renamed_by_hand_is_found_by_pk_and_renamed_back(library: Library) -> None:
+    held = Reconciler(library).create(book(note="n"))
+    library.objects["/books"][int(held.pk)]["title"] = "Renamed"
+    engine = Reconciler(library)
+    seen = engine.read("book", held)
+    assert seen is not None
+    assert seen.fields["title"] == "Renamed"
+    engine.update(seen, book(note="n"))
+    assert library.objects["/books"][int(held.pk)]["title"] == "Emma"
+
+
+def test_a_counted_pk_alone_proves_nothing(library: Library) -> None:
+    held = Reconciler(library).create(shelf("A", code="alpha"))
+    other = Library()
+    other.put("/shelves", name="B", code="beta")
+    assert Reconciler(other).read("shelf", held) is None
+    library.objects["/shelves"][int(held.pk)]["name"] = "renamed by hand"
+    assert Reconciler(library).read("shelf", held) is not None
+
+
+def test_existing_object_is_refused_untouched_even_if_identical(library: Library) -> None:
+    library.put("/books", title="Emma", note="mine")
+    with pytest.raises(
+        ObjectError, match=r"library, resource 'x': book 'Emma' is there already.*adopt: true"
+    ):
+        Reconciler(library).create(book(logical="x", note="mine"))
+    assert library.writes() == []
+
+
+def test_adopting_keeps_the_rest_and_puts_values_back(library: Library) -> None:
+    item = library.put("/books", title="Emma", note="theirs", extra="kept", tags=["t"], shelf_id=None)
+    engine = Reconciler(library)
+    engine.create(shelf("A"))
+    held = engine.create(book(adopt=True, note="ours", shelf_id="A"))
+    assert (item["note"], item["extra"], item["tags"]) == ("ours", "kept", ["t"])
+    assert held.adopted
+    assert held.before == {"title": "Emma", "note": "theirs", "shelf_id": None}
+
+    later = Reconciler(library)
+    held = later.update(held, book(adopt=True, shelf_id="A", tags=["u"]))
+    assert (item["note"], item["tags"]) == ("theirs", ["u"])
+    assert Reconciler(library).delete("book", "Emma", held).startswith("kept")
+    assert (item["note"], item["tags"], item["shelf_id"]) == ("theirs", ["t"], None)
+    assert item["id"] in library.objects["/books"]
+
+
+def test_adopting_writes_nothing_if_all_is_so_already(library: Library) -> None:
+    library.put("/books", title="Emma", note="same")
+    held = Reconciler(library).create(book(adopt=True, note="same"))
+    assert library.writes() == []
+    assert Reconciler(library).delete("book", "Emma", held).startswith("kept")
+    assert library.writes() == []
+
+
+def test_adopting_never_overwrites_a_secret(library: Library) -> None:
+    item = library.put("/books", title="Emma", token="theirs")
+    with pytest.raises(ObjectError, match=r"another token.*override") as caught:
+        Reconciler(library).create(book(adopt=True, token="ours"))
+    assert "ours" not in str(caught.value)
+    assert "theirs" not in str(caught.value)
+    assert item["token"] == "theirs"
+    held = Reconciler(library).create(book(adopt=True, token="theirs", pin="1", password="p"))
+    assert library.pins == {}
+    assert "token" not in held.before
+    assert all("password" not in (body or {}) for _, _, body in library.calls)
+
+
+def test_interrupted_create_is_taken_over_and_deleted_later(library: Library) -> None:
+    library.put("/books", title="Emma", note="half")
+    engine = Reconciler(library, frozenset({("book", "Emma")}))
+    held = engine.create(book(note="whole", pin="1"))
+    assert library.pins == {int(held.pk): "1"}
+    assert not held.adopted
+    assert Reconciler(library).delete("book", "Emma", held) == "deleted"
+    assert library.objects["/books"] == {}
+    with pytest.raises(ObjectError, match="there already"):
+        library.put("/books", title="Other")
+        Reconciler(library, frozenset({("book", "Emma")})).create(book("Other", note="whole"))
+
+
+def test_what_was_claimed_in_this_process_is_not_deleted_in_it(library: Library) -> None:
+    held = Reconciler(library).create(book(note="n"))
+    engine = Reconciler(library)
+    engine.create(book(logical="new-name", adopt=True, note="n"))
+    assert engine.delete("book", "Emma", held).startswith("kept")
+    assert len(library.objects["/books"]) == 1
+
+
+def test_another_object_of_the_same_name_is_not_deleted(library: Library) -> None:
+    held = Reconciler(library).create(book())
+    library.objects["/books"].clear()
+    library.put("/books", title="Emma")
+    assert "not the one that this stack made" in Reconciler(library).delete("book", "Emma", held)
+    assert len(library.objects["/books"]) == 1
+
+
+def test_bystanders_keep_an_object_from_being_deleted(library: Library) -> None:
+    held = Reconciler(library).create(shelf("A"))
+    library.put("/books", title="By hand", shelf_id=int(held.pk))
+    with pytest.raises(ObjectError, match=r"book 'By hand' still uses shelf 'A' \(shelf_id\)"):
+        Reconciler(library).delete("shelf", "A", held)
+    assert library.objects["/shelves"]
+    library.objects["/books"].clear()
+    assert Reconciler(library).delete("shelf", "A", held) == "deleted"
+
+
+def test_changed_secrets_are_written_and_unchanged_ones_are_not(library: Library) -> None:
+    engine = Reconciler(library)
+    held = engine.create(book(password="p1", pin="1", token="t1"))
+    library.calls.clear()
+    same = engine.update(held, book(password="p1", pin="1", token="t1"))
+    assert library.writes() == []
+    changed = engine.update(same, book(password="p1", pin="2", token="t1"))
+    assert library.writes() == [("POST", f"/books/{held.pk}/pin")]
+    engine.update(changed, book(password="p2", pin="2", token="t1"))
+    assert library.writes()[1:] == [("PATCH", f"/books/{held.pk}")]
+    library.objects["/books"][int(held.pk)]["token"] = "by hand"
+    seen = Reconciler(library).read("book", changed)
+    assert seen is not None
+    assert seen.fields["token"] == "by hand"
+
+
+def test_unclear_create_is_looked_at_before_anything_else(library: Library) -> None:
+    def cut(method: str, path: str, body: Any) -> None:
+        if method == "POST":
+            library.after = lambda *_: None
+            raise Unclear("cut")
+
+    library.after = cut
+    held = Reconciler(library).create(book(note="n"))
+    assert [call[0] for call in library.calls] == ["GET", "POST", "GET", "GET"]
+    assert len(library.objects["/books"]) == 1
+    assert held.fields["note"] == "n"
+
+
+def test_empty_405_is_an_unclear_answer(library: Library) -> None:
+    answers = [Refused(405, None), Refused(405, None)]
+
+    def hide(method: str, path: str, body: Any) -> None:
+        if method == "POST" and answers:
+            raise answers.pop()
+
+    library.before = hide
+    Reconciler(library).create(book())
+    assert [call[0] for call in library.calls] == ["GET", "POST", "GET", "POST", "GET", "POST", "GET"]
+    library.before = lambda method, path, body: (
+        (_ for _ in ()).throw(Refused(405, None)) if method == "POST" else None
+    )
+    with pytest.raises(ObjectError, match="failed without a word"):
+        Reconciler(library).create(book("Persuasion"))
+
+
+def test_failed_second_step_leaves_nothing_behind(library: Library) -> None:
+    def weak(method: str, path: str, body: Any) -> None:
+        if path.endswith("/pin"):
+            raise Refused(400, {"detail": "too short"})
+
+    library.before = weak
+    with pytest.raises(ObjectError, match=r"pin was refused.*too short"):
+        Reconciler(library).create(book(pin="0"))
+    assert library.objects["/books"] == {}
+    library.before = lambda *_: None
+    Reconciler(library).create(book(pin="0123"))
+
+
+def test_server_that_keeps_another_value_is_named(library: Library) -> None:
+    library.after = lambda method, path, body: (
+        library.objects["/books"][1].update(note="fixed", token="x") if method == "POST" else None
+    )
+    with pytest.raises(ObjectError, match=r"note.*keeps 'fixed'.*token") as caught:
+        Reconciler(library).create(book(note="mine", token="secret-token"))
+    assert "secret-token" not in str(caught.value)
+    assert "'x'" not in str(caught.value)
+    assert library.objects["/books"] == {}
+
+
+def test_dangling_name_is_an_error_before_anything_is_written(library: Library) -> None:
+    with pytest.raises(ObjectError, match="shelf_id names 'Nowhere', and there is no such shelf"):
+        Reconciler(library).create(book(shelf_id="Nowhere"))
+    assert library.writes() == []
+
+
+def test_default_objects_that_are_still_coming_are_waited_for(library: Library) -> None:
+    library.late = [("/shelves", {"name": "Late", "code": "late"})]
+    held = Reconciler(library).create(book(shelf_id="late", near=["Late"]))
+    assert held.fields["shelf_id"] == "late"
+
+
+def test_reference_cut_by_a_replacement_in_this_process_is_noticed(library: Library) -> None:
+    made = Reconciler(library)
+    first = made.create(shelf("A"))
+    held = made.create(book(near=["A"]))
+    engine = Reconciler(library)
+    kind = library.kind("book")
+    assert not engine.touched(kind, held.fields)
+    engine.delete("shelf", "A", first)
+    engine.create(shelf("A"))
+    assert engine.touched(kind, held.fields)
+    library.objects["/books"][int(held.pk)]["near"] = []
+    engine.update(held, book(near=["A"]))
+    assert library.objects["/books"][int(held.pk)]["near"] == [int(max(library.objects["/shelves"]))]
+
+
+def test_composed_keys_are_told_apart(library: Library) -> None:
+    engine = Reconciler(library)
+    engine.create(book("Emma"))
+    engine.create(book("Persuasion"))
+    for title in ("Emma", "Persuasion"):
+        for side in ("a", "b"):
+            engine.create(Declared("note", f"{title}-{side}", {"book": title, side: "x"}))
+    assert len(library.objects["/notes"]) == 4
+    with pytest.raises(ObjectError, match="there already"):
+        engine.create(Declared("note", "again", {"book": "Emma", "b": "x"}))
+
+
+def test_of_two_with_one_key_ours_is_meant(library: Library) -> None:
+    held = Reconciler(library).create(book(note="ours"))
+    other = library.put("/books", title="Emma", note="theirs")
+    engine = Reconciler(library)
+    seen = engine.read("book", held)
+    assert seen is not None
+    assert seen.fields["note"] == "ours"
+    assert engine.delete("book", "Emma", held) == "deleted"
+    assert list(library.objects["/books"]) == [other["id"]]
+
+
+def test_revoked_token_in_the_middle_of_a_run(library: Library) -> None:
+    def revoked(method: str, path: str, body: Any) -> None:
+        if method == "POST":
+            raise Refused(403, {"detail": "Token invalid/expired"})
+
+    library.before = revoked
+    with pytest.raises(ObjectError, match=r"HTTP 403.*token may have been revoked"):
+        Reconciler(library).create(book())
+
+
+def test_state_without_its_object_is_never_mistaken_for_another(library: Library) -> None:
+    library.put("/books", title="Other")
+    assert Reconciler(library).read("book", Held("77", {"title": "Emma"})) is None
