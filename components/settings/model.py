@@ -98,8 +98,8 @@ class Settings(Model):
 
     @property
     def apps(self) -> tuple[App, ...]:
-        """The apps in the order of the file."""
-        return tuple(self.app_settings.values())
+        """The apps, sorted by their keys as the engine hands them out, so that a file read directly gives the same."""
+        return tuple(app for _, app in sorted(self.app_settings.items()))
 
     @property
     def auth_host(self) -> str:

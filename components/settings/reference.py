@@ -146,14 +146,7 @@ def _forms(annotation: Any) -> Iterator[str]:
     elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield "mapping"
     else:
-        names = {
-            "str": "text",
-            "int": "number",
-            "bool": "`true` or `false`",
-            "SecretStr": "*secure*",
-            "Any": "anything",
-        }
-        yield names[annotation.__name__]
+        yield _NAMES[annotation.__name__]
 
 
 def _default(field: FieldInfo) -> str:

@@ -22,7 +22,7 @@ def test_a_good_file_is_read_whole() -> None:
     assert (found.client, found.domain, found.auth_host) == ("acme", "acme.example", "auth.acme.example")
     assert found.issuer_base == "https://auth.acme.example"
     assert found.authentik.line == "2026.8"
-    assert [app.key for app in found.apps] == ["grafana", "files", "dashboard", "wiki"]
+    assert [app.key for app in found.apps] == ["dashboard", "files", "grafana", "wiki"]
     assert [(group.name, group.superuser) for group in found.groups][2] == ("admins", True)
     assert found.people[1].active is False
     assert found.box.kind == "server"
@@ -60,7 +60,7 @@ def test_an_app_keeps_its_id_when_it_is_renamed() -> None:
     name = "app/{}/client-id"
     assert after.apps[0].key == "metrics"
     root = {"root": decrypted(good())["rootSecret"]}
-    assert before.apps[0].id == after.apps[0].id == "grafana"
+    assert before.apps[2].id == after.apps[0].id == "grafana"
     assert name.format(after.apps[0].id) == "app/grafana/client-id"
     assert root
 

@@ -44,7 +44,7 @@ def test_settings_come_from_the_engine(engine: Engine) -> None:
     found = load()
     assert found.root_secret.get_secret_value() == raw["rootSecret"]["secure"]
     assert found.protect is False
-    assert found.apps[0].key == "grafana"
+    assert found.apps[2].key == "grafana"
 
 
 def test_a_secret_in_clear_is_refused(engine: Engine) -> None:
