@@ -58,8 +58,20 @@ def memory_findings(path: str, what: str, gigabytes: float, apps: int) -> tuple[
     return [], []
 
 
+def missing_token(settings: Settings) -> Iterator[Problem]:
+    """What `gatehouse new` cannot write, so that only a running program needs it."""
+    if settings.box.kind == "none" and settings.authentik.token is None:
+        yield Problem(
+            dotted("authentik", "token"),
+            "`box: none` needs it",
+            "Make an API token for an administrator there, and set it with "
+            "`pulumi config set --secret --path gatehouse:authentik.token`",
+        )
+
+
 def warnings(settings: Settings) -> Iterator[Problem]:
-    """What works but is advised against."""
+    """What works but is advised against, and what is still missing before the program can run."""
+    yield from missing_token(settings)
     if settings.server and settings.server.type in SERVER_TYPES:
         type_ = settings.server.type
         yield from memory_findings(dotted("server", "type"), type_, SERVER_TYPES[type_], len(settings.apps))[

@@ -27,6 +27,8 @@ def parse(raw: Mapping[str, object], *, sealed: bool = False) -> Settings:
     try:
         settings = Settings.model_validate(dict(raw), context=context)
         problems = list(checks.check(settings, frozenset()))
+        if not sealed:
+            problems += checks.missing_token(settings)
     except ValidationError as error:
         problems = [_problem(detail) for detail in error.errors()]
         broken = frozenset(problem.path for problem in problems)

@@ -71,6 +71,14 @@ def test_a_box_that_exists() -> None:
     assert (box.kind, box.host, box.host_key, box.user, box.port) == ("host", "192.0.2.7", key, "root", 2222)
 
 
+def test_no_box_needs_a_token_when_it_runs() -> None:
+    authentik = {"version": "2026.8.3", "url": "https://sso.acme.example"}
+    raw = laid_over(good(), {"server": None, "box": "none", "authentik": authentik, "apps": None})
+    assert [warning.path for warning in parse(raw, sealed=True).warnings] == ["gatehouse:authentik.token"]
+    with pytest.raises(SettingsError, match=r"gatehouse:authentik\.token: `box: none` needs it"):
+        parse(decrypted(raw))
+
+
 def test_no_box() -> None:
     authentik = {"version": "2026.8.3", "url": "http://127.0.0.1:9000", "token": "t" * 40}
     found = settings(server=None, box="none", operators=None, authentik=authentik, apps=None, secrets=None)
