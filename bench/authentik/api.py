@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from bench.authentik import access, auth, events, latency, lists, usedby, writes
+from bench.authentik import access, auth, events, latency, lists, names, usedby, writes
 from bench.authentik.calls import CRASHED, HTML, JSON, Answer, Call, NotFoundError
 from bench.authentik.catalog import Kind, Line, line_of, load
 from bench.authentik.context import Context, is_superuser
@@ -142,6 +142,9 @@ class Api:
                 else self.store.reading()
             ):
                 return action(self, call)
+        if call.template.startswith("/tenants/"):
+            # Tenancy is switched off, as it is by default.
+            raise NotFoundError("Not found.")
         if kind := self.line.kinds.get(call.template):
             return self.listing(call, [kind]) if call.method == "GET" else self.write(call, kind)
         parent, variable = call.template.rstrip("/").rsplit("/", 1)
@@ -149,6 +152,8 @@ class Api:
             return self.detail(call, [kind])
         if variable == "used_by":
             return self.used_by(call)
+        if variable == "types" and (name := AGGREGATES.get(parent + "/")):
+            return Answer(200, [names.type_row(kind) for kind in self.group(name)])
         if name := AGGREGATES.get(call.template):
             return self.listing(call, self.group(name))
         if variable.startswith("{") and (name := AGGREGATES.get(parent + "/")):
@@ -261,6 +266,8 @@ class Api:
     def write(self, call: Call, kind: Kind) -> Answer:
         """Create or change an object. Checks come before the wait, the write after it: that is where races happen."""
         fresh = call.method == "POST"
+        if fresh and kind.facts.get("create") == "405":
+            raise Crash
         with self.store.reading():
             before = None
             if not fresh:

@@ -38,8 +38,8 @@ def generic(request: Request, data: dict[str, Any]) -> None:
         for name, how in request.kind.facts.get("generated", {}).items():
             if how == "random" and name not in request.sent:
                 data[name] = crypto.random_text(LENGTHS[name])
-            if how == "computed" and name == "expires" and not request.sent.get(name):
-                data[name] = crypto.later(minutes=TOKEN_MINUTES)
+    if request.kind.facts.get("generated", {}).get("expires") == "computed" and not data.get("expires"):
+        data["expires"] = crypto.later(minutes=TOKEN_MINUTES)
     if "last_updated" in shown:
         data["last_updated"] = crypto.now()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from bench.authentik.catalog import Kind
 
@@ -92,3 +93,15 @@ def noun(kind: Kind, field: str) -> str:
 def parent(kind: Kind) -> tuple[str, str]:
     """(verbose name, model label) of the parent class of a kind, for places that show it as one."""
     return next((found for prefix, found in PARENTS.items() if kind.path.startswith(prefix)), ("", ""))
+
+
+def type_row(kind: Kind) -> dict[str, Any]:
+    """A kind in the list of what can be made."""
+    return {
+        "name": verbose(kind),
+        "description": "",
+        "component": component(kind),
+        "model_name": kind.label.split(".")[1],
+        "icon_url": None,
+        "requires_enterprise": bool(kind.facts.get("enterprise")),
+    }

@@ -33,10 +33,11 @@ NO_DEFAULT_URLS = {"openidconnect"}
 def required_if(request: Request, rule: Schema) -> None:
     """A field must be set when another has a certain value."""
     if rule.get("when", {}).get("provider_type") == "without_default_urls":
-        if request.get("provider_type") in NO_DEFAULT_URLS and not request.get("oidc_well_known_url"):
-            missing = [name for name in as_list(rule["f"]) if not request.get(name)]
-            if missing:
-                raise Invalid({name: [f"{name} is required."] for name in missing})
+        kind = request.get("provider_type") or (request.before or {}).get("provider_type")
+        for name in as_list(rule["f"]) if kind in NO_DEFAULT_URLS else []:
+            if not request.get(name) and not request.get("oidc_well_known_url"):
+                message = f"{name} is required for provider {kind}"
+                raise Invalid({"non_field_errors": [message]})
         return
     if matches(request, rule) and not all(request.get(name) for name in as_list(rule["f"])):
         first = as_list(rule["f"])[0]
@@ -44,9 +45,23 @@ def required_if(request: Request, rule: Schema) -> None:
         raise Invalid({field: [message]})
 
 
+def subjects(request: Request, names: list[str]) -> list[str]:
+    """What may be bound: an entitlement's bindings take no policy."""
+    kind = request.kind
+    found = (
+        request.context.locate(kind.refs["target"], request.get("target")) if "target" in kind.refs else None
+    )
+    excluded = (
+        kind.facts["refs"].get("target", {}).get("exclude_subject", {}).get(found[0].path, [])
+        if found
+        else []
+    )
+    return [name for name in names if name not in excluded]
+
+
 def exactly_one(request: Request, rule: Schema) -> None:
     """One of several references, and only one."""
-    names = rule["f"]
+    names = subjects(request, rule["f"])
     given = sum(request.get(name) is not None for name in names)
     listed = ", ".join(f"'{name}'" for name in sorted(names))
     if given == 0:
@@ -129,6 +144,12 @@ def less_or_equal(request: Request, rule: Schema) -> None:
         raise Invalid({rule["f"]: ["Grace period must be shorter than the interval."]})
 
 
+def required_undeclared(request: Request, rule: Schema) -> None:
+    """A field that the schema calls optional and the database does not."""
+    if request.before is None and not request.get(rule["f"]):
+        raise Crash
+
+
 OBJECT_RULES: dict[str, Rule] = {
     "required_if": required_if,
     "exactly_one": exactly_one,
@@ -138,4 +159,5 @@ OBJECT_RULES: dict[str, Rule] = {
     "any_set": any_set,
     "not_empty_if": not_empty_if,
     "less_or_equal": less_or_equal,
+    "required_undeclared": required_undeclared,
 }

@@ -12,6 +12,7 @@ from bench.authentik.fields import Invalid, as_uuid
 from bench.authentik.render import default
 from bench.authentik.rules import FIELD_RULES, Crash, Request, duration, python_fields
 from bench.authentik.store import Data
+from bench.authentik.unique import clash, unique_sets
 from bench.authentik.wholes import OBJECT_RULES
 
 ENTERPRISE = "Enterprise is required to create/update this object."
@@ -80,27 +81,6 @@ def formatted(request: Request, name: str, form: str) -> None:
             request.sent[name] = sorted(value)
         elif part.startswith("max:") and value and len(str(value)) > int(part[4:]):
             raise Invalid([f"Ensure this field has no more than {part[4:]} characters."])
-
-
-def clash(request: Request, names_: list[str]) -> bool:
-    """Whether another object of the same space has the same values (null never clashes)."""
-    wanted = {name: request.sent.get(name, (request.before or {}).get(name)) for name in names_}
-    if any(value is None for value in wanted.values()):
-        return False
-    own = request.before[request.kind.pk_field] if request.before else None
-    for path in request.context.line.space(request.kind, names_[0]):
-        kind = request.context.line.kinds.get(path)
-        for data in request.context.store.all(path) if kind else []:
-            is_self = path == request.kind.path and data[request.kind.pk_field] == own
-            if not is_self and all(data.get(name) == value for name, value in wanted.items()):
-                return True
-    return False
-
-
-def unique_sets(kind: Kind) -> list[list[str]]:
-    """The sets of fields that must differ between objects, those that only the serializer checks included."""
-    only_checked = [[name] for name in kind.facts.get("unique_api_only", [])]
-    return [*kind.facts.get("unique", []), *only_checked]
 
 
 def prepare(

@@ -43,6 +43,7 @@ ALSO = {
     "/events/transports/": ["webhook_url"],
     "/stages/redirect/": ["target_static"],
     "/sources/oauth/": ["authorization_url", "access_token_url", "profile_url"],
+    "/sources/saml/": ["issuer"],
     "/sources/ldap/": ["user_property_mappings", "group_property_mappings"],
 }
 

@@ -175,6 +175,39 @@ def test_lists_hide_applications_from_those_who_may_not_use_them(shared: Client)
     assert "inside" in [one["slug"] for one in everything]
 
 
+def test_an_entitlement_takes_no_policy(shared: Client) -> None:
+    application = shared("POST", "/core/applications/", 201, name="Entitled", slug="entitled")
+    entitlement = shared("POST", "/core/application_entitlements/", 201, name="e", app=application["pk"])
+    policy = shared("POST", "/policies/dummy/", 201, name="dummy")
+    body = {"target": entitlement["pbm_uuid"], "policy": policy["pk"], "order": 0}
+    refused = shared("POST", "/policies/bindings/", 400, **body)
+    assert refused == {"non_field_errors": ["One of 'group', 'user' must be set."]}
+
+
+def test_sources_with_urls_of_their_own_must_repeat_them(shared: Client) -> None:
+    urls = dict.fromkeys(
+        ("authorization_url", "access_token_url", "profile_url"), "https://idp.example.test/"
+    )
+    body = {
+        "name": "idp",
+        "slug": "idp",
+        "provider_type": "openidconnect",
+        "consumer_key": "k",
+        "consumer_secret": "s",
+    }
+    assert "authorization_url" in str(shared("POST", "/sources/oauth/", 400, **body))
+    made = shared("POST", "/sources/oauth/", 201, **body, **urls)
+    assert "consumer_secret" not in made
+    shared("PATCH", "/sources/oauth/idp/", 400, name="IdP")
+    shared("PATCH", "/sources/oauth/idp/", 200, name="IdP", **urls)
+    assert "consumer_secret" in shared("PUT", "/sources/oauth/idp/", 400, **{**body, "consumer_secret": None})
+
+
+def test_tenants_are_switched_off_and_devices_are_not_made_by_hand(shared: Client) -> None:
+    shared("GET", "/tenants/tenants/", 404)
+    assert shared("POST", "/authenticators/admin/totp/", 405, name="x") == ""
+
+
 def test_what_the_bench_does_not_do_it_refuses(shared: Client) -> None:
     answer = shared.http.get("/flows/instances/default-authentication-flow/diagram/")
     assert answer.status_code == 501
