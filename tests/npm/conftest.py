@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from bench.npm.nginx import Nginx
+from bench.npm.testing import serve
+from tests.npm.proxying import Proxy
 
 needs_nginx = pytest.mark.skipif(Nginx.find() is None, reason="no nginx on this machine")
 
@@ -139,3 +141,12 @@ def wildcard() -> tuple[str, str]:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     return certificate.public_bytes(serialization.Encoding.PEM).decode(), private.decode()
+
+
+@pytest.fixture(scope="package")
+def proxy(
+    tmp_path_factory: pytest.TempPathFactory, upstream: int, wildcard: tuple[str, str]
+) -> Iterator[Proxy]:
+    """An emulator with a real nginx and one uploaded certificate."""
+    with serve(tmp_path_factory.mktemp("npm")) as served:
+        yield Proxy(served, upstream, wildcard)

@@ -1,4 +1,6 @@
-"""What browsers get from the real nginx: headers of every recorded variant, and the recommended configuration."""
+"""What browsers get from the real nginx: headers of every recorded variant, and the recommended
+configuration.
+"""
 
 from __future__ import annotations
 
@@ -7,29 +9,18 @@ import shutil
 import socket
 import ssl
 import subprocess
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
-from bench.npm.testing import ADMIN_EMAIL, ADMIN_PASSWORD, Served, serve
 from tests.npm.conftest import needs_nginx
+from tests.npm.proxying import TOLD, Proxy, answered, soon, told
 from tests.npm.replay import RECORDINGS
 
 pytestmark = [needs_nginx, pytest.mark.nginx]
 
-TOLD = (
-    "strict-transport-security",
-    "x-frame-options",
-    "x-content-type-options",
-    "referrer-policy",
-    "content-security-policy",
-    "x-served-by",
-    "x-powered-by",
-)
 RECOMMENDED = json.loads((RECORDINGS / "09-recommended" / "post.json").read_text())["request"]["body"]
 SAFE = {
     "strict-transport-security": ["max-age=63072000; includeSubDomains"],
@@ -37,98 +28,6 @@ SAFE = {
     "x-content-type-options": ["nosniff"],
     "referrer-policy": ["strict-origin-when-cross-origin"],
 }
-
-
-class Proxy:
-    """The emulator with one uploaded certificate, seen from outside and through its API."""
-
-    def __init__(self, served: Served, upstream: int, wildcard: tuple[str, str]) -> None:
-        self.served = served
-        self.upstream = upstream
-        self.api = httpx.Client(base_url=f"{served.url}/api", timeout=30)
-        login = self.api.post("/tokens", json={"identity": ADMIN_EMAIL, "secret": ADMIN_PASSWORD}).json()
-        self.api.headers["authorization"] = f"Bearer {login['token']}"
-        self.certificate = self.write("POST", "/nginx/certificates", provider="other", nice_name="w")["id"]
-        files = {"certificate": ("c.pem", wildcard[0]), "certificate_key": ("k.pem", wildcard[1])}
-        self.api.post(f"/nginx/certificates/{self.certificate}/upload", files=files).raise_for_status()
-
-    def write(self, method: str, path: str, **body: Any) -> Any:
-        """One write; if it makes nginx reload, wait until the old worker takes no more connections."""
-        before = self._workers()
-        answer = self.api.request(method, path, json=body or None)
-        answer.raise_for_status()
-        until = time.monotonic() + 0.5
-        while before & self._workers() and time.monotonic() < until:
-            time.sleep(0.01)
-        return answer.json()
-
-    def _workers(self) -> set[str]:
-        process = self.served.emulator.manager.nginx._process
-        assert process
-        return set(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split())
-
-    def host(self, name: str, **fields: Any) -> int:
-        """Create a proxy host with TLS and be sure that nginx took it."""
-        body = {
-            "domain_names": [name],
-            "forward_scheme": "http",
-            "forward_host": "127.0.0.1",
-            "forward_port": self.upstream,
-            "certificate_id": self.certificate,
-            "ssl_forced": True,
-            **fields,
-        }
-        made = self.write("POST", "/nginx/proxy-hosts", **body)["id"]
-        meta = self.api.get(f"/nginx/proxy-hosts/{made}").json()["meta"]
-        assert meta == {"nginx_online": True, "nginx_err": None}
-        return int(made)
-
-    def get(
-        self, host: str, path: str = "/", *, tls: bool = True, headers: dict[str, str] | None = None
-    ) -> httpx.Response:
-        """One request on a new connection."""
-        scheme, port = ("https", self.served.https) if tls else ("http", self.served.http)
-        with httpx.Client(verify=False, trust_env=False) as client:
-            return client.get(
-                f"{scheme}://127.0.0.1:{port}{path}",
-                headers={"Host": host, **(headers or {})},
-                extensions={"sni_hostname": host},
-            )
-
-
-@pytest.fixture(scope="module")
-def proxy(
-    tmp_path_factory: pytest.TempPathFactory, upstream: int, wildcard: tuple[str, str]
-) -> Iterator[Proxy]:
-    with serve(tmp_path_factory.mktemp("npm")) as served:
-        yield Proxy(served, upstream, wildcard)
-
-
-def soon(check: Callable[[], object], seconds: float = 5) -> None:
-    """Wait until a check holds: nginx changes workers a moment after a reload was asked for."""
-    until = time.monotonic() + seconds
-    while True:
-        try:
-            check()
-            return
-        except (AssertionError, httpx.HTTPError):
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.02)
-
-
-def closed(proxy: Proxy, host: str, *, tls: bool = True) -> None:
-    """Check that a host is not answered: its handshake is refused, or the connection is closed."""
-    try:
-        status = proxy.get(host, tls=tls).status_code
-    except (httpx.ConnectError, httpx.RemoteProtocolError):
-        return
-    raise AssertionError(f"{host} answers {status}")
-
-
-def told(response: httpx.Response) -> dict[str, list[str]]:
-    """The headers that the recordings note."""
-    return {name: response.headers.get_list(name) for name in TOLD if name in response.headers}
 
 
 def test_the_header_trap_is_the_recorded_one(proxy: Proxy) -> None:
@@ -173,12 +72,8 @@ class TestRecommended:
             "forward_port": proxy.upstream,
         }
         number = proxy.host(TestRecommended.HOST, **body)
-        soon(lambda: TestRecommended._is(proxy.get(TestRecommended.HOST), 200))
+        soon(lambda: answered(proxy.get(TestRecommended.HOST), 200))
         return number
-
-    @staticmethod
-    def _is(response: httpx.Response, status: int) -> None:
-        assert response.status_code == status
 
     @pytest.mark.parametrize(
         ("path", "tls", "status"), [("/", True, 200), ("/missing", True, 404), ("/", False, 301)]
@@ -201,7 +96,7 @@ class TestRecommended:
             "forward_port": port,
         }
         proxy.host("down.example.test", **body)
-        soon(lambda: self._is(proxy.get("down.example.test"), 502))
+        soon(lambda: answered(proxy.get("down.example.test"), 502))
         found = told(proxy.get("down.example.test"))
         assert "content-security-policy" in found
         assert {name: found[name] for name in SAFE} == SAFE
@@ -228,11 +123,11 @@ class TestRecommended:
         }
 
     def test_a_redirect_uri_in_the_query_passes(self, proxy: Proxy) -> None:
-        self._is(proxy.get(self.HOST, "/authorize?redirect_uri=http://localhost/cb&next=/a/b"), 200)
+        answered(proxy.get(self.HOST, "/authorize?redirect_uri=http://localhost/cb&next=/a/b"), 200)
 
     def test_large_headers_pass_both_ways(self, proxy: Proxy) -> None:
         assert len(proxy.get(self.HOST, "/large/31000").headers["x-large"]) == 31000
-        self._is(proxy.get(self.HOST, headers={"Cookie": "c=" + "x" * 31000}), 200)
+        answered(proxy.get(self.HOST, headers={"Cookie": "c=" + "x" * 31000}), 200)
 
     def test_websocket(self, proxy: Proxy) -> None:
         context = ssl._create_unverified_context()
@@ -277,96 +172,5 @@ class TestRecommended:
             clients=[{"address": "192.0.2.1", "directive": "allow"}],
         )
         proxy.write("PUT", f"/nginx/proxy-hosts/{number}", access_list_id=made["id"])
-        self._is(proxy.get(self.HOST), 200)
+        answered(proxy.get(self.HOST), 200)
         proxy.write("PUT", f"/nginx/proxy-hosts/{number}", access_list_id=0)
-
-
-class TestHazards:
-    """What goes wrong on the wire while the API says that all is well."""
-
-    def test_a_certificate_request_takes_tls_from_a_host_until_it_is_written_again(
-        self, proxy: Proxy
-    ) -> None:
-        name = "victim.example.test"
-        number = proxy.host(name)
-        soon(lambda: TestRecommended._is(proxy.get(name), 200))
-        meta = {
-            "dns_challenge": True,
-            "dns_provider": "cloudflare",
-            "propagation_seconds": 0,
-            "dns_provider_credentials": "dns_cloudflare_api_token = TOKEN",
-        }
-        proxy.write("POST", "/nginx/certificates", provider="letsencrypt", domain_names=[name], meta=meta)
-        soon(lambda: TestRecommended._is(proxy.get(name, tls=False), 200))
-        soon(lambda: closed(proxy, name))
-        row = proxy.api.get(f"/nginx/proxy-hosts/{number}").json()
-        assert (row["certificate_id"], row["ssl_forced"], row["meta"]["nginx_online"]) == (
-            proxy.certificate,
-            True,
-            True,
-        )
-        proxy.write("PUT", f"/nginx/proxy-hosts/{number}", enabled=True)
-        soon(lambda: TestRecommended._is(proxy.get(name), 200))
-
-    def test_deleting_an_access_list_opens_the_host_and_drops_tls(self, proxy: Proxy) -> None:
-        name = "members.example.test"
-        made = proxy.write(
-            "POST",
-            "/nginx/access-lists",
-            name="members",
-            clients=[],
-            items=[{"username": "u", "password": "p"}],
-        )
-        proxy.host(name, access_list_id=made["id"])
-        soon(lambda: TestRecommended._is(proxy.get(name), 401))
-        TestRecommended._is(proxy.get(name, headers={"Authorization": "Basic dTpw"}), 200)
-        TestRecommended._is(proxy.get(name, headers={"Authorization": "Basic dTpx"}), 401)
-        proxy.write("DELETE", f"/nginx/access-lists/{made['id']}")
-        soon(lambda: TestRecommended._is(proxy.get(name, tls=False), 200))
-        soon(lambda: closed(proxy, name))
-
-    def test_a_bad_put_is_a_200_and_takes_the_site_down(self, proxy: Proxy) -> None:
-        name = "typo.example.test"
-        number = proxy.host(name)
-        soon(lambda: TestRecommended._is(proxy.get(name), 200))
-        answer = proxy.write("PUT", f"/nginx/proxy-hosts/{number}", advanced_config="nonsense;")
-        assert answer["meta"]["nginx_online"] is False
-        assert 'unknown directive "nonsense"' in answer["meta"]["nginx_err"]
-        soon(lambda: closed(proxy, name))
-        proxy.write("PUT", f"/nginx/proxy-hosts/{number}", advanced_config="")
-        soon(lambda: TestRecommended._is(proxy.get(name), 200))
-
-    def test_enabled_false_does_not_take_a_site_down_and_disable_does(self, proxy: Proxy) -> None:
-        name = "off.example.test"
-        number = proxy.host(name)
-        soon(lambda: TestRecommended._is(proxy.get(name), 200))
-        proxy.write("PUT", f"/nginx/proxy-hosts/{number}", enabled=False)
-        TestRecommended._is(proxy.get(name), 200)
-        proxy.write("PUT", f"/nginx/proxy-hosts/{number}", enabled=True)
-        proxy.write("POST", f"/nginx/proxy-hosts/{number}/disable")
-        soon(lambda: closed(proxy, name))
-
-
-def test_unknown_hosts(proxy: Proxy) -> None:
-    """Over TLS the handshake is refused; over HTTP the default site decides."""
-    closed(proxy, "unknown.example.test")
-    proxy.write("PUT", "/settings/default-site", value="404")
-    soon(lambda: TestRecommended._is(proxy.get("unknown.example.test", tls=False), 404))
-    proxy.write("PUT", "/settings/default-site", value="444", meta={})
-    soon(lambda: closed(proxy, "unknown.example.test", tls=False))
-
-
-def test_a_restart_shows_the_same(tmp_path: Path, upstream: int, wildcard: tuple[str, str]) -> None:
-    with serve(tmp_path) as served:
-        first = Proxy(served, upstream, wildcard)
-        number = first.host("kept.example.test")
-        before = first.api.get(f"/nginx/proxy-hosts/{number}?expand=owner,certificate").json()
-        token = first.api.headers["authorization"]
-    later = {"INITIAL_ADMIN_EMAIL": "other@example.test", "INITIAL_ADMIN_PASSWORD": "other"}
-    with serve(tmp_path, later, admin=False) as served:
-        again = httpx.Client(base_url=f"{served.url}/api", headers={"authorization": token})
-        assert again.get(f"/nginx/proxy-hosts/{number}?expand=owner,certificate").json() == before
-        assert [user["email"] for user in again.get("/users").json()] == [ADMIN_EMAIL]
-        TestRecommended._is(
-            again.post("/tokens", json={"identity": "other@example.test", "secret": "other"}), 400
-        )
