@@ -23,7 +23,7 @@ class Store:
 
     def save(self) -> None:
         """Write the state; a run that is killed meanwhile leaves the old file whole."""
-        write_private(self.path, json.dumps(self.data, indent=1, sort_keys=True))
+        write_private(self.path, json.dumps(self.data, indent=1))
 
 
 def write_private(path: Path, text: str) -> None:

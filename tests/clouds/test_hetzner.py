@@ -230,6 +230,14 @@ def test_another_type_needs_a_stopped_server_and_starts_it_again(hetzner: hcloud
     assert "smaller" in str(error.value.details)
 
 
+def test_backups_are_a_setting(hetzner: hcloud.Client) -> None:
+    server = boot(hetzner)
+    server.enable_backup().wait_until_finished()
+    assert hetzner.servers.get_by_id(server.id).backup_window == "22-02"
+    server.disable_backup().wait_until_finished()
+    assert hetzner.servers.get_by_id(server.id).backup_window is None
+
+
 def test_protection_holds_until_it_is_lifted(hetzner: hcloud.Client) -> None:
     server = boot(hetzner)
     server.change_protection(delete=True, rebuild=True).wait_until_finished()

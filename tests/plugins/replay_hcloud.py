@@ -1,5 +1,9 @@
 """The hcloud plugin's recordings, replayed in order against the bench's Hetzner, which keeps its state between.
 
+Three calls do not agree, and should not: a server's status after a change of type (the recording's API did not
+start it again, Hetzner does), a reverse name that was lost by hand (that API then showed none, Hetzner shows its
+default), and the one reply in which that API crashed.
+
 What was done by hand during the recording, and the errors that its API was told to give, happen here too,
 before the first call of the case that needs them.
 """

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bench.clouds.hetzner import catalog, firewalls, ips, keys, servers, views, volumes
+from bench.clouds.hetzner import catalog, firewalls, ips, keys, server_actions, servers, views, volumes
 from bench.clouds.hetzner.errors import ApiError, missing
 from bench.clouds.hetzner.listing import page
 from bench.clouds.hetzner.project import FIRST, Project
@@ -81,7 +81,7 @@ RESOURCES = (
               actions={"attach": volumes.attach, "detach": volumes.detach, "resize": volumes.resize,
                        "change_protection": volumes.change_protection}),
     _Resource("servers", "server", ("name", "status"), views.server, servers.create, servers.delete,
-              servers.update, actions=servers.ACTIONS),
+              servers.update, actions=server_actions.ACTIONS),
 )  # fmt: skip
 
 

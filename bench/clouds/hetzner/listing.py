@@ -70,7 +70,7 @@ def page(
         if wanted:
             found = [row for row in found if str(row.get(field)) in wanted]
     if query.get("label_selector"):
-        found = [row for row in found if selected(query["label_selector"], row["labels"])]
+        found = [row for row in found if selected(query["label_selector"], row.get("labels", {}))]
     found = _sorted(found, query.getlist("sort"))
     number, size = _number(query, "page", 1), min(_number(query, "per_page", 25), 50)
     last = max(1, -(-len(found) // size))

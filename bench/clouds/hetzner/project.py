@@ -37,6 +37,7 @@ NOUNS = {
     "actions": "action",
 }
 Work = tuple[str, list[Any]]
+_ACTIONS_KEPT = 500
 
 
 def now() -> str:
@@ -128,8 +129,15 @@ class Project:
                 "pending": {"work": work or [], "queue": queue, "exclusive": exclusive, "error": error},
             },
         )
+        self._forget_old_actions()
         self._start(action)
         return action
+
+    def _forget_old_actions(self) -> None:
+        actions = self.all("actions")
+        for number in list(actions)[:-_ACTIONS_KEPT]:
+            if actions[number]["status"] != "running":
+                del actions[number]
 
     def resume(self) -> None:
         """Go on with what an earlier process left undone."""

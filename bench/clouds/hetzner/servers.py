@@ -10,7 +10,6 @@ from bench.clouds.hetzner import catalog, ips
 from bench.clouds.hetzner.errors import ApiError, invalid, missing
 from bench.clouds.hetzner.project import STEPS, Project, Work, labels, text
 from bench.clouds.hetzner.views import action, addresses, server
-from bench.clouds.machines import Resizable
 from bench.clouds.store import Record
 
 _HOSTNAME = re.compile(r"(?=.{1,253}$)[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
@@ -24,14 +23,16 @@ def _check_name(body: Record) -> str:
     return name
 
 
-def _server_type(value: Any) -> Record:
+def server_type(value: Any) -> Record:
+    """A server type by name or id, as a request gives it."""
     found = catalog.find(catalog.SERVER_TYPES, value)
     if found is None:
         raise invalid("server_type", f"server type {value} not found")
     return found
 
 
-def _image(value: Any, architecture: str) -> Record:
+def image_for(value: Any, architecture: str) -> Record:
+    """An image for an architecture, by name or id."""
     matching = [image for image in catalog.IMAGES if image["architecture"] == architecture]
     found = catalog.find(matching, value)
     if found is None:
@@ -84,8 +85,8 @@ def create(project: Project, body: Record) -> Record:
     As on the bench a box gets nothing but its user data, `ssh_keys` are checked but not installed.
     """
     name = _check_name(body)
-    kind = _server_type(body.get("server_type"))
-    image = _image(body.get("image"), kind["architecture"])
+    kind = server_type(body.get("server_type"))
+    image = image_for(body.get("image"), kind["architecture"])
     given, keys = labels(body), _keys(project, body.get("ssh_keys") or [])
     user_data = body.get("user_data") or ""
     if len(user_data.encode()) > 32 * 1024:
@@ -115,6 +116,7 @@ def create(project: Project, body: Record) -> Record:
             "user_data": user_data,
             "protection": {"delete": False, "rebuild": False},
             "primary_disk_size": kind["disk"],
+            "backup_window": None,
         },
     )
     number = record["id"]
@@ -134,7 +136,7 @@ def create(project: Project, body: Record) -> Record:
         resources = ("volume", volume["id"]), ("server", number)
         following.append(action(project.act("attach_volume", *resources, work=work, queue=number)))
     if body.get("start_after_create", True):
-        following.append(_start(project, record))
+        following.append(start(project, record))
     reply = {"server": server(project, record), "action": action(first), "next_actions": following}
     return reply | {"root_password": None if keys else secrets.token_urlsafe(15)}
 
@@ -144,7 +146,7 @@ async def build(project: Project, number: int) -> None:
     """Make a server's machine: off, with its addresses and the rules of its firewalls."""
     record = project.get("servers", number)
     found = addresses(project, number)
-    memory = int(_server_type(record["server_type"])["memory"] * 1024)
+    memory = int(server_type(record["server_type"])["memory"] * 1024)
     image = catalog.find(catalog.IMAGES, record["image"])
     own = [ips.own_address(found.get(kind)) for kind in ("ipv4", "ipv6")]
     arguments = [number, record["name"], record["user_data"], *own, memory, image and image["name"]]
@@ -180,24 +182,26 @@ def update(project: Project, number: str, body: Record) -> Record:
 
 def delete(project: Project, number: str) -> Record:
     """DELETE /servers/N."""
-    record = _unlocked(project, number)
+    record = unlocked(project, number)
     if record["protection"]["delete"]:
         raise ApiError("protected", "server is delete protected")
     record["status"] = "deleting"
     shown = [v for v in project.all("volumes").values() if v["server"] == record["id"] and v["automount"]]
     work: list[Work] = [("machine", ["detach_volume", record["id"], v["id"]]) for v in shown]
     work += [("machine", ["destroy", record["id"]]), ("forget", [record["id"]])]
-    return {"action": _exclusive(project, record, "delete_server", work)}
+    return {"action": exclusive(project, record, "delete_server", work)}
 
 
-def _unlocked(project: Project, number: object) -> Record:
+def unlocked(project: Project, number: object) -> Record:
+    """A server on which no exclusive action runs; else the API's 423."""
     record = project.get("servers", number)
     if project.locked("server", record["id"]):
         raise ApiError("locked", "server is locked, an action is running")
     return record
 
 
-def _exclusive(project: Project, record: Record, command: str, work: list[Work]) -> Record:
+def exclusive(project: Project, record: Record, command: str, work: list[Work]) -> Record:
+    """Begin an action that locks the server."""
     number = record["id"]
     return action(project.act(command, ("server", number), work=work, queue=number, exclusive=True))
 
@@ -207,82 +211,11 @@ def power_returns(project: Project) -> None:
     for record in project.all("servers").values():
         off = record["status"] == "running" and project.machines.state(record["id"]) == "off"
         if off and not project.locked("server", record["id"]):
-            _start(project, record)
+            start(project, record)
 
 
-def _start(project: Project, record: Record) -> Record:
+def start(project: Project, record: Record) -> Record:
+    """Begin to boot the server."""
     work: list[Work] = [("machine", ["power_on", record["id"]])]
     work.append(("mark", ["servers", record["id"], {"status": "running"}]))
-    return _exclusive(project, record, "start_server", work)
-
-
-def _power(command: str, call: str, status: str) -> Any:
-    def handler(project: Project, number: str, body: Record) -> Record:
-        del body
-        record = _unlocked(project, number)
-        work: list[Work] = [("machine", [call, record["id"]])]
-        work.append(("mark", ["servers", record["id"], {"status": status}]))
-        return {"action": _exclusive(project, record, command, work)}
-
-    return handler
-
-
-def change_type(project: Project, number: str, body: Record) -> Record:
-    """Another type for a server that is off, which is started again afterwards."""
-    record = _unlocked(project, number)
-    kind = _server_type(body.get("server_type"))
-    if record["status"] != "off":
-        raise ApiError("server_not_stopped", "server must be powered off")
-    if kind["disk"] < record["primary_disk_size"]:
-        raise invalid("server_type", "the disk of the new type is smaller than the server's disk")
-    if kind["architecture"] != _server_type(record["server_type"])["architecture"]:
-        raise invalid("server_type", "the new type has another architecture")
-    if record["location"] not in [p["name"] for p in kind["locations"]]:
-        raise invalid("server_type", "server type is not available in the server's location")
-    if not isinstance(project.machines, Resizable):
-        raise ApiError("unsupported_error", "the bench's boxes cannot change their size")
-    changes = {"server_type": kind["name"]}
-    if body.get("upgrade_disk"):
-        changes["primary_disk_size"] = kind["disk"]
-    work: list[Work] = [("machine", ["set_memory", record["id"], int(kind["memory"] * 1024)])]
-    work += [("mark", ["servers", record["id"], changes]), ("machine", ["power_on", record["id"]])]
-    work.append(("mark", ["servers", record["id"], {"status": "running"}]))
-    return {"action": _exclusive(project, record, "change_server_type", work)}
-
-
-def rebuild(project: Project, number: str, body: Record) -> Record:
-    """A fresh disk from an image, with the user data that the server was created with."""
-    record = _unlocked(project, number)
-    if record["protection"]["rebuild"]:
-        raise ApiError("protected", "server is rebuild protected")
-    image = _image(body.get("image"), _server_type(record["server_type"])["architecture"])
-    record["image"], own = image["id"], record["id"]
-    shown = [v["id"] for v in project.all("volumes").values() if v["server"] == own and v["automount"]]
-    work: list[Work] = [("machine", ["detach_volume", own, v]) for v in shown]
-    work += [("machine", ["destroy", own]), ("build", [own])]
-    work += [("machine", ["attach_volume", own, v]) for v in shown]
-    work += [("machine", ["power_on", own]), ("mark", ["servers", own, {"status": "running"}])]
-    return {"action": _exclusive(project, record, "rebuild_server", work), "root_password": None}
-
-
-def change_protection(project: Project, number: str, body: Record) -> Record:
-    """Protection from deletion and rebuild, which the API wants alike."""
-    record = project.get("servers", number)
-    wanted = {k: bool(body.get(k, record["protection"][k])) for k in ("delete", "rebuild")}
-    if wanted["delete"] != wanted["rebuild"]:
-        raise invalid("rebuild", "delete and rebuild protection must have the same value")
-    record["protection"] = wanted
-    return {"action": action(project.act("change_protection", ("server", record["id"])))}
-
-
-ACTIONS = {
-    "poweron": _power("start_server", "power_on", "running"),
-    "poweroff": _power("stop_server", "power_off", "off"),
-    "shutdown": _power("shutdown_server", "shutdown", "off"),
-    "reboot": _power("reboot_server", "reboot", "running"),
-    "reset": _power("reset_server", "reboot", "running"),
-    "change_type": change_type,
-    "rebuild": rebuild,
-    "change_protection": change_protection,
-    "change_dns_ptr": ips.change_server_ptr,
-}
+    return exclusive(project, record, "start_server", work)

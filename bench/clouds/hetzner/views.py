@@ -118,7 +118,7 @@ def server(project: Project, record: Record) -> Record:
         "iso": None,
         "rescue_enabled": False,
         "locked": project.locked("server", number),
-        "backup_window": None,
+        "backup_window": record.get("backup_window"),
         "outgoing_traffic": None,
         "ingoing_traffic": None,
         "included_traffic": kind and kind["included_traffic"],

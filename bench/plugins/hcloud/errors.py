@@ -55,8 +55,8 @@ def sdk_text(error: Exception) -> str:
     if isinstance(error, APIException) and isinstance(error.code, int):
         return f"hcloud: server responded with status code {error.code}"
     if isinstance(error, APIException):
-        fields = ", ".join(f"[{name} => [{' '.join(messages)}]]" for name, messages in _fields(error))
-        return f"{_text(error)}: {fields}" if fields else _text(error)
+        fields = " ".join(f"{name} => [{' '.join(messages)}]" for name, messages in _fields(error))
+        return f"{_text(error)}: [{fields}]" if error.code == "invalid_input" else _text(error)
     if isinstance(error, ActionFailedException):
         action = error.action
         reason: Values = dict(action.error or {})

@@ -4,27 +4,37 @@ from __future__ import annotations
 
 from typing import Any
 
+from hcloud import APIException
 from hcloud.deprecation import DeprecationInfo
 from hcloud.images import BoundImage
 from hcloud.locations import BoundLocation
 from hcloud.server_types import BoundServerType
 
 from bench.plugins.base import Failed
-from bench.plugins.hcloud.errors import sdk, sdk_text
+from bench.plugins.hcloud.errors import framework, gone
 from bench.plugins.values import Values
 
 
 def _one(client: Any, what: str, arguments: Values) -> Any:
     """The object with the id or name of the arguments."""
-    with sdk():
-        if arguments.get("id"):
-            return client.get_by_id(int(arguments["id"]))
-        if arguments.get("name"):
-            found = client.get_by_name(arguments["name"])
-            if found is None:
-                raise LookupError(f"no {what} found with name {arguments['name']}")
-            return found
-    raise Failed(f"please specify an id or a name to lookup the {what}")
+    number, name = arguments.get("id"), arguments.get("name")
+    if not number and not name:
+        raise Failed(f"please specify an id or a name to look up the {what}")
+    with framework():
+        if not number:
+            found = client.get_by_name(name)
+            wanted = f'name="{name}"'
+        else:
+            wanted = f"id={number}"
+            try:
+                found = client.get_by_id(int(number))
+            except APIException as error:
+                if not gone(error):
+                    raise
+                found = None
+    if found is None:
+        raise Failed(f"Resource not found: Resource ({what}) was not found: {wanted}")
+    return found
 
 
 def _deprecation(info: DeprecationInfo | None) -> Values:
@@ -90,17 +100,14 @@ def image(provider: Any, arguments: Values, preview: bool) -> Values:
     client = provider.client.images
     found: BoundImage | None
     if arguments.get("id"):
-        with sdk():
-            found = client.get_by_id(int(arguments["id"]))
+        found = _one(client, "image", arguments)
     else:
-        name = arguments.get("name")
-        with sdk():
-            found = client.get_by_name_and_architecture(
-                name, architecture, include_deprecated=bool(arguments.get("includeDeprecated"))
-            )
-        if found is None:
-            raise Failed(sdk_text(LookupError(f"image {name} for architecture {architecture} not found")))
-    assert found is not None
+        name, deprecated = arguments.get("name"), bool(arguments.get("includeDeprecated"))
+        with framework():
+            found = client.get_by_name_and_architecture(name, architecture, include_deprecated=deprecated)
+    if found is None:
+        wanted = f'name="{name}" architecture="{architecture}"'
+        raise Failed(f"Resource not found: Resource (image) was not found: {wanted}")
     return {
         "architecture": found.architecture,
         "created": found.created.isoformat() if found.created else "",

@@ -32,7 +32,7 @@ _UNSET: Values = {
     "iso": None, "keepDisk": False, "networks": [], "publicNets": [], "rebuildProtection": False, "rescue": None,
     "shutdownBeforeDeletion": False, "sshKeys": None, "userData": None,
 }  # fmt: skip
-_REFUSED = ("datacenter", "iso", "networks", "placementGroupId", "rescue", "backups")
+_REFUSED = ("datacenter", "iso", "networks", "placementGroupId", "rescue")
 
 
 def hashed(user_data: Any) -> Any:
@@ -188,6 +188,8 @@ class ServerResource(Sdk):
                 state |= {k: v for k, v in self._as_kept(new).items() if v is not None}
                 state |= {k: new[k] for k in ("location", "image", "firewallIds") if k in new}
                 raise listed(sdk_text(error), what, str(this.id), state | {"id": str(this.id)}) from None
+            if new.get("backups"):
+                client.servers.enable_backup(this).wait_until_finished()
             self._protect(this, {}, new)
             return str(this.id), self._outputs(client.servers.get_by_id(this.id), self._as_kept(new))
 
@@ -230,6 +232,9 @@ class ServerResource(Sdk):
                 client.servers.power_off(this).wait_until_finished()
                 upgrade = not new.get("keepDisk", False)
                 client.servers.change_type(this, kind, upgrade).wait_until_finished()
+            if bool(new.get("backups")) != bool(old.get("backups")):
+                change = client.servers.enable_backup if new.get("backups") else client.servers.disable_backup
+                change(this).wait_until_finished()
             if "publicNets" in new and _nets(new["publicNets"], 0) != _nets(old.get("publicNets"), 0):
                 change_addresses(client, this, (old.get("publicNets") or [{}])[0], new["publicNets"][0])
             if "firewallIds" in new and not new.get("ignoreRemoteFirewallIds"):

@@ -85,6 +85,12 @@ class PrimaryIp(Framework):
         return ("assigneeId",)
 
     def wrong(self, call: Call, inputs: Values) -> list[tuple[str, str]]:
+        if "assigneeType" in inputs and "assigneeId" not in inputs:
+            reason = (
+                "This attribute is now optional and is only required together with the assigneeId attribute."
+            )
+            text = f'[WARNING] property "assigneeType": {reason} Please remove it from your configuration.'
+            self.provider.log("WARNING", text, call.urn)
         if sum(k in inputs for k in ("location", "datacenter", "assigneeId")) == 1:
             return []
         reason = "Exactly one of these attributes must be configured: [location,datacenter,assignee_id]."
