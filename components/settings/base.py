@@ -40,8 +40,6 @@ class Model(BaseModel):
         frozen=True,
         alias_generator=to_camel,
         hide_input_in_errors=True,
-        use_attribute_docstrings=True,
-        str_strip_whitespace=False,
     )
 
 

@@ -14,7 +14,7 @@ from components.settings.checking import is_broken
 from components.settings.model import Settings
 from components.settings.names import nearest
 from components.settings.salvage import Loc, locate, salvage
-from components.settings.typing_tools import inside, models
+from components.settings.typing_tools import inside, meanings, models
 
 
 def parse(raw: Mapping[str, object], *, sealed: bool = False) -> Settings:
@@ -116,7 +116,6 @@ def _known(loc: Loc) -> list[str]:
 def _describe(loc: Loc) -> str | None:
     """What the setting at `loc` is for, in the words of the reference page."""
     for model in models(_type_at(loc[:-1])):
-        for field in model.model_fields.values():
-            if field.alias == loc[-1] and field.description:
-                return " ".join(field.description.split()).rstrip(".")
+        if about := meanings(model).get(str(loc[-1])):
+            return about.rstrip(".")
     return None

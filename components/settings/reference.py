@@ -20,7 +20,7 @@ from pydantic_core import PydanticUndefined
 from components.secrets import FORMS, SSH_KEYS
 from components.settings.model import Settings
 from components.settings.presets import presets
-from components.settings.typing_tools import inside, models, plain
+from components.settings.typing_tools import inside, meanings, models, plain
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "settings.md"
@@ -54,6 +54,9 @@ def page() -> str:
 def schema() -> str:
     """A JSON schema of stack files."""
     inner = Settings.model_json_schema(by_alias=True)
+    _explain(inner, Settings)
+    for _, model in _sections(Settings, "", []):
+        _explain(inner["$defs"][model.__name__], model)
     groups = inner["properties"]["groups"]
     groups["items"] = {"anyOf": [{"type": "string"}, groups["items"]]}
     properties = {f"gatehouse:{name}": value for name, value in inner["properties"].items()}
@@ -78,6 +81,11 @@ def schema() -> str:
         "$defs": {name: _without_key(value) for name, value in inner["$defs"].items()},
     }
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+
+
+def _explain(definition: dict[str, Any], model: type[BaseModel]) -> None:
+    for name, text in meanings(model).items():
+        definition["properties"][name]["description"] = text
 
 
 def _without_key(definition: dict[str, Any]) -> dict[str, Any]:
@@ -109,7 +117,7 @@ def _table(title: str, model: type[BaseModel]) -> str:
     lines = [f"## {title}", "", about, "", "| setting | form | default | meaning |", "|---|---|---|---|"]
     for field in model.model_fields.values():
         if not field.exclude:
-            meaning = " ".join((field.description or "").split())
+            meaning = meanings(model)[field.alias or ""]
             cells = (f"`{field.alias}`", _form(field.annotation), _default(field), meaning)
             lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join([*lines, ""])

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import types
 from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -18,6 +22,28 @@ def models(annotation: Any) -> Iterator[type[BaseModel]]:
     elif get_origin(annotation) in (Union, types.UnionType):
         for member in get_args(annotation):
             yield from models(member)
+
+
+@cache
+def meanings(model: type[BaseModel]) -> dict[str, str]:
+    """What each setting of a model is for, by its YAML name: the text below it.
+
+    pydantic can read these texts when the classes are made, which costs every run 20 ms; they are needed only for a
+    mistake and for the reference page.
+    """
+    (definition,) = ast.parse(inspect.getsource(model)).body
+    assert isinstance(definition, ast.ClassDef)
+    found = {}
+    for field, text in pairwise(definition.body):
+        if (
+            isinstance(field, ast.AnnAssign)
+            and isinstance(field.target, ast.Name)
+            and isinstance(text, ast.Expr)
+        ):
+            name, words = model.model_fields.get(field.target.id), ast.literal_eval(text.value)
+            if name is not None:
+                found[name.alias or field.target.id] = " ".join(str(words).split())
+    return found
 
 
 def plain(annotation: Any) -> Any:
