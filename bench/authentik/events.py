@@ -39,9 +39,8 @@ def emit(
         "brand": reference("authentik_brands.brand", brand["brand_uuid"], "Default brand") if brand else {},
     }
     store.insert(EVENTS, pk, row)
-    known = store.all(EVENTS)
-    for old in known[: max(0, len(known) - KEPT)]:
-        store.remove(EVENTS, old["pk"])
+    if store.count(EVENTS) > KEPT:
+        store.remove(EVENTS, store.all(EVENTS)[0]["pk"])
 
 
 def reference(label: str, pk: object, name: str) -> dict[str, str]:

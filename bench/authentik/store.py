@@ -132,6 +132,12 @@ class Store:
             else:
                 self._objects.setdefault(kind, {})[pk] = before
                 self._seq[kind, pk] = seq
+        # What was removed and is back again lies at the end now; objects are kept in the order of their making.
+        for kind in {kind for kind, _pk, before, _seq in self._undo if before is not None}:
+            objects = self._objects[kind]
+            self._objects[kind] = {
+                pk: objects[pk] for pk in sorted(objects, key=lambda pk: self._seq[kind, pk])
+            }
         if self.backend:
             self.backend.rollback()
 
@@ -139,8 +145,11 @@ class Store:
 
     def all(self, kind: str) -> list[Data]:
         """The objects of a kind, oldest first."""
-        objects = self._objects.get(kind, {})
-        return [objects[pk] for pk in sorted(objects, key=lambda pk: self._seq[kind, pk])]
+        return list(self._objects.get(kind, {}).values())
+
+    def count(self, kind: str) -> int:
+        """How many objects of a kind there are."""
+        return len(self._objects.get(kind, {}))
 
     def get(self, kind: str, pk: object) -> Data | None:
         """One object by its key."""
