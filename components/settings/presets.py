@@ -26,8 +26,6 @@ class Preset(BaseModel):
     sub_mode: str = "hashed_user_id"
     source: str
     """Where the paths and scopes are documented."""
-    hint: str = ""
-    """The app's own settings, with {issuer}, {client_id} and the like to fill in."""
 
 
 @cache

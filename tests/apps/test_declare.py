@@ -60,8 +60,8 @@ def test_a_preset_becomes_provider_application_and_binding() -> None:
     assert provider["client_id"] == found.derived().value("app/grafana/client-id")
     assert provider["signing_key"] == "authentik Self-signed Certificate"
     assert provider["property_mappings"][0] == "goauthentik.io/providers/oauth2/scope-openid"
-    assert len(provider["property_mappings"]) == 5
-    assert provider["grant_types"] == ["authorization_code", "refresh_token"]
+    assert len(provider["property_mappings"]) == 3
+    assert provider["grant_types"] == ["authorization_code"]
     assert plan.objects["authentik_core.application", "grafana"]["name"] == "Grafana"
     assert plan.objects["authentik_core.application", "grafana"]["provider"] == "grafana"
     binding = plan.objects["authentik_policies.policybinding", "grafana: engineering"]
@@ -73,6 +73,16 @@ def test_an_older_line_gets_no_field_that_it_does_not_have() -> None:
     assert "grant_types" not in provider
     assert provider["redirect_uris"] == [
         {"matching_mode": "strict", "url": "https://grafana.acme.example/login/generic_oauth"}
+    ]
+
+
+def test_an_app_that_stays_logged_in_may_refresh() -> None:
+    app = {"preset": "grafana", "url": "https://grafana.acme.example", "scopes": ["openid", "offline_access"]}
+    provider = planned(settings(apps={"grafana": app})).objects[OAUTH2, "grafana"]
+    assert provider["grant_types"] == ["authorization_code", "refresh_token"]
+    assert provider["property_mappings"] == [
+        "goauthentik.io/providers/oauth2/scope-openid",
+        "goauthentik.io/providers/oauth2/scope-offline_access",
     ]
 
 
