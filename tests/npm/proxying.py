@@ -33,19 +33,24 @@ class Proxy:
         self.api = httpx.Client(base_url=f"{served.url}/api", timeout=30)
         login = self.api.post("/tokens", json={"identity": ADMIN_EMAIL, "secret": ADMIN_PASSWORD}).json()
         self.api.headers["authorization"] = f"Bearer {login['token']}"
-        self.certificate = self.write("POST", "/nginx/certificates", provider="other", nice_name="w")["id"]
+        self.certificate = self.ask("POST", "/nginx/certificates", provider="other", nice_name="w")["id"]
         files = {"certificate": ("c.pem", wildcard[0]), "certificate_key": ("k.pem", wildcard[1])}
         self.api.post(f"/nginx/certificates/{self.certificate}/upload", files=files).raise_for_status()
 
-    def write(self, method: str, path: str, **body: Any) -> Any:
-        """One write; if it makes nginx reload, wait until the old worker takes no more connections."""
-        before = self._workers()
+    def ask(self, method: str, path: str, **body: Any) -> Any:
+        """One request that must succeed."""
         answer = self.api.request(method, path, json=body or None)
         answer.raise_for_status()
+        return answer.json()
+
+    def write(self, method: str, path: str, **body: Any) -> Any:
+        """One that makes nginx reload: wait until the old worker takes no more connections."""
+        before = self._workers()
+        told = self.ask(method, path, **body)
         until = time.monotonic() + 0.5
         while before & self._workers() and time.monotonic() < until:
             time.sleep(0.01)
-        return answer.json()
+        return told
 
     def _workers(self) -> set[str]:
         process = self.served.emulator.manager.nginx._process

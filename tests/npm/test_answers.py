@@ -164,7 +164,7 @@ class TestRecommended:
         assert done.stdout.endswith("2")
 
     def test_an_own_location_ignores_the_access_list(self, proxy: Proxy, number: int) -> None:
-        made = proxy.write(
+        made = proxy.ask(
             "POST",
             "/nginx/access-lists",
             name="nobody",

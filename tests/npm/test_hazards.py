@@ -39,7 +39,7 @@ def test_a_certificate_request_takes_tls_from_a_host_until_it_is_written_again(p
 
 def test_deleting_an_access_list_opens_the_host_and_drops_tls(proxy: Proxy) -> None:
     name = "members.example.test"
-    made = proxy.write(
+    made = proxy.ask(
         "POST",
         "/nginx/access-lists",
         name="members",
@@ -71,7 +71,7 @@ def test_enabled_false_does_not_take_a_site_down_and_disable_does(proxy: Proxy) 
     name = "off.example.test"
     number = proxy.host(name)
     soon(lambda: answered(proxy.get(name), 200))
-    proxy.write("PUT", f"/nginx/proxy-hosts/{number}", enabled=False)
+    proxy.ask("PUT", f"/nginx/proxy-hosts/{number}", enabled=False)
     answered(proxy.get(name), 200)
     proxy.write("PUT", f"/nginx/proxy-hosts/{number}", enabled=True)
     proxy.write("POST", f"/nginx/proxy-hosts/{number}/disable")
