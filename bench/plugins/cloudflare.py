@@ -122,7 +122,8 @@ class DnsRecord(Resource):
             return "", {"content": UNKNOWN} | new | dict.fromkeys(set(unknown) - set(call.news), UNKNOWN)
         self._check_ttl(new)
         zone = new["zoneId"]
-        record = self.provider.api("POST", f"zones/{zone}/dns_records", self._body(new))
+        # As in the official plugin, a status of 200 counts, even if the body says that it went wrong.
+        record = self.provider.api("POST", f"zones/{zone}/dns_records", self._body(new)) or {"id": "{<nil>}"}
         return record["id"], self._outputs(record, new, zone)
 
     def read(self, call: Call) -> Found | None:

@@ -111,7 +111,8 @@ def _image(row: tuple[Any, ...]) -> dict[str, Any]:
         "os_version": version,
         "rapid_deploy": rapid,
         "protection": {"delete": False},
-        "deprecated": None,
+        "deprecation": None,
+        "deprecated": None,  # the API dropped it in September 2026; older clients still read it
         "deleted": None,
         "labels": {},
         "architecture": architecture,

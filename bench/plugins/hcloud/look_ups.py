@@ -111,7 +111,7 @@ def image(provider: Any, arguments: Values, preview: bool) -> Values:
     return {
         "architecture": found.architecture,
         "created": found.created.isoformat() if found.created else "",
-        "deprecated": found.deprecated.isoformat() if found.deprecated else "",
+        "deprecated": _deprecation(found.deprecation)["deprecationAnnounced"],
         "description": found.description,
         "id": found.id,
         "labels": dict(found.labels or {}),
