@@ -72,6 +72,7 @@ def main(arguments: list[str]) -> None:
             log_level="warning",
             lifespan="off",
             server_header=False,
+            proxy_headers=False,
         )
         stop.set()
     if worker:

@@ -7,6 +7,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -18,6 +19,7 @@ from bench.authentik.calls import Answer
 from bench.authentik.context import Context
 from bench.authentik.info import INFO
 from bench.authentik.pages import NOT_FOUND_PAGE
+from bench.authentik.proxies import TrustedProxies
 from bench.authentik.settings import Settings
 from bench.authentik.store import Store, StoreUnavailableError
 from bench.authentik.views import VIEWS
@@ -117,4 +119,7 @@ def build(server: Server, more: list[BaseRoute] | None = None) -> Starlette:
         Route(PREFIX + "/{path:path}", api, methods=METHODS),
     ]
     handlers: dict[Any, Any] = {404: not_found}
-    return Starlette(routes=routes, exception_handlers=handlers)
+    middleware = []
+    if server.api.line.name == "2026.8":
+        middleware.append(Middleware(TrustedProxies, networks=server.settings.trusted_proxies))
+    return Starlette(routes=routes, exception_handlers=handlers, middleware=middleware)

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from bench.authentik.passwords import matches
-from bench.authentik.render import Context
+from bench.authentik.context import Context
 from bench.authentik.sessions import Plan, Session, Sessions, origin, page, user_ref
 from bench.authentik.store import Data, Store
 

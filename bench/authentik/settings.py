@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bench.authentik.defaults import Bootstrap
+from bench.authentik.proxies import PRIVATE
 
 VERSION = "2026.2.2"
 
@@ -24,6 +25,7 @@ class Settings:
     token_after: float = 0.0
     objects_after: float = 0.0
     latency: bool = False
+    trusted_proxies: str = PRIVATE
 
     @classmethod
     def of(cls, environment: Mapping[str, str], more: Mapping[str, object]) -> Settings:
@@ -33,6 +35,7 @@ class Settings:
             "version": read("GATEHOUSE_BENCH_AUTHENTIK_VERSION", VERSION),
             "secret_key": read("AUTHENTIK_SECRET_KEY", ""),
             "bootstrap": Bootstrap.of(environment),
+            "trusted_proxies": read("AUTHENTIK_LISTEN__TRUSTED_PROXY_CIDRS", PRIVATE),
             "ready_after": float(read("GATEHOUSE_BENCH_AUTHENTIK_READY_AFTER", "1")),
             "token_after": float(read("GATEHOUSE_BENCH_AUTHENTIK_TOKEN_AFTER", "2")),
             "objects_after": float(read("GATEHOUSE_BENCH_AUTHENTIK_OBJECTS_AFTER", "3")),

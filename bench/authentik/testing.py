@@ -61,7 +61,9 @@ def serve(
     else:
         worker.run_once(everything=True)
     control = Control(build(server), store, enabled=True)
-    web = uvicorn.Server(uvicorn.Config(control, "127.0.0.1", port, log_level="warning", lifespan="off"))
+    web = uvicorn.Server(
+        uvicorn.Config(control, "127.0.0.1", port, log_level="warning", lifespan="off", proxy_headers=False)
+    )
     thread = threading.Thread(target=web.run, daemon=True)
     thread.start()
     try:

@@ -11,7 +11,7 @@ from typing import Any
 from joserfc import jwk, jwt
 
 from bench.authentik.access import NotEmulatedError, groups_of
-from bench.authentik.render import Context
+from bench.authentik.context import Context
 from bench.authentik.store import Data
 
 MAPPINGS = "/propertymappings/provider/scope/"

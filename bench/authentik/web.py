@@ -7,7 +7,7 @@ from starlette.routing import BaseRoute, Route
 from bench.authentik.auth import LOOKUPS
 from bench.authentik.executor import Executor
 from bench.authentik.oidc import OpenID
-from bench.authentik.render import Context
+from bench.authentik.context import Context
 from bench.authentik.sessions import Sessions
 
 

@@ -219,3 +219,20 @@ def test_health_and_a_missing_slash(shared: Client) -> None:
     assert httpx.get(f"{base}/-/health/live/").status_code == 200
     assert httpx.get(f"{base}/-/health/ready/").status_code == 200
     assert httpx.get(f"{base}/nothing").headers["content-type"].startswith("text/html")
+
+
+def test_only_trusted_proxies_are_believed_since_2026_8() -> None:
+    headers = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "auth.example.test"}
+    seen = {}
+    for version, networks in [
+        ("2026.8.3", "127.0.0.0/8"),
+        ("2026.8.3", "10.0.0.0/8"),
+        ("2026.2.2", "10.0.0.0/8"),
+    ]:
+        with serve(version=version, trusted_proxies=networks) as running:
+            client = Client(running)
+            answer = client.http.get("/outposts/instances/default_settings/", headers=headers)
+            seen[version, networks] = answer.json()["config"]["authentik_host"]
+    assert seen["2026.8.3", "127.0.0.0/8"] == "https://auth.example.test/"
+    assert seen["2026.8.3", "10.0.0.0/8"].startswith("http://127.0.0.1:")
+    assert seen["2026.2.2", "10.0.0.0/8"] == "https://auth.example.test/"
