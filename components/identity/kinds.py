@@ -27,6 +27,11 @@ OWNED_BY_OTHER_SIDE: Mapping[str, Mapping[str, str]] = {
 }
 """Fields that are one relation with a field of another kind, both replaced whole: only the other side is managed."""
 
+RELEASED: Mapping[str, frozenset[str]] = {
+    "authentik_core.application": frozenset({"backchannel_providers"}),
+}
+"""Reverse relations: authentik deletes these members together with the object, unless it let go of them before."""
+
 TOGETHER: Mapping[str, tuple[str, str]] = {
     "@any_provider": ("/providers/all/", "name"),
     "@any_policy": ("/policies/all/", "name"),
@@ -93,7 +98,7 @@ class Line:
     def fields(self, label: str) -> dict[str, dict[str, Any]]:
         """The declarable fields of a kind with their facts, those with a call of their own included."""
         path, row = self._rows[label]
-        hidden = {*row.get("never_send", ()), *OWNED_BY_OTHER_SIDE.get(label, {})}
+        hidden = {*row.get("never_send", ()), *OWNED_BY_OTHER_SIDE.get(label, {}), row["pk"]}
         own = {name: {"type": "string", "write_only": True} for name in SETTERS.get(label, {})}
         return {
             name: facts for name, facts in self._catalog[path]["fields"].items() if name not in hidden
@@ -172,6 +177,7 @@ class Line:
             repeat=tuple(row.get("repeat", ())),
             additions={name: frozenset(value) for name, value in row.get("adds", {}).items()},
             fresh_pk=bool(row.get("counted")),
+            released=RELEASED.get(label, frozenset()),
             bystanders=tuple(self._bystanders(row)),
             groups=tuple(name for name in TOGETHER if path in self._groups[name[1:]]),
             shadows=tuple(self._labels[each] for each in row.get("also_lists", ()) if each in self._labels),
@@ -194,19 +200,23 @@ class Line:
             path, _, via = cascade.partition("#")
             if path not in self._labels:
                 continue
-            own = row["pk"]
             if via == "backchannel_application":
-                via, own = "assigned_backchannel_application_slug", "slug"
-            family = "@any_provider" if path.startswith("/providers/") and via != "certificate" else ""
-            if via == "signing_key":
-                family = ""
-            seen.add((family or self._labels[path], via, own))
+                continue  # these are let go of before
+            family = "@any_provider" if via == "authorization_flow" else self._labels[path]
+            seen.add((family, via, row["pk"]))
         return sorted(seen)
 
     def _cleared(self, label: str, facts: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
         known = self.defaults(label)
+        generated = self._rows[label][1].get(
+            "generated", ()
+        )  # stays as it is: an empty one would be made anew
         for name, field in facts.items():
-            if field.get("required") or (field.get("format") == "uuid" and not field.get("nullable")):
+            if (
+                name in generated
+                or field.get("required")
+                or (field.get("format") == "uuid" and not field.get("nullable"))
+            ):
                 continue
             if name in known:
                 yield name, known[name]

@@ -102,6 +102,8 @@ class Kind:
     """Whether a pk means nothing on another server (counted up), so that it proves nothing by itself."""
     bystanders: tuple[tuple[str, str, str], ...] = ()
     """(kind, its field, our field that it holds): objects that the server would delete along with this one."""
+    released: frozenset[str] = frozenset()
+    """Lists to be emptied before the object is deleted, since the server deletes their members along with it."""
     groups: tuple[str, ...] = ()
     """Collective kinds (a list over several kinds) that this one is also listed in."""
     shadows: tuple[str, ...] = ()

@@ -147,9 +147,12 @@ class Writer:
         return found
 
     def delete(self, kind: Kind, logical: str, fields: Fields, item: Object) -> None:
-        """Delete the object; one that is gone already is fine."""
+        """Delete the object, and nothing that hangs on it; one that is gone already is fine."""
         with self._store.writing(kind):
             try:
+                hanging: dict[str, Any] = {name: [] for name in kind.released if item.get(name)}
+                if hanging:
+                    self._dialect.request(kind.update, url(kind, item), body=hanging)
                 self._dialect.request("DELETE", url(kind, item))
             except Refused as refused:
                 if refused.status != 404:

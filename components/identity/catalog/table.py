@@ -78,6 +78,8 @@ def _row(whole: dict[str, Any], relations: dict[str, Any], line: str) -> dict[st
         "url": whole["url"]["field"],
     }
     row |= {key: whole[key] for key in _PLAIN if whole.get(key)}
+    if whole.get("generated"):
+        row["generated"] = sorted(whole["generated"])
     if whole["key"]["unique"] == "none":
         row["loose"] = True
     if whole["pk"]["type"] == "int":

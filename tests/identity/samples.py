@@ -1,0 +1,195 @@
+"""Valid values for every field of every kind, made from the catalog; two of each, so that each field can change.
+
+What authentik demands beyond its schema (rules between fields, formats that only its code knows) is in `SPECIAL`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from components.identity.kinds import Line
+from components.objects.dialect import Reference
+
+LEAVE = object()
+"""Marks a field that is not part of a sample."""
+Values = tuple[Any, Any]
+
+
+@cache
+def pair(number: int) -> tuple[str, str]:
+    """A certificate and its key, as PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"sample {number}")])
+    day = datetime.datetime(2026, 1, 1)
+    certificate = (
+        x509.CertificateBuilder(
+            name, name, key.public_key(), x509.random_serial_number(), day, day.replace(year=2036)
+        )
+        .sign(key, hashes.SHA256())
+        .public_bytes(serialization.Encoding.PEM)
+    )
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return certificate.decode(), pem.decode()
+
+
+SPECIAL: dict[str, Any] = {
+    "managed": LEAVE,
+    "last_login": LEAVE,
+    "icon": LEAVE,
+    "meta_icon": LEAVE,
+    "background": LEAVE,
+    "expression": ("return True", "return False"),
+    "authentik_core.token.intent": ("app_password", "app_password"),
+    "authentik_core.token.expires": LEAVE,
+    "authentik_core.token.expiring": (False, False),
+    "authentik_core.token.user": ("akadmin", "akadmin"),
+    "authentik_core.user.type": ("internal", "external"),
+    "authentik_core.user.path": ("users/one", "users/two"),
+    "authentik_core.user.password": ("Sample-pass-0001", "Sample-pass-0002"),
+    "authentik_core.token.key": ("sample-key-000000001", "sample-key-000000002"),
+    "authentik_brands.brand.default": (False, False),
+    "authentik_core.group.parent": LEAVE,
+    "authentik_core.group.parents": LEAVE,
+    "authentik_core.application.backchannel_providers": "authentik_providers_ldap.ldapprovider",
+    "authentik_policies.policybinding.target": "authentik_core.application",
+    "authentik_policies.policybinding.policy": LEAVE,
+    "authentik_policies.policybinding.user": LEAVE,
+    "authentik_outposts.outpost.providers": "authentik_providers_proxy.proxyprovider",
+    "authentik_outposts.outpost.type": ("proxy", "proxy"),
+    "authentik_outposts.outpost.config": ({"log_level": "info"}, {"log_level": "debug"}),
+    "authentik_crypto.certificatekeypair.certificate_data": (pair(0)[0], pair(1)[0]),
+    "authentik_crypto.certificatekeypair.key_data": (pair(0)[1], pair(1)[1]),
+    "email_template": ("email/event_notification.html", "email/invitation.html"),
+    "template": ("email/password_reset.html", "email/account_confirmation.html"),
+    "authentik_blueprints.blueprintinstance.path": LEAVE,
+    "authentik_blueprints.blueprintinstance.content": (
+        "version: 1\nmetadata: {name: one}\nentries: []",
+        "version: 1\nmetadata: {name: two}\nentries: []",
+    ),
+    "authentik_providers_ldap.ldapprovider.property_mappings": LEAVE,
+    "authentik_rbac.initialpermissions.permissions": LEAVE,
+    "authentik_policies_reputation.reputationpolicy.check_ip": (True, True),
+    "authentik_providers_radius.radiusprovider.certificate": LEAVE,
+    "authentik_sources_ldap.ldapsource.sync_users": (False, False),
+    "authentik_sources_ldap.ldapsource.sync_groups": (False, False),
+    "authentik_providers_scim.scimprovider.auth_mode": ("token", "token"),
+    "sign_assertion": (True, True),
+    "signed_assertion": (True, True),
+    "authentik_endpoints.endpointstage.connector": "authentik_endpoints_connectors_agent.agentconnector",
+}
+NEEDED = {
+    ("authentik_blueprints.blueprintinstance", "content"),
+    ("authentik_policies_event_matcher.eventmatcherpolicy", "action"),
+    ("authentik_sources_ldap.ldapsource", "sync_users"),
+    ("authentik_sources_ldap.ldapsource", "sync_groups"),
+    ("authentik_stages_identification.identificationstage", "user_fields"),
+    ("authentik_stages_redirect.redirectstage", "target_flow"),
+    ("authentik_stages_redirect.redirectstage", "target_static"),
+    ("authentik_core.token", "expiring"),
+    ("authentik_crypto.certificatekeypair", "key_data"),
+    ("authentik_providers_proxy.proxyprovider", "internal_host"),
+    ("authentik_sources_oauth.oauthsource", "access_token_url"),
+    ("authentik_sources_oauth.oauthsource", "authorization_url"),
+    ("authentik_sources_oauth.oauthsource", "profile_url"),
+    ("authentik_sources_saml.samlsource", "issuer"),
+}
+"""Fields without which the least is refused."""
+PREFERRED = {
+    "@any_provider": "authentik_providers_oauth2.oauth2provider",
+    "@any_policy": "authentik_policies_expression.expressionpolicy",
+    "@any_source": "authentik_sources_plex.plexsource",
+    "@any_stage": "authentik_stages_deny.denystage",
+    "@any_service_connection": "authentik_outposts.dockerserviceconnection",
+}
+"""Which kind of a family a sample refers to."""
+
+
+class Samples:
+    """Samples of one line. What a sample refers to is made by `make`, once: (kind, fields) -> nothing."""
+
+    def __init__(self, line: Line, make: Callable[[str, dict[str, Any]], None]) -> None:
+        self._line = line
+        self._make = make
+        self._made: dict[tuple[str, int], str] = {}
+
+    def fields(self, label: str, variant: int, tag: str = "", least: bool = False) -> dict[str, Any]:
+        """A valid set of all fields, or of the `least`; `tag` becomes part of names that have to be unique."""
+        made = {}
+        kind = self._line.kind(label)
+        for name, facts in self._line.fields(label).items():
+            special = SPECIAL.get(f"{label}.{name}", SPECIAL.get(name))
+            if special is LEAVE or (least and not facts.get("required") and (label, name) not in NEEDED):
+                continue
+            if isinstance(special, tuple):
+                made[name] = special[variant]
+            elif name in kind.references:
+                made[name] = self._reference(kind.references[name], special, variant)
+            else:
+                value = self._value(label, name, facts, variant)
+                unique = name in {*kind.key, "name", "slug", "client_id", "identifier", "realm"}
+                made[name] = (
+                    f"{label.partition('.')[2]}-{tag}{variant}"
+                    if unique and isinstance(value, str)
+                    else value
+                )
+        return made
+
+    def _reference(self, reference: Reference, special: str | None, variant: int) -> Any:
+        to = reference.to[0]
+        label = special or PREFERRED.get(to, to)
+        if (label, variant) not in self._made:
+            fields = self.fields(label, variant, "target-", least=True)
+            self._make(label, fields)
+            key = self._line.kind(label).key
+            self._made[label, variant] = "/".join(str(fields[part]) for part in key)
+        name = self._made[label, variant]
+        if len(reference.to) > 1:
+            name = f"{label}:{name}"
+        return [name] if reference.many else name
+
+    def _value(self, label: str, name: str, facts: dict[str, Any], variant: int) -> Any:
+        default = self._line.defaults(label).get(name)
+        if "enum" in facts:
+            choices = [each for each in facts["enum"] if each != ""]
+            return choices[min(variant, len(choices) - 1)]
+        match facts["type"]:
+            case "boolean":
+                return bool(variant) if default is False else not variant
+            case "integer":
+                return max(facts.get("minimum", 0), 1) + variant
+            case "number":
+                return 0.5 + variant
+            case "array" if "fields" in facts.get("items", {}):
+                return [self._object(label, facts["items"]["fields"], variant)]
+            case "array":
+                return [self._value(label, name, facts["items"], variant)]
+            case "object" if "fields" in facts:
+                return self._object(label, facts["fields"], variant)
+            case "object" | "any":
+                return {"sample": variant}
+        if isinstance(default, str) and re.fullmatch(r"\w+=-?\d+", default):
+            return f"hours={variant + 1}"
+        match facts.get("format"):
+            case "uri":
+                return f"https://sample{variant}.acme.example/{name}"
+            case "email":
+                return f"sample{variant}@acme.example"
+            case "uuid":
+                return f"00000000-0000-4000-8000-00000000000{variant}"
+            case "date-time":
+                return f"203{variant}-01-01T00:00:00Z"
+        return f"sample-{name.replace('_', '-')}-{variant}"
+
+    def _object(self, label: str, fields: dict[str, Any], variant: int) -> dict[str, Any]:
+        return {name: self._value(label, name, facts, variant) for name, facts in fields.items()}
