@@ -9,8 +9,8 @@ from urllib.parse import parse_qs
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from bench.authentik.passwords import matches
 from bench.authentik.context import Context
+from bench.authentik.passwords import matches
 from bench.authentik.sessions import Plan, Session, Sessions, origin, page, user_ref
 from bench.authentik.store import Data, Store
 

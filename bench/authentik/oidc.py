@@ -17,8 +17,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from bench.authentik.access import may_use
-from bench.authentik.executor import FLOWS, USERS, Executor, authentication_flow
 from bench.authentik.context import Context
+from bench.authentik.executor import FLOWS, USERS, Executor, authentication_flow
 from bench.authentik.sessions import Plan, Session, Sessions, origin, page
 from bench.authentik.store import Data
 from bench.authentik.tokens import LIFETIME, Grant, claims, key_id, payload, signed, signing_key, subject

@@ -5,9 +5,9 @@ from __future__ import annotations
 from starlette.routing import BaseRoute, Route
 
 from bench.authentik.auth import LOOKUPS
+from bench.authentik.context import Context
 from bench.authentik.executor import Executor
 from bench.authentik.oidc import OpenID
-from bench.authentik.context import Context
 from bench.authentik.sessions import Sessions
 
 
