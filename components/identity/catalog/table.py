@@ -71,16 +71,18 @@ def _apply(row: dict[str, Any], diff: dict[str, Any]) -> None:
 
 def _row(whole: dict[str, Any], relations: dict[str, Any], line: str) -> dict[str, Any]:
     groups = relations["meta"]["groups"][line]
+    unique = whole["key"]["unique"] != "none"
     row: dict[str, Any] = {
         "model": whole["model"],
-        "key": whole["key"].get("loose") or whole["key"]["fields"],
+        # A database's key if there is one, else what a person would tell them apart by.
+        "key": whole["key"]["fields"] if unique else whole["key"].get("loose") or whole["key"]["fields"],
         "pk": whole["pk"]["field"],
         "url": whole["url"]["field"],
     }
     row |= {key: whole[key] for key in _PLAIN if whole.get(key)}
     if whole.get("generated"):
         row["generated"] = sorted(whole["generated"])
-    if whole["key"]["unique"] == "none":
+    if not unique:
         row["loose"] = True
     if whole["pk"]["type"] == "int":
         row["counted"] = True

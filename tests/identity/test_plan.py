@@ -1,0 +1,240 @@
+"""Everything that is wrong with the declared objects, at once and before anything is contacted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pulumi
+import pytest
+
+from components.identity.plan import Plan
+from components.identity.specs import PlanError
+
+PROVIDER = "authentik_providers_oauth2.oauth2provider"
+FLOWS = {
+    "authorization_flow": "default-provider-authorization-implicit-consent",
+    "invalidation_flow": "default-provider-invalidation-flow",
+}
+
+
+def said(plan: Plan) -> list[str]:
+    return [str(finding) for finding in plan.findings()]
+
+
+def oauth2(plan: Plan, name: str = "grafana", **fields: Any) -> None:
+    plan.add(PROVIDER, name, {**FLOWS, "redirect_uris": [], **fields})
+
+
+def test_a_sound_plan_has_no_findings() -> None:
+    plan = Plan("2026.8")
+    plan.add("authentik_policies.policybinding", "b", {"target": "grafana", "group": "staff", "order": 0})
+    plan.add("authentik_core.application", "grafana", {"name": "Grafana", "provider": "grafana"})
+    plan.add("authentik_core.group", "staff", {})
+    oauth2(
+        plan,
+        property_mappings=["goauthentik.io/providers/oauth2/scope-openid"],
+        grant_types=["authorization_code"],
+    )
+    plan.add(
+        "authentik_core.user",
+        "jane",
+        {"name": "Jane", "groups": ["staff"], "password": pulumi.Output.secret("x")},
+    )
+    plan.add(
+        "authentik_policies.policybinding",
+        "first-stage",
+        {
+            "target": "authentik_flows.flowstagebinding:default-authentication-flow/default-authentication-login/100",
+            "group": "staff",
+            "order": 1,
+        },
+    )
+    assert said(plan) == []
+    assert plan.warnings == []
+
+
+def test_all_findings_come_together() -> None:
+    plan = Plan("2026.2")
+    oauth2(
+        plan,
+        grant_types=["authorization_code"],
+        cliend_id="x",
+        client_type="secret",
+        redirect_uris="https://x",
+    )
+    plan.add("authentik_core.grupp", "staff", {})
+    plan.add("authentik_core.objectattribute", "x", {})
+    plan.add("authentik_stages_authenticator_totp.totpdevice", "x", {})
+    plan.add("authentik_core.application", "grafana", {"provider": 7, "open_in_new_tab": "yes"})
+    plan.add("authentik_core.group", "staff", {"users": ["jane"], "parent": "x"})
+    plan.add("authentik_policies.policybinding", "nobody", {"target": "grafana", "order": 0})
+    where = f"{PROVIDER} 'grafana'"
+    assert said(plan) == [
+        f"{where}, redirect_uris: is a text. Give it a list",
+        (
+            f"{where}, grant_types: exists from 2026.8 on, as far as known; this stack runs 2026.2. "
+            "Leave it out, or change the version"
+        ),
+        f"{where}, cliend_id: there is no such field. Did you mean 'client_id'?",
+        f"{where}, client_type: cannot be 'secret'. Choose one of confidential, public",
+        "authentik_core.grupp 'staff': there is no such kind. Did you mean 'authentik_core.group'?",
+        (
+            "authentik_core.objectattribute 'x': authentik 2026.2 has no such kind. It is known in 2026.8; update "
+            "authentik, or leave it out"
+        ),
+        (
+            "authentik_stages_authenticator_totp.totpdevice 'x': this kind is not configuration: people enrol devices "
+            "themselves. Leave it out"
+        ),
+        (
+            "authentik_core.application 'grafana', provider: refers to 7. Refer to objects by name (a slug, a name), not "
+            "by pk"
+        ),
+        "authentik_core.application 'grafana', open_in_new_tab: is a text. Give it true or false",
+        "authentik_core.application 'grafana': name is missing. Give it a text",
+        (
+            "authentik_core.group 'staff', users: this relation is declared from its other side. Declare the groups of "
+            "each user instead"
+        ),
+        (
+            "authentik_core.group 'staff', parent: exists up to 2025.8, as far as known; this stack runs 2026.2. Leave it "
+            "out, or change the version"
+        ),
+        (
+            "authentik_policies.policybinding 'nobody': policy or group or user is missing. It is part of what identifies "
+            "the object"
+        ),
+    ]
+
+
+def test_nested_objects_and_limits_are_checked() -> None:
+    plan = Plan("2026.8")
+    oauth2(plan, redirect_uris=[{"matching_mode": "prefix", "urll": "x"}], client_id="x" * 300)
+    plan.add("authentik_policies.policybinding", "b", {"target": "grafana", "group": "staff", "order": 2**40})
+    where = f"{PROVIDER} 'grafana', redirect_uris[0]"
+    assert said(plan) == [
+        f"{where}.matching_mode: cannot be 'prefix'. Choose one of strict, regex",
+        f"{where}.urll: there is no such field. Did you mean 'url'?",
+        f"{where}: url is missing. Give it a text",
+        f"{PROVIDER} 'grafana', client_id: has 300 characters. Use at most 255",
+        (
+            "authentik_policies.policybinding 'b', order: 1099511627776 is out of range. Stay between -2147483648 and "
+            "2147483647"
+        ),
+    ]
+
+
+def test_names_are_unique_where_authentik_has_one_name_space() -> None:
+    plan = Plan("2026.8")
+    oauth2(plan, "same")
+    plan.add(
+        "authentik_providers_proxy.proxyprovider",
+        "same",
+        {**FLOWS, "external_host": "https://x.acme.example"},
+    )
+    plan.add("authentik_core.group", "same", {})
+    plan.add("authentik_core.group", "other", {}, logical_name="same")
+    [first, second] = said(plan)
+    assert first.startswith("authentik_providers_proxy.proxyprovider 'same': 'same' is declared twice")
+    assert second.startswith("authentik_core.group 'other': the logical name 'same' is used twice")
+
+
+def test_circles_are_named() -> None:
+    plan = Plan("2026.8")
+    plan.add("authentik_core.group", "a", {"parents": ["b"]})
+    plan.add("authentik_core.group", "b", {"parents": ["a"]})
+    [finding] = said(plan)
+    assert "refer to each other in a circle" in finding
+    assert "'a'" in finding
+    assert "'b'" in finding
+
+
+def test_unknown_names_are_warnings_with_the_nearest() -> None:
+    plan = Plan("2026.8")
+    plan.add("authentik_core.group", "engineering", {})
+    plan.add("authentik_core.user", "jane", {"name": "Jane", "groups": ["enginering"]})
+    assert said(plan) == []
+    [warning] = plan.warnings
+    assert "'enginering' is neither declared here nor a default object" in warning.what
+    assert "Did you mean 'engineering'?" in warning.remedy
+
+
+def test_adopting_needs_only_what_identifies_the_object() -> None:
+    plan = Plan("2026.8")
+    plan.add("authentik_flows.flow", "default-authentication-flow", {"title": "Welcome"}, adopt=True)
+    plan.add("authentik_flows.flowstagebinding", "x", {"order": 10}, adopt=True)
+    assert said(plan) == [
+        "authentik_flows.flowstagebinding 'x': target is missing. It is part of what identifies the object",
+        "authentik_flows.flowstagebinding 'x': stage is missing. It is part of what identifies the object",
+    ]
+
+
+def test_a_newer_line_is_said_to_be_unknown() -> None:
+    with pytest.raises(
+        PlanError, match=r"authentik 2026\.11: this gatehouse knows .*nothing newer than 2026\.8"
+    ):
+        Plan("2026.11")
+
+
+class Recorder(pulumi.runtime.Mocks):
+    def __init__(self) -> None:
+        self.made: list[pulumi.runtime.MockResourceArgs] = []
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        self.made.append(args)
+        return f"{args.name}-id", args.inputs
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+        return {}, None
+
+
+def test_registering_in_an_order_that_works() -> None:
+    recorder = Recorder()
+    pulumi.runtime.set_mocks(recorder, project="gatehouse", stack="acme", preview=True)
+
+    @pulumi.runtime.test
+    def program() -> None:
+        provider = pulumi.ProviderResource(
+            "pulumi-python", "authentik", {"gatehouse:address": "http://127.0.0.1:9"}
+        )
+        plan = Plan("2026.8")
+        plan.add("authentik_policies.policybinding", "b", {"target": "grafana", "group": "staff", "order": 0})
+        plan.add(
+            "authentik_core.application",
+            "grafana",
+            {"name": "G", "provider": "grafana"},
+            logical_name="app-1",
+        )
+        plan.add("authentik_core.group", "staff", {})
+        oauth2(plan, client_secret="derived")
+        made = plan.register(provider)
+        assert set(made) == {
+            ("authentik_policies.policybinding", "b"),
+            ("authentik_core.application", "grafana"),
+            ("authentik_core.group", "staff"),
+            (PROVIDER, "grafana"),
+        }
+
+    program()
+    made = {args.typ.removeprefix("pulumi-python:dynamic/"): args for args in recorder.made}
+    order = list(made)
+    binding = made["authentik_policies:policybinding"]
+    assert order.index("authentik_core:application") > order.index(
+        "authentik_providers_oauth2:oauth2provider"
+    )
+    assert order[-1] == "authentik_policies:policybinding"
+    assert binding.inputs["target"] == "authentik_core.application:grafana"
+    assert made["authentik_core:application"].name == "app-1"
+    assert made["authentik_core:application"].inputs["gatehouse"] == {
+        "kind": "authentik_core.application",
+        "logical": "app-1",
+    }
+
+
+def test_nothing_is_registered_when_something_is_wrong() -> None:
+    plan = Plan("2026.8")
+    plan.add("authentik_core.group", "a", {"nope": 1})
+    plan.add("authentik_core.group", "b", {"neither": 1})
+    with pytest.raises(PlanError, match="2 problems with authentik's objects") as caught:
+        plan.register(pulumi.ProviderResource.__new__(pulumi.ProviderResource))
+    assert len(caught.value.findings) == 2
