@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 
 
-def end_with_parent(interval: float = 0.5) -> None:
+def end_with_parent(last: Callable[[], None] = lambda: None, interval: float = 0.5) -> None:
     """End this process when its parent is gone.
 
     A killed engine then leaves nothing behind. Linux's own parent-death signal would not do: it fires when
-    the *thread* that started the process ends, and the engine's threads come and go. `interval` in seconds.
+    the *thread* that started the process ends, and the engine's threads come and go. `last` is called before;
+    `interval` in seconds.
     """
     parent = os.getppid()
 
@@ -18,6 +20,7 @@ def end_with_parent(interval: float = 0.5) -> None:
         pause = threading.Event()
         while os.getppid() == parent:
             pause.wait(interval)
+        last()
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

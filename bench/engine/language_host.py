@@ -158,7 +158,7 @@ def main(arguments: list[str]) -> int:
     language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    end_with_parent()
+    end_with_parent(host.stop)
 
     def end(*_: object) -> None:
         host.stop()

@@ -162,6 +162,9 @@ class Provider:
     def configure(self, config: Values) -> None:
         """Take the provider's settings: plain values, JSON strings already read."""
 
+    def cancel(self) -> None:
+        """End what still runs: the user gave up, or the engine is gone."""
+
     def handshake(self) -> Values:
         """What the plugin says before it is configured; most official ones don't know this call."""
         raise Failed("method Handshake not implemented", code="UNIMPLEMENTED")
@@ -180,6 +183,7 @@ class Provider:
         return {"version": self.version}
 
     def _on_cancel(self, _: Values) -> Values:
+        self.cancel()
         return {}
 
     def _on_checkconfig(self, request: Values) -> Values:

@@ -6,10 +6,12 @@ there is none; stdout and stderr go to the state in clear; a refresh looks at no
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
 import selectors
+import signal
 import subprocess
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -18,6 +20,7 @@ from bench.plugins.base import Call, CheckFailed, Diff, Failed, Found, Provider,
 from bench.plugins.schema import resource
 from bench.plugins.values import UNKNOWN, Values, plain
 
+RUNNING: set[subprocess.Popen[bytes]] = set()  # each leads a process group of its own
 OUTPUTS = ("stdout", "stderr", "assets", "archive")
 
 
@@ -116,16 +119,21 @@ def execute(command: str, inputs: Values, variables: Mapping[str, str], show: An
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            start_new_session=True,
         )
     except OSError as error:
         text = (error.strerror or str(error)).lower()
         if error.filename == inputs.get("dir"):
             raise Failed(f"chdir {error.filename}: {text}: {running}") from None
         raise Failed(f"fork/exec {argv[0]}: {text}: {running}") from None
-    taken = _pump(child, str(inputs.get("stdin", "")).encode(), show)
-    code = child.wait()
+    RUNNING.add(child)
+    try:
+        taken = _pump(child, str(inputs.get("stdin", "")).encode(), show)
+        code = child.wait()
+    finally:
+        RUNNING.discard(child)
     if code != 0:
-        how = f"exit status {code}" if code > 0 else f"signal: {-code}"
+        how = f"exit status {code}" if code > 0 else f"signal: {signal.strsignal(-code) or -code}".lower()
         raise Failed(f"{how}: {running}{taken['both'].decode(errors='replace')}")
     stdout, stderr = (
         taken[name].decode(errors="replace").removesuffix("\n") for name in ("stdout", "stderr")
@@ -219,6 +227,11 @@ class CommandProvider(Provider):
         "acceptResources": True,
         "acceptOutputs": True,
     }
+
+    def cancel(self) -> None:
+        for child in list(RUNNING):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
 
     def handshake(self) -> Values:
         return {
