@@ -21,7 +21,12 @@ from bench.paths import CACHE, locked
 from bench.sources import RELEASE, apt_options, architecture, debian_sources
 
 LAYERS = CACHE / "layers"
-_MINIMAL = ("ca-certificates", "python3-minimal", "libpython3-stdlib", "debian-archive-keyring")
+_MINIMAL = (
+    "--variant=minbase",
+    '--aptopt=APT::Install-Recommends "false"',
+    "--hook-dir=/usr/share/mmdebstrap/hooks/maybe-merged-usr",  # else usrmerge brings the whole of Perl
+    "--include=usr-is-merged,ca-certificates,python3-minimal,libpython3-stdlib,debian-archive-keyring",
+)
 # Documentation, caches and logs differ from build to build and are of no use in a layer.
 _TIDY = r"""
 apt-get clean
@@ -98,9 +103,8 @@ def _bootstrap(target: Path) -> None:
         sources.write_text("\n".join(s.deb822() for s in debian_sources()))
         options = [f"--aptopt={o}" for o in apt_options()]
         _run(
-            ["mmdebstrap", "--mode=root", "--variant=minbase", f"--include={','.join(_MINIMAL)}",
-             f'--aptopt=Acquire::http::Proxy "{proxy}"', *options, "--format=directory",
-             RELEASE, str(target), str(sources)]
+            ["mmdebstrap", "--mode=root", "--format=directory", *_MINIMAL,
+             f'--aptopt=Acquire::http::Proxy "{proxy}"', *options, RELEASE, str(target), str(sources)]
         )  # fmt: skip
         # mmdebstrap keeps its options in the image: the proxy is gone when this block ends.
         (target / "etc/apt/apt.conf.d/99mmdebstrap").write_text("\n".join(apt_options()) + "\n")
