@@ -85,10 +85,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
         self.end_headers()
         keep = kept if reply.status_code == 200 and self.command == "GET" else None
-        with _kept_file(keep) as write:
-            for block in reply.iter_raw():
-                self.wfile.write(block)
-                write(block)
+        try:
+            with _kept_file(keep) as write:
+                for block in reply.iter_raw():
+                    self.wfile.write(block)
+                    write(block)
+        except httpx.HTTPError:
+            self.close_connection = (
+                True  # too late for an error: apt sees a body that ends early, and tries again
+            )
 
     def _send_file(self, path: Path) -> None:
         self.send_response(200)

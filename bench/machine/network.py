@@ -124,8 +124,8 @@ def _filter(client: str, server: int, rules: Iterable[dict[str, Any]] | None) ->
     script += dropped
     if rules is not None:
         listed = list(rules)
-        inward = [line for r in listed if r["direction"] == "in" for line in _matches(r)]
-        outward = [line for r in listed if r["direction"] == "out" for line in _matches(r)]
+        inward = [line for r in listed if r["direction"] == "in" for line in matches(r)]
+        outward = [line for r in listed if r["direction"] == "out" for line in matches(r)]
         script += _chain(f"to{server}", [*inward, "drop"])
         script += _chain(f"from{server}", [*outward, "drop"] if outward else ["accept"])
     for other in sorted(boxes):
@@ -152,7 +152,8 @@ def _chain(name: str, lines: list[str]) -> list[str]:
     return [f"add chain inet {_TABLE} {name}", *rules]
 
 
-def _matches(rule: dict[str, Any]) -> list[str]:
+def matches(rule: dict[str, Any]) -> list[str]:
+    """What a rule of Hetzner's lets through, in nftables' words: one line for each network."""
     side, key = ("saddr", "source_ips") if rule["direction"] == "in" else ("daddr", "destination_ips")
     networks = [ipaddress.ip_network(n, strict=False) for n in rule.get(key) or []]
     protocol = rule["protocol"]

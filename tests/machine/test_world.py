@@ -24,7 +24,8 @@ from hcloud.locations import Location
 from hcloud.server_types import ServerType
 client = Client(os.environ["HCLOUD_TOKEN"], api_endpoint=os.environ["HCLOUD_ENDPOINT"], poll_interval=0.1)
 everyone = ["0.0.0.0/0", "::/0"]
-wall = client.firewalls.create("wall", rules=[FirewallRule(direction="in", protocol="tcp", source_ips=everyone, port="22")])
+ssh = FirewallRule(direction="in", protocol="tcp", source_ips=everyone, port="22")
+wall = client.firewalls.create("wall", rules=[ssh])
 made = client.servers.create("from-api", ServerType("cx23"), Image(name="debian-12"), location=Location("nbg1"),
                              user_data=sys.stdin.read(), firewalls=[wall.firewall])
 made.action.wait_until_finished()
