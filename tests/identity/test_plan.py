@@ -87,8 +87,8 @@ def test_all_findings_come_together() -> None:
             "themselves. Leave it out"
         ),
         (
-            "authentik_core.application 'grafana', provider: refers to 7. Refer to objects by name (a slug, a name), not "
-            "by pk"
+            "authentik_core.application 'grafana', provider: refers to 7. "
+            "Refer to objects by name (a slug, a name), not by pk"
         ),
         "authentik_core.application 'grafana', open_in_new_tab: is a text. Give it true or false",
         "authentik_core.application 'grafana': name is missing. Give it a text",
@@ -97,12 +97,12 @@ def test_all_findings_come_together() -> None:
             "each user instead"
         ),
         (
-            "authentik_core.group 'staff', parent: exists up to 2025.8, as far as known; this stack runs 2026.2. Leave it "
-            "out, or change the version"
+            "authentik_core.group 'staff', parent: exists up to 2025.8, as far as known; this stack runs 2026.2. "
+            "Leave it out, or change the version"
         ),
         (
-            "authentik_policies.policybinding 'nobody': policy or group or user is missing. It is part of what identifies "
-            "the object"
+            "authentik_policies.policybinding 'nobody': policy or group or user is missing. "
+            "It is part of what identifies the object"
         ),
     ]
 
