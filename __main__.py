@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-
 import pulumi
 
 from components.client import Client
+from components.identity.specs import PlanError
 from components.settings import SettingsError, load
 
-sys.tracebacklimit = 0  # an operator reads what is wrong, not where our code noticed it
 try:
-    settings = load()
-except SettingsError as error:
+    outputs = Client(load()).outputs
+except (SettingsError, PlanError) as error:  # an operator reads what is wrong, not where our code noticed it
     raise pulumi.RunError(str(error)) from None
 
-for name, value in Client(settings).outputs.items():
+for name, value in outputs.items():
     pulumi.export(name, value)
