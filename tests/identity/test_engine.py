@@ -200,9 +200,10 @@ def test_a_few_objects_from_nothing_to_nothing(stack: Stack, admin: httpx.Client
 
 def test_replacing_and_renaming_destroys_nothing(stack: Stack, admin: httpx.Client) -> None:
     stack.up()
-    for spec in stack.objects:
-        logical = spec.get("logical", spec["name"])
-        stack.up("--replace", stack.urn(spec["kind"], logical))
+    urns = [stack.urn(spec["kind"], spec["name"]) for spec in stack.objects]
+    flow, group, user, provider, application, binding_, brand = urns
+    for replaced in ([flow], [group], [provider, brand], [user, application, binding_]):
+        stack.up(*(argument for urn in replaced for argument in ("--replace", urn)))
         stack.run("preview", "--refresh", "--expect-no-changes")
         binding = find(admin, "/policies/bindings/", target=find(admin, "/core/applications/")["pk"])
         assert binding["group_obj"]["name"] == "staff"
