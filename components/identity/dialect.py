@@ -13,6 +13,8 @@ from components.identity.kinds import Line, defaults
 from components.objects.dialect import Kind
 from components.objects.http import Http, Refused
 
+PAUSE = 1.0
+"""Seconds between two looks for a default object that is still to come."""
 PAGE = 100
 """Objects a page: the most that authentik gives."""
 SETTLING = 120.0
@@ -84,7 +86,7 @@ class Authentik:
             key in names or key in names.values() for names in (defaults().get(label, {}) for label in labels)
         )
         if known:
-            time.sleep(1)
+            time.sleep(PAUSE)
         return known
 
     def explain(self, kind: Kind, payload: Any) -> str:
