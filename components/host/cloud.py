@@ -145,7 +145,6 @@ class Cloud:
             type_,
             name=f"{name}-{type_}",
             type=type_,
-            assignee_type="server",
             location=location,
             auto_delete=False,
             delete_protection=self.settings.protect,
