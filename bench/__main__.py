@@ -46,13 +46,17 @@ def enter(command: Annotated[list[str], typer.Argument()], directory: Place = _D
 @app.command()
 def down(directory: Place = _DEFAULT) -> None:
     """Stop everything; what the clouds, boxes and volumes hold stays on disk."""
-    World(directory).stop()
+    world = World(directory)
+    with world.alone():
+        world.stop()
 
 
 @app.command()
 def clean(directory: Place = _DEFAULT) -> None:
     """Stop everything, whatever a killed run left, and forget its state."""
-    World(directory).clean()
+    world = World(directory)
+    with world.alone():
+        world.clean()
 
 
 @app.command()
@@ -64,10 +68,11 @@ def demo(
 
     cold = not (CACHE / "layers").exists()
     world = World(_DEFAULT)
-    world.clean()
-    code = run(world, keep=keep, cold=cold)
-    if not keep:
+    with world.alone():
         world.clean()
+        code = run(world, keep=keep, cold=cold)
+        if not keep:
+            world.clean()
     raise typer.Exit(code)
 
 

@@ -9,6 +9,7 @@ killed run left.
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import hashlib
 import json
 import os
@@ -18,7 +19,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -51,7 +53,6 @@ class World:
     """
 
     title = "Hetzner, Cloudflare, DNS, registries and a real Debian, in namespaces of this machine"
-    new_options: tuple[str, ...] = ()
     sealed: Mapping[str, str] = MappingProxyType({})
 
     def __init__(
@@ -67,6 +68,7 @@ class World:
         self.with_engine = with_engine
         self.kind = kind
         self.zones = zones
+        self.new_options: tuple[str, ...] = ()  # of `gatehouse new` for a client here; known when it runs
         self.issuer = f"https://auth.{zones[0]}"  # where the authentik of a client in the first zone answers
         self.progress = progress
         self.namespace = "gh" + hashlib.sha256(str(self.directory).encode()).hexdigest()[:6]
@@ -84,6 +86,7 @@ class World:
         self._record({})
         network.make_client(self.namespace)
         Machines.settle(self.directory / "clouds" / "machines", self.namespace, self.kind)
+        self.new_options = ("--ssh-key", self._operator_key())
         (self.directory / "resolv.conf").write_text("nameserver 127.0.0.1\n")
         self._serve("packages", ["bench.packages"], _listener(self.namespace, network.GATEWAY, _PROXY_PORT))
         self._serve("registry", ["bench.registry"])
@@ -113,6 +116,24 @@ class World:
         """Stop, whatever a killed run left, and remove the directory."""
         self.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nobody else uses this world meanwhile. Raises WorldError if somebody does, which a killed run does not."""
+        self.directory.parent.mkdir(parents=True, exist_ok=True)
+        with self.directory.with_suffix(".lock").open("a+") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                handle.seek(0)
+                user = handle.read()
+                raise WorldError(
+                    f"process {user} uses the world in {self.directory}: let it end first"
+                ) from None
+            handle.truncate(0)
+            handle.write(str(os.getpid()))
+            handle.flush()
+            yield
 
     def running(self) -> bool:
         """Whether all services run."""
@@ -171,6 +192,14 @@ class World:
             state: dict[str, list[Any]] = json.loads(said.stdout)
             left += [f"{len(found)} in {cloud}'s {kind}" for kind, found in state.items() if found]
         return left
+
+    def _operator_key(self) -> str:
+        """The public key of the person who operates this world; the private one is in its directory."""
+        private = self.directory / "operator_key"
+        if not private.exists():
+            argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "operator@bench", "-f", str(private)]
+            subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
+        return private.with_suffix(".pub").read_text().strip()
 
     def _clouds(self) -> list[str]:
         options = [f"--zone={zone}" for zone in self.zones]
