@@ -81,7 +81,7 @@ def ensure(progress: Progress = say) -> Engine:
 def _own() -> tuple[Path, str] | None:
     """The operator's `pulumi` and its version: in PATH, with its Python host, and not too old."""
     found, host = shutil.which("pulumi"), shutil.which("pulumi-language-python")
-    if found is None or (CACHE / "engine") in Path(found).resolve().parents:
+    if found is None or (CACHE / "engine").resolve() in Path(found).resolve().parents:
         return None
     if host is None and not Path(found).resolve().with_name("pulumi-language-python").exists():
         return None

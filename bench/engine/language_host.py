@@ -20,14 +20,16 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-sys.path[0] = str(Path(__file__).resolve().parents[2])
-from bench.lifetime import end_with_parent  # noqa: E402
-from bench.plugins.protocol import protocol_only  # noqa: E402
+if __name__ == "__main__":  # started by its path, from any folder
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+    from bench.plugins.protocol import protocol_only
 
-protocol_only()
-import grpc  # noqa: E402
-from google.protobuf import empty_pb2, json_format  # noqa: E402
-from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2  # noqa: E402
+    protocol_only()
+import grpc
+from google.protobuf import empty_pb2, json_format
+from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
+
+from bench.lifetime import end_with_parent
 
 EXPLAINED = 32
 PROGRAM = Path(__file__).with_name("program.py")
