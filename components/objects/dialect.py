@@ -97,7 +97,7 @@ class Kind:
     """Members (by any of their names) that the server adds to a list by itself: not a difference."""
     update: Literal["PATCH", "PUT"] = "PATCH"
     serial: bool = False
-    """Writes of this kind must not overlap."""
+    """Writes must not overlap with those of any other such kind."""
     fresh_pk: bool = False
     """Whether a pk means nothing on another server (counted up), so that it proves nothing by itself."""
     bystanders: tuple[tuple[str, str, str], ...] = ()

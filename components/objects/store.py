@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -23,14 +23,35 @@ class Missing(Exception):  # noqa: N818
         super().__init__(f"no {' or '.join(kinds)} named {name!r}")
 
 
+class _Index:
+    """Pks by what their objects are found by. Kept true object by object, since a run makes hundreds of them."""
+
+    def __init__(self) -> None:
+        self._pks: dict[Any, list[str]] = {}
+        self._held: dict[str, tuple[Any, ...]] = {}
+
+    def put(self, pk: str, terms: Iterable[Any]) -> None:
+        self.drop(pk)
+        self._held[pk] = tuple(dict.fromkeys(terms))
+        for term in self._held[pk]:
+            self._pks.setdefault(term, []).append(pk)
+
+    def drop(self, pk: str) -> None:
+        for term in self._held.pop(pk, ()):
+            self._pks[term].remove(pk)
+
+    def find(self, term: Any) -> list[str]:
+        return self._pks.get(term, [])
+
+
 class _Shelf:
     """The objects of one kind, by pk, with look-ups by key and by name that are made when first asked for."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.objects: dict[str, Object] | None = None
-        self.by_key: dict[Key, list[str]] | None = None
-        self.by_name: dict[str, list[str]] | None = None
+        self.by_key: _Index | None = None
+        self.by_name: _Index | None = None
 
 
 class Store:
@@ -44,14 +65,11 @@ class Store:
         self._dialect = dialect
         self._shelves: dict[str, _Shelf] = {}
         self._lock = threading.Lock()
-        self._writing: dict[str, threading.Lock] = {}
+        self._writing = threading.Lock()
 
     def writing(self, kind: Kind) -> AbstractContextManager[Any]:
         """A lock to hold while writing, for kinds whose writes must not overlap."""
-        if not kind.serial:
-            return nullcontext()
-        with self._lock:
-            return self._writing.setdefault(kind.name, threading.Lock())
+        return self._writing if kind.serial else nullcontext()
 
     def _shelf(self, kind: Kind) -> _Shelf:
         with self._lock:
@@ -76,23 +94,42 @@ class Store:
     def put(self, kind: Kind, item: Mapping[str, Any]) -> None:
         """Remember an object as it was just read."""
         pk = str(item[kind.pk])
-        for shelf in self._known(kind):
+        renamed = False
+        for each, shelf in self._known(kind):
             with shelf.lock:
-                if shelf.objects is not None:
-                    shelf.objects[pk] = dict(item)
-                    shelf.by_key = shelf.by_name = None
+                if shelf.objects is None:
+                    continue
+                old = shelf.objects.get(pk)
+                shelf.objects[pk] = dict(item)
+                if shelf.by_key is not None:
+                    shelf.by_key.put(pk, [key_of(each, item)])
+                if shelf.by_name is not None:
+                    shelf.by_name.put(pk, self._names(each, item))
+                renamed = renamed or (old is not None and key_of(each, old) != key_of(each, item))
+        if renamed:
+            self._forget_composed_names()
 
     def drop(self, kind: Kind, pk: str) -> None:
         """Forget an object that was just deleted."""
-        for shelf in self._known(kind):
+        for _, shelf in self._known(kind):
             with shelf.lock:
-                if shelf.objects is not None:
-                    shelf.objects.pop(pk, None)
-                    shelf.by_key = shelf.by_name = None
+                if shelf.objects is not None and shelf.objects.pop(pk, None) is not None:
+                    for index in (shelf.by_key, shelf.by_name):
+                        if index is not None:
+                            index.drop(pk)
 
-    def _known(self, kind: Kind) -> Iterator[_Shelf]:
+    def _known(self, kind: Kind) -> Iterator[tuple[Kind, _Shelf]]:
         for name in (kind.name, *kind.groups):
-            yield self._shelf(self._dialect.kind(name))
+            each = self._dialect.kind(name)
+            yield each, self._shelf(each)
+
+    def _forget_composed_names(self) -> None:
+        """Names that quote other names are made again after a rename."""
+        with self._lock:
+            shelves = list(self._shelves.values())
+        for shelf in shelves:
+            with shelf.lock:
+                shelf.by_name = None
 
     def all(self, kind: Kind) -> list[Object]:
         """Every object of the kind."""
@@ -108,10 +145,10 @@ class Store:
         with shelf.lock:
             objects = self._loaded(kind)
             if shelf.by_key is None:
-                shelf.by_key = {}
+                shelf.by_key = _Index()
                 for pk, item in objects.items():
-                    shelf.by_key.setdefault(key_of(kind, item), []).append(pk)
-            return [objects[pk] for pk in shelf.by_key.get(key, [])]
+                    shelf.by_key.put(pk, [key_of(kind, item)])
+            return [objects[pk] for pk in shelf.by_key.find(key)]
 
     # Names ---------------------------------------------------------------------------------------------------------
 
@@ -166,13 +203,15 @@ class Store:
         with shelf.lock:
             objects = self._loaded(kind)
             if shelf.by_name is None:
-                shelf.by_name = {}
+                index = _Index()
                 for pk, item in objects.items():
-                    for called in (self.name_of(kind, item), *(str(item.get(extra)) for extra in kind.also)):
-                        if pk not in shelf.by_name.setdefault(called, []):
-                            shelf.by_name[called].append(pk)
-            found = shelf.by_name.get(name, [])
+                    index.put(pk, self._names(kind, item))
+                shelf.by_name = index
+            found = shelf.by_name.find(name)
             return objects[found[0]] if found else None
+
+    def _names(self, kind: Kind, item: Mapping[str, Any]) -> list[str]:
+        return [self.name_of(kind, item), *(str(item.get(extra)) for extra in kind.also)]
 
 
 def key_of(kind: Kind, item: Mapping[str, Any]) -> Key:
