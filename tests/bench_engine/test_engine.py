@@ -215,6 +215,37 @@ def test_the_command_stand_in_serves_the_official_sdk(engine: Engine, tmp_path: 
     project("destroy", "--yes", "--skip-preview")
 
 
+def test_giving_up_ends_what_runs(engine: Engine, tmp_path: Path) -> None:
+    program = COMMAND.replace("wc -c; echo from-create", "touch began; sleep 300")
+    project = Project.make(tmp_path, engine, {"__main__.py": program})
+    project("config", "set", "--secret", "document", "sekrit document")
+    running = subprocess.Popen(
+        ["pulumi", "--non-interactive", "--color=never", "up", "--yes", "--skip-preview"],
+        cwd=project.folder,
+        env=project.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        end = time.monotonic() + 60
+        while not (project.folder / "began").exists():
+            assert time.monotonic() < end, "the command never started"
+            time.sleep(0.1)
+        running.send_signal(signal.SIGINT)
+        shown, _ = running.communicate(timeout=30)
+    finally:
+        running.kill()
+        running.wait()
+    assert running.returncode != 0
+    assert "signal: killed" in shown
+    end = time.monotonic() + 10
+    while (left := _processes(project.folder)) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not left
+    assert project.state()["resources"]  # and the state is whole and unlocked
+
+
 def test_environment_is_offline_and_keeps_out_of_the_users_home(engine: Engine, tmp_path: Path) -> None:
     env = engine.env({"PATH": os.environ["PATH"], "HOME": str(tmp_path)}, home=tmp_path / "home")
     assert env["PULUMI_HOME"] == str(tmp_path / "home")
