@@ -90,7 +90,9 @@ def _ready(name: str, title: str, progress: Progress, make: Callable[[Path], Non
             if not path.exists():
                 progress(f"making {title} ({name})")
                 LAYERS.mkdir(parents=True, exist_ok=True)
-                with tempfile.TemporaryDirectory(dir=LAYERS, prefix=".new-") as temporary:
+                for left in LAYERS.glob(f".new-{name}-*"):  # by a killed run: the lock is ours now
+                    shutil.rmtree(left, ignore_errors=True)
+                with tempfile.TemporaryDirectory(dir=LAYERS, prefix=f".new-{name}-") as temporary:
                     target = Path(temporary) / "layer"
                     make(target)
                     target.rename(path)
@@ -103,7 +105,8 @@ def _bootstrap(target: Path) -> None:
         sources.write_text("\n".join(s.deb822() for s in debian_sources()))
         options = [f"--aptopt={o}" for o in apt_options()]
         _run(
-            ["mmdebstrap", "--mode=root", "--format=directory", *_MINIMAL,
+            # In a mount namespace of its own: what it mounts is gone even if it is killed.
+            ["unshare", "--mount", "mmdebstrap", "--mode=root", "--format=directory", *_MINIMAL,
              f'--aptopt=Acquire::http::Proxy "{proxy}"', *options, RELEASE, str(target), str(sources)]
         )  # fmt: skip
         # mmdebstrap keeps its options in the image: the proxy is gone when this block ends.

@@ -6,10 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from bench import sources
 from bench.machine.machines import Machines
+from bench.paths import CACHE
 
 __all__ = ["Machines", "missing"]
 
@@ -48,6 +50,17 @@ def _works(argv: list[str]) -> bool:
     return (
         bool(shutil.which(argv[0])) and subprocess.run(argv, check=False, capture_output=True).returncode == 0
     )
+
+
+def _overlays() -> bool:
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE) as place:
+        for name in ("lower", "upper", "work", "root"):
+            Path(place, name).mkdir()
+        layers = f"lowerdir={place}/lower,upperdir={place}/upper,workdir={place}/work"
+        return _works(
+            ["unshare", "--mount", "mount", "-t", "overlay", "overlay", "-o", layers, f"{place}/root"]
+        )
 
 
 def _cgroups_writable() -> bool:

@@ -32,6 +32,11 @@ def enter(name: str, memory_mb: int) -> None:
     """Move this process, and so all that it starts, into the groups of the box, with its size as their limit."""
     for group in of(name):
         group.mkdir(parents=True, exist_ok=True)
+        for above in (group.parent.parent, group.parent):  # version 2 hands controllers down step by step
+            if (above / "cgroup.subtree_control").exists():
+                for controller in ("cpu", "cpuset", "io", "memory", "pids"):
+                    with suppress(OSError):
+                        (above / "cgroup.subtree_control").write_text(f"+{controller}")
         if (group / "cpuset.cpus").exists():
             for place in (group.parent, group):  # an empty set takes no process
                 for file in ("cpuset.cpus", "cpuset.mems"):

@@ -45,6 +45,28 @@ def host(
     machines.destroy(SERVER)
 
 
+def test_a_plain_image_becomes_the_same_box(world: World, key: Path, tmp_path: Path) -> None:
+    """What is baked in only saves time: the hardening installs all of it on a Debian as a cloud gives it."""
+    Machines.settle(tmp_path, world.namespace, "plain")
+    plain = Machines(tmp_path)
+    first = new_key(tmp_path, "first-boot")
+    pair = Pair(first.read_text(), first.with_suffix(".pub").read_text())
+    found = Host(world, 9005, "203.0.113.205", key, "deploy")
+    began = time.monotonic()
+    text = user_data(deploy_key=key.with_suffix(".pub").read_text(), first_boot=pair)
+    plain.create(9005, "plain", text, found.address, None, 2048, "debian-12")
+    try:
+        plain.power_on(9005)
+        until(found.answers, "ssh on the plain box")
+        until(lambda: "status: done" in found.ssh("cloud-init status --wait", check=False), "first boot", 240)
+        record("machine", seconds_of_hardened_first_boot_plain=(round(time.monotonic() - began, 2), 60))
+        assert found.ssh("systemctl --failed --no-legend") == ""
+        assert "Status: active" in found.ssh("sudo ufw status")
+        found.ssh("docker info >/dev/null")
+    finally:
+        plain.destroy(9005)
+
+
 def test_no_unit_fails_and_the_hardening_ran(host: Host) -> None:
     assert host.ssh("systemctl --failed --no-legend") == ""
     assert host.ssh("cat /etc/gatehouse/hardening").strip() != ""
