@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from pulumi.automation import CommandError
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from components.settings import SettingsError
@@ -83,10 +84,13 @@ def doctor(
     if name:
         findings += doctor_checks.client(Stack(name))
     table = Table(box=None, show_header=False, pad_edge=False)
+    for _ in range(3):
+        table.add_column(overflow="fold")
     for finding in findings:
-        table.add_row("[green]ok[/]" if finding.ok else "[red]missing[/]", finding.subject, finding.what)
+        verdict = "[green]ok[/]" if finding.ok else "[red]missing[/]"
+        table.add_row(verdict, escape(finding.subject), escape(finding.what))
         if finding.remedy:
-            table.add_row("", "", f"[bold]{finding.remedy}[/]")
+            table.add_row("", "", f"[bold]{escape(finding.remedy)}[/]")
     console.print(table)
     if any(not finding.ok for finding in findings):
         raise typer.Exit(1)
@@ -155,7 +159,7 @@ def login_check(
         verdict = "[green]as declared[/]" if checked.ok else "[red]NOT as declared[/]"
         wanted = "may log in" if checked.expected else "may not"
         ended = "logged in" if checked.result.accepted else f"refused: {checked.result.why}"
-        console.print(f"{verdict}  {checked.app}: {checked.person} {wanted}; {ended}", soft_wrap=True)
+        console.print(f"{verdict}  {checked.app}: {checked.person} {wanted}; {escape(ended)}", soft_wrap=True)
 
     if not check_logins(Stack(name), app_name, said):
         raise OperatorError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from operations.stack import Stack
@@ -19,12 +20,14 @@ def show(stack: Stack, console: Console, *, show_secrets: bool, as_json: bool) -
         print(json.dumps(values, indent=2))
         return
     table = Table(box=None, show_header=False, pad_edge=False)
+    for _ in range(4):
+        table.add_column(overflow="fold")  # a value that is cut off cannot be copied
     for name, value in sorted(values.items()):
         if isinstance(value, dict):
             for key, detail in value.items():
                 lines = detail if isinstance(detail, dict) else {"": detail}
                 for what, text in lines.items():
-                    table.add_row(name, key, what, str(text))
+                    table.add_row(name, key, what, escape(str(text)))
         else:
-            table.add_row(name, "", "", str(value))
+            table.add_row(name, "", "", escape(str(value)))
     console.print(table)
