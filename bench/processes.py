@@ -69,7 +69,7 @@ def end_marked(name: str, value: str) -> None:
                 process.wait(5)
 
 
-def end_group(groups: Iterable[Path], patience: float = 10.0) -> None:
+def end_group(groups: Iterable[Path], patience: float = 60.0) -> None:
     """Kill every process in these control groups and remove the groups.
 
     Raises TimeoutError if one of them doesn't go.
@@ -78,8 +78,8 @@ def end_group(groups: Iterable[Path], patience: float = 10.0) -> None:
     present = [g for g in groups if g.exists()]
     while present:
         for group in present:
-            inner = sorted((p for p in group.rglob("*") if p.is_dir()), key=lambda p: -len(p.parts))
-            for place in [*inner, group]:
+            # os.walk passes over groups that vanish meanwhile; the innermost come first.
+            for place in [Path(found) for found, _, _ in os.walk(group, topdown=False)]:
                 with suppress(OSError):
                     for pid in (place / "cgroup.procs").read_text().split():
                         with suppress(ProcessLookupError):

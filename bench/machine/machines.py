@@ -211,12 +211,11 @@ class Machines:
 
     def _clear(self, box: Box) -> None:
         """End all that belongs to a box, whatever is left of it."""
-        keeper = processes.read(box.processes).get("keeper")
-        if keeper:
-            keeper.end(patience=0)
-        processes.end_group(groups.of(box.namespace))
-        box.processes.unlink(missing_ok=True)
         with _told(f"server {box.name}"):
+            if keeper := processes.read(box.processes).get("keeper"):
+                keeper.end(patience=0)
+            processes.end_group(groups.of(box.namespace))
+            box.processes.unlink(missing_ok=True)
             network.remove(box.namespace)
 
     def _signal(self, server: int, number: int) -> bool:
