@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import psutil
 import pytest
 
 from bench.engine import Engine, ensure
+from bench.paths import ROOT
 from tests.bench_engine.project import Project
 from tests.figures import record
 
@@ -61,11 +63,12 @@ def engine() -> Engine:
 
 
 def test_an_engine_is_ready_at_once_when_it_was_built_before(engine: Engine) -> None:
+    program = "from bench.engine import ensure; print(ensure().pulumi)"
     started = time.monotonic()
-    again = ensure()
+    again = subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, text=True)
     seconds = time.monotonic() - started
-    record("test", engine_warm_seconds=(round(seconds, 3), 2.0))
-    assert again == engine
+    record("test", engine_warm_seconds=(round(seconds, 2), 2.0))
+    assert again.strip() == str(engine.pulumi)
     assert seconds < 2
 
 
