@@ -20,10 +20,8 @@ pytestmark = pytest.mark.engine
 
 PROGRAM = """\
 from __future__ import annotations
-import sys
 import pulumi
 from components.settings import SettingsError, load
-sys.tracebacklimit = 0
 try:
     settings = load()
 except SettingsError as error:
