@@ -20,6 +20,7 @@ from pathlib import Path
 import httpx
 
 from bench import processes
+from bench.engine import ensure
 from bench.paths import ROOT
 from bench.processes import Recorded
 
@@ -33,6 +34,8 @@ class PlainWorldError(Exception):
 
 class PlainWorld:
     """One authentik on loopback below `directory`; with `memory` it keeps its state in memory alone."""
+
+    title = "an authentik on loopback; no server, DNS, TLS or proxy (box: none)"
 
     def __init__(
         self,
@@ -50,11 +53,44 @@ class PlainWorld:
         self.options = options
         self.port = free_port()
         self.token = secrets.token_urlsafe(40)
+        self.first: set[str] = set()
 
     @property
-    def url(self) -> str:
+    def issuer(self) -> str:
         """Where authentik answers."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def new_options(self) -> tuple[str, ...]:
+        """Options of `gatehouse new` for a client here."""
+        return ("--authentik-url", self.issuer)
+
+    @property
+    def sealed(self) -> dict[str, str]:
+        """Secret settings that a client needs here."""
+        return {"gatehouse:authentik.token": self.token}
+
+    def env(self) -> dict[str, str]:
+        """The operator's environment: with the engine."""
+        return ensure(self.progress).env(os.environ)
+
+    def command(self, argv: list[str]) -> list[str]:
+        """The operator sits on the machine itself."""
+        return argv
+
+    def leftovers(self) -> list[str]:
+        """What of a client is still in authentik: objects that were not there at the start."""
+        return sorted(self.objects() - self.first)
+
+    def objects(self) -> set[str]:
+        """Groups, people, providers and applications by name."""
+        found = set()
+        with httpx.Client(base_url=self.issuer, headers={"Authorization": f"Bearer {self.token}"}) as client:
+            for path in ("core/groups", "core/users", "providers/all", "core/applications"):
+                full = {"page_size": "100", "superuser_full_list": "true"}
+                results = client.get(f"/api/v3/{path}/", params=full).raise_for_status().json()["results"]
+                found |= {f"{path} {item.get('username') or item['name']}" for item in results}
+        return found
 
     def start(self) -> None:
         """Start Postgres and the emulator, and wait until its token works.
@@ -93,16 +129,17 @@ class PlainWorld:
         while time.monotonic() < deadline:
             with contextlib.suppress(httpx.HTTPError):
                 answer = httpx.get(
-                    f"{self.url}/api/v3/core/users/me/",
+                    f"{self.issuer}/api/v3/core/users/me/",
                     headers={"Authorization": f"Bearer {self.token}"},
                     timeout=5,
                 )
                 if answer.status_code == httpx.codes.OK:
+                    self.first = self.objects()
                     return
             time.sleep(0.1)
         log = (self.directory / "authentik.log").read_text()[-1500:]
         self.stop()
-        raise PlainWorldError(f"authentik did not answer at {self.url} within {PATIENCE:.0f} s:\n{log}")
+        raise PlainWorldError(f"authentik did not answer at {self.issuer} within {PATIENCE:.0f} s:\n{log}")
 
     def postgres(self) -> dict[str, str]:
         """Start a Postgres of our own; how the emulator reaches it."""
@@ -110,7 +147,7 @@ class PlainWorld:
 
         self.progress("Starting Postgres")
         # It listens on a Unix socket in its own folder, whose path must be short.
-        self.server = pgserver.get_server(self.directory / "pg", cleanup_mode=None)
+        pgserver.get_server(self.directory / "pg", cleanup_mode=None)
         return {
             "AUTHENTIK_POSTGRESQL__HOST": str(self.directory / "pg"),
             "AUTHENTIK_POSTGRESQL__USER": "postgres",

@@ -94,4 +94,5 @@ class Project:
     def state(self, name: str) -> dict[str, Any]:
         """The stack's exported state, secrets encrypted."""
         exported: dict[str, Any] = json.loads(self.pulumi("stack", "export", "--stack", name))
-        return exported["deployment"]
+        deployment: dict[str, Any] = exported["deployment"]
+        return deployment
