@@ -310,6 +310,16 @@ def test_a_daemon_that_could_not_be_reached_is_tried_again(
     assert made["id"] in daemon.containers
 
 
+def test_a_connection_that_breaks_later_says_what_ssh_said(
+    through_ssh: tuple[DockerProvider, Path], tmp_path: Path
+) -> None:
+    provider, _ = through_ssh
+    provider.daemon.client().close()  # as when ssh ended in between: the next call connects anew
+    (tmp_path / "ssh").write_text("#!/bin/sh\necho 'No route to host' >&2\nexit 255\n")
+    with pytest.raises(Failed, match=r"exit status 255.*stderr=No route to host"):
+        create(provider, CONTAINER, name="it", image=IMAGE)
+
+
 def test_removal_waits_for_what_still_uses_a_network(
     provider: DockerProvider, daemon: FakeDocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import docker
@@ -59,6 +60,7 @@ class Tunnel:
 
     def _serve(self, connection: socket.socket) -> None:
         with connection:
+            self.failure = ""
             try:
                 child = subprocess.Popen(
                     self._command,
@@ -79,6 +81,20 @@ class Tunnel:
                 )
             with contextlib.suppress(OSError):  # or the client would wait for an answer
                 connection.shutdown(socket.SHUT_RDWR)
+
+
+class _Client(docker.APIClient):
+    """Docker's client; when ssh ends, what ssh said takes the place of "connection aborted"."""
+
+    tunnel: Tunnel | None = None
+
+    def send(self, *arguments: Any, **options: Any) -> requests.Response:
+        try:
+            return super().send(*arguments, **options)
+        except requests.ConnectionError as error:
+            if self.tunnel and self.tunnel.failure:
+                raise requests.ConnectionError(self.tunnel.failure) from error
+            raise
 
 
 class Daemon:
@@ -107,16 +123,15 @@ class Daemon:
         address = self.host
         if self.remote:
             self._tunnel = self._tunnel or Tunnel(ssh_command(self.host, self._options))
-            self._tunnel.failure = ""
             address = f"unix://{self._tunnel.path}"
-        client = docker.APIClient(base_url=address, version=API, timeout=600)
+        client = _Client(base_url=address, version=API, timeout=600)
+        client.tunnel = self._tunnel
         try:
             client.ping()
         except (requests.RequestException, docker.errors.DockerException) as error:
-            why = (self._tunnel.failure if self._tunnel else "") or str(error)
             at = "http://docker.example.com/_ping" if self.remote else f"{self.host}/_ping"
             raise Failed(
                 f"failed to create Docker client: Error pinging Docker server, please make sure that {self.host} "
-                f"is reachable and has a  '_ping' endpoint. Error: error during connect: Head \"{at}\": {why}"
+                f"is reachable and has a  '_ping' endpoint. Error: error during connect: Head \"{at}\": {error}"
             ) from error
         return client
