@@ -13,7 +13,7 @@ from components.settings.base import wrong
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
-_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # authentik's own URLs below /application/o/, which an application's slug would shadow (facts of its documentation).
 RESERVED_SLUGS = ("authorize", "token", "device", "userinfo", "introspect", "revoke")
 
@@ -77,37 +77,39 @@ def _host(value: str) -> str:
 
 
 def url_problem(value: str, *, schemes: tuple[str, ...] = ("https",)) -> tuple[str, str] | None:
-    """What is wrong with a URL, and what would be right; None when it can be used."""
-    if value != value.strip() or any(ord(character) <= 32 for character in value):
+    """What is wrong with a URL, and what would be right; None when it can be used. http is for loopback only."""
+    if any(ord(character) <= 32 or ord(character) == 127 for character in value):
         return f"{value!r} has spaces in it", f"Write {''.join(value.split())}"
-    parts = urlsplit(value)
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return f"{value!r} has a host or port that is none", "Give a host, and a port from 1 to 65535 or none"
     if not parts.scheme or not parts.netloc:
         return (
             f"{value!r} is not a complete URL",
             "Give scheme and host, such as https://grafana.acme.example",
         )
-    if (
-        parts.scheme == "http"
-        and "http" not in schemes
-        and not value.startswith(tuple(f"http://{h}" for h in _LOOPBACK))
-    ):
-        return f"{value!r} is not encrypted", f"Write https://{value.removeprefix('http://')}"
     if parts.scheme not in (*schemes, "http"):
         return (
             f"{value!r} has the scheme {parts.scheme}",
-            f"Use {' or '.join(f'{scheme}://' for scheme in schemes)}",
+            f"Use {' or '.join(f'{each}://' for each in schemes)}",
         )
-    try:
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        return f"{value!r} has a port that is none", "Give a port from 1 to 65535, or none"
+    if parts.scheme == "http" and "http" not in schemes and host not in _LOOPBACK:
+        return f"{value!r} is not encrypted", f"Write https://{value.removeprefix('http://')}"
     if parts.username is not None:
         return f"{value!r} has a user name or password in it", "Leave everything before the @ out"
-    if host != parts.netloc.rsplit(":", 1)[0].strip("[]") and port is not None:
-        return f"{value!r} has capital letters in its host", f"Write {value.lower()}"
-    if not _HOST.fullmatch(host) and parts.netloc[:1] != "[":
+    if not _HOST.fullmatch(host) and not _is_address(host):
         return f"{value!r} has {host!r} as its host, which is none", "Use letters, digits, hyphens and dots"
     return None
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _url(value: str) -> str:
