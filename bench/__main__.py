@@ -10,8 +10,10 @@ from typing import Annotated
 import typer
 
 from bench.engine import BuildError as EngineError
+from bench.machine import missing
 from bench.machine.network import NetworkError
 from bench.paths import CACHE
+from bench.plain import PlainWorld, PlainWorldError
 from bench.rootfs import BuildError
 from bench.world import World, WorldError
 
@@ -66,8 +68,14 @@ def demo(
     """Take a client from nothing to a login and back to nothing, with the operator's own commands."""
     from bench.demo import demo as run  # noqa: PLC0415  (it loads the program, which the other commands don't need)
 
-    cold = not (CACHE / "layers").exists()
-    world = World(_DEFAULT)
+    world: World | PlainWorld = World(_DEFAULT)
+    if reasons := missing():
+        world = PlainWorld(CACHE / "plain", progress=typer.echo)
+        typer.echo(
+            "No box can be made here: this client's authentik runs without one. A whole client needs more:"
+        )
+        typer.echo("".join(f"  - {reason}\n" for reason in reasons))
+    cold = not (CACHE / "engine").exists()
     with world.alone():
         world.clean()
         code = run(world, keep=keep, cold=cold)
@@ -79,5 +87,5 @@ def demo(
 if __name__ == "__main__":
     try:
         app()
-    except (WorldError, BuildError, EngineError, NetworkError) as error:
+    except (WorldError, PlainWorldError, BuildError, EngineError, NetworkError) as error:
         sys.exit(str(error))

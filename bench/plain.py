@@ -21,7 +21,7 @@ import httpx
 
 from bench import processes
 from bench.engine import ensure
-from bench.paths import ROOT
+from bench.paths import ROOT, locked
 from bench.processes import Recorded
 
 VERSION = "2026.8.3"
@@ -169,6 +169,12 @@ class PlainWorld:
         """Stop, and remove the directory."""
         self.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nobody else uses this world meanwhile."""
+        with locked(f"plain-{self.directory.name}"):
+            yield
 
     @contextlib.contextmanager
     def running(self) -> Iterator[PlainWorld]:
