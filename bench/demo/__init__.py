@@ -34,14 +34,21 @@ PULUMI = ("pulumi", "--non-interactive", "--stack", CLIENT)
 class World(Protocol):
     """What the demo needs of a bench."""
 
-    title: str
-    """What stands in for the outside world, in a line."""
-    new_options: tuple[str, ...]
-    """Options of `gatehouse new` for a client on this bench."""
-    issuer: str
-    """Where authentik answers."""
-    sealed: Mapping[str, str]
-    """Secret settings that a client needs on this bench, by their path in the stack file."""
+    @property
+    def title(self) -> str:
+        """What stands in for the outside world, in a line."""
+
+    @property
+    def new_options(self) -> tuple[str, ...]:
+        """Options of `gatehouse new` for a client on this bench."""
+
+    @property
+    def issuer(self) -> str:
+        """Where authentik answers."""
+
+    @property
+    def sealed(self) -> Mapping[str, str]:
+        """Secret settings that a client needs on this bench, by their path in the stack file."""
 
     def start(self) -> None:
         """Bring everything up."""
