@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 import pulumi
+from pulumi.output import Unknown
 
 from components.identity import catalog
 from components.identity.kinds import OWNED_BY_OTHER_SIDE, Line
@@ -57,7 +58,7 @@ def field_findings(line: Line, spec: Spec) -> Iterator[Finding]:
         where = f"{spec.where}, {name}"
         if name not in known:
             yield _unknown(line, spec.kind, name, where)
-        elif isinstance(value, pulumi.Output) or value is None:
+        elif _later(value) or value is None:
             continue
         elif name in references:
             yield from _reference(where, value, many=references[name].many)
@@ -73,7 +74,8 @@ def field_findings(line: Line, spec: Spec) -> Iterator[Finding]:
         return  # what is there already has the rest
     for name, facts in known.items():
         if facts.get("required") and spec.fields.get(name) is None:
-            yield Finding(spec.where, f"{name} is missing", f"Give it {_article(facts)}")
+            wanted = _article(facts) if name not in references else "the name of another object"
+            yield Finding(spec.where, f"{name} is missing", f"Give it {wanted}")
 
 
 def _unknown(line: Line, kind: str, name: str, where: str) -> Finding:
@@ -102,14 +104,14 @@ def _reference(where: str, value: Any, *, many: bool) -> Iterator[Finding]:
         yield Finding(where, f"is {_kind_of(value)}", "Give a list of names")
         return
     for each in value if many else [value]:
-        if not isinstance(each, (str, pulumi.Output)):
+        if not isinstance(each, str) and not _later(each):
             yield Finding(
                 where, f"refers to {each!r}", "Refer to objects by name (a slug, a name), not by pk"
             )
 
 
 def _value(where: str, facts: Mapping[str, Any], value: Any) -> Iterator[Finding]:
-    if isinstance(value, pulumi.Output):
+    if _later(value):
         return
     type_ = facts["type"]
     expected = _TYPES.get(type_)
@@ -148,6 +150,11 @@ def _object(where: str, known: Mapping[str, Any], value: Mapping[str, Any]) -> I
     for name, facts in known.items():
         if facts.get("required") and is_empty(value.get(name)):
             yield Finding(where, f"{name} is missing", f"Give it {_article(facts)}")
+
+
+def _later(value: Any) -> bool:
+    """Whether the value is known only later."""
+    return isinstance(value, (pulumi.Output, Unknown))
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -26,13 +26,13 @@ READS = 3
 class Authentik:
     """One authentik server. The first request opens the way to it and waits until it lets us in."""
 
-    def __init__(self, address: str, token: str, bootstrap: str | None, line: str) -> None:
+    def __init__(self, address: str, token: str, bootstrap: str | None, line: Line) -> None:
         """`address`: "ssh:<client>@<ip>/127.0.0.1:9000" or a URL. `bootstrap`: the token of the first start."""
         self.where = f"authentik at {address}"
         self._address = address
         self._token = token
         self._bootstrap = bootstrap
-        self._line = Line(line)
+        self._line = line
         self._lock = threading.Lock()
         self._http: Http | None = None
         self._settled_at = float("inf")

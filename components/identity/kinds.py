@@ -104,6 +104,10 @@ class Line:
             name: facts for name, facts in self._catalog[path]["fields"].items() if name not in hidden
         } | own
 
+    def model(self, label: str) -> str:
+        """The model's name as authentik writes it ("authentik_core.Group")."""
+        return str(self._rows[label][1]["model"])
+
     def path(self, label: str) -> str:
         """Where the kind's list is."""
         return self._rows[label][0]

@@ -5,10 +5,16 @@ State names this module and this class: neither may ever move or be renamed (a t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from components.identity import check
 from components.identity.catalog import newest
 from components.identity.dialect import Authentik
+from components.identity.kinds import Line
+from components.identity.specs import Spec
 from components.objects.dialect import Config, Dialect
 from components.objects.provider import ObjectProvider
+from components.objects.reconcile import Declared
 
 
 class AuthentikProvider(ObjectProvider):
@@ -16,6 +22,13 @@ class AuthentikProvider(ObjectProvider):
 
     def dialect(self, config: Config) -> Dialect:
         """The server that the explicit provider's values name."""
-        return Authentik(
-            config("address") or "", config("token") or "", config("bootstrap"), config("line") or newest()
-        )
+        self._line = Line(config("line") or newest())
+        return Authentik(config("address") or "", config("token") or "", config("bootstrap"), self._line)
+
+    def objections(self, _wanted: Declared) -> Iterable[tuple[str, str]]:
+        """What the catalog of the line says against the fields; a plan has asked the same before."""
+        spec = Spec(_wanted.kind, _wanted.logical, _wanted.fields, _wanted.adopt)
+        return [
+            (finding.where.removeprefix(spec.where).removeprefix(", "), f"{finding.what}. {finding.remedy}")
+            for finding in check.field_findings(self._line, spec)
+        ]

@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pulumi.dynamic import (
+    CheckFailure,
     CheckResult,
     ConfigureRequest,
     CreateResult,
@@ -58,10 +59,16 @@ class ObjectProvider(ResourceProvider):
         self._reconciler = Reconciler(self._dialect, pending_creates(os.environ.get(PENDING, "")))
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Put the inputs into canonical form. Pure: previews make no call."""
+        """Put the inputs into canonical form and object to what cannot be. Pure: previews make no call."""
         kind = self._kind(news)
         inputs = said.settled(self._dialect, kind, _fields(news))
-        return CheckResult({**inputs, META: canonical(news[META])}, [])
+        props = {**inputs, META: canonical(news[META])}
+        objections = self.objections(_declared(props))
+        return CheckResult(props, [CheckFailure(field, text) for field, text in objections])
+
+    def objections(self, _wanted: Declared) -> Iterable[tuple[str, str]]:
+        """What is wrong with an object, as (field, text); pure, and for resources that are declared one by one."""
+        return ()
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Compare what is wanted with what was last seen. Pure: previews make no call."""

@@ -9,6 +9,7 @@ from bench.authentik.testing import PASSWORD, Running, serve
 from components.identity import dialect, door
 from components.identity.dialect import Authentik
 from components.identity.door import Door
+from components.identity.kinds import Line
 from components.objects import http
 from components.objects.errors import ObjectError
 from components.objects.http import Http
@@ -47,7 +48,7 @@ def test_a_half_made_account_is_completed(server: Running, admin: httpx.Client) 
 def test_a_first_start_is_waited_for() -> None:
     """Ready, then 403 for a good token, then an API without its default objects: each is waited for."""
     with serve(version="2026.8.3", ready_after=0.2, token_after=0.5, objects_after=0.9) as server:
-        engine = Reconciler(Authentik(server.url, TOKEN, server.token, "2026.8"))
+        engine = Reconciler(Authentik(server.url, TOKEN, server.token, Line("2026.8")))
         fields = {
             "name": "x",
             "authorization_flow": "default-provider-authorization-implicit-consent",
@@ -77,7 +78,7 @@ def test_names_that_will_never_come_are_not_waited_for(
     server: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dialect, "SETTLING", 30.0)
-    engine = Reconciler(Authentik(server.url, TOKEN, server.token, "2026.8"))
+    engine = Reconciler(Authentik(server.url, TOKEN, server.token, Line("2026.8")))
     with pytest.raises(ObjectError, match="groups names 'nobody'"):
         engine.create(
             Declared("authentik_core.user", "x", {"username": "x", "name": "x", "groups": ["nobody"]})
@@ -98,7 +99,7 @@ def test_pages_that_change_while_they_are_read(server: Running, admin: httpx.Cli
                 admin.post("/core/groups/", json={"name": "a new first one"})
             return answer
 
-    moving = Moving(server.url, TOKEN, server.token, "2026.8")
+    moving = Moving(server.url, TOKEN, server.token, Line("2026.8"))
     names = [item["name"] for item in moving.listed(moving.kind("authentik_core.group"))]
     assert len(names) == len(set(names)) == 153
     assert "a new first one" in names

@@ -17,9 +17,10 @@ import pytest
 
 from bench.authentik.testing import Running
 from components.identity.provider import AuthentikProvider
+from components.objects.errors import ObjectError
 from components.objects.values import is_unknown
 from tests.identity.conftest import TOKEN
-from tests.objects.plugin import ROOT, UNKNOWN, Plugin, connected, pickled, plugin
+from tests.objects.plugin import ROOT, UNKNOWN, Plugin, connected, local, pickled, plugin
 
 
 def props(kind: str, logical: str, adopt: bool = False, **fields: Any) -> dict[str, Any]:
@@ -84,6 +85,19 @@ def test_check_and_diff_contact_nobody() -> None:
         assert engine.diff("1", inputs, without) == (True, [])
 
 
+def test_check_objects_by_the_catalog_of_the_line() -> None:
+    nowhere = {"address": "http://127.0.0.1:9", "token": TOKEN, "line": "2026.2"}
+    with plugin(AuthentikProvider(), nowhere) as engine:
+        wrong = {name: value for name, value in PROVIDER.items() if name != "invalidation_flow"}
+        assert engine.failures(props("authentik_providers_oauth2.oauth2provider", "x", **wrong)) == [
+            (
+                "grant_types",
+                "exists from 2026.8 on, as far as known; this stack runs 2026.2. Leave it out, or change the version",
+            ),
+            ("", "invalidation_flow is missing. Give it the name of another object"),
+        ]
+
+
 def test_unknown_reference_replaces_only_where_deletion_cascades() -> None:
     nowhere = {"address": "http://127.0.0.1:9", "token": TOKEN, "line": "2026.8"}
     with plugin(AuthentikProvider(), nowhere) as engine:
@@ -134,7 +148,7 @@ def test_a_client_from_nothing_and_back(engine: Plugin, admin: httpx.Client) -> 
         assert read_inputs == inputs
         assert engine.diff(id_, read, inputs) == (False, [])
 
-    with plugin(AuthentikProvider(), engine.config) as fresh:
+    with local(AuthentikProvider(), engine.config) as fresh:
         for id_, _, outputs in reversed(held):
             fresh.delete(id_, outputs)
     assert admin.get("/core/groups/?name=staff").json()["results"] == []
@@ -145,7 +159,7 @@ def test_drift_comes_back_as_outputs_and_inputs(engine: Plugin, admin: httpx.Cli
     inputs = engine.check(oauth2())
     id_, outputs = engine.create(inputs)
     admin.patch(f"/providers/oauth2/{id_}/", json={"sub_mode": "user_email", "property_mappings": []})
-    with plugin(AuthentikProvider(), engine.config) as fresh:
+    with local(AuthentikProvider(), engine.config) as fresh:
         _, read, read_inputs = fresh.read(id_, outputs)
         assert read["property_mappings"] == []
         assert read == read_inputs
@@ -159,10 +173,10 @@ def test_drift_comes_back_as_outputs_and_inputs(engine: Plugin, admin: httpx.Cli
 def test_gone_by_hand(engine: Plugin, admin: httpx.Client) -> None:
     id_, outputs = engine.create(engine.check(group()))
     admin.delete(f"/core/groups/{id_}/")
-    with plugin(AuthentikProvider(), engine.config) as fresh:
+    with local(AuthentikProvider(), engine.config) as fresh:
         assert fresh.read(id_, outputs)[0] == ""
         fresh.delete(id_, outputs)
-        with pytest.raises(grpc.RpcError, match="no longer there"):
+        with pytest.raises(ObjectError, match="no longer there"):
             fresh.update(id_, outputs, outputs)
 
 
@@ -180,7 +194,7 @@ def test_adopting_and_letting_go_of_a_default_object(engine: Plugin, admin: http
     assert outputs["gatehouse_before"]["unset"] == ["flow_recovery"]
     [brand] = admin.get("/core/brands/").json()["results"]
     assert (brand["branding_title"], brand["flow_recovery"] is None) == ("Acme", False)
-    with plugin(AuthentikProvider(), engine.config) as fresh:
+    with local(AuthentikProvider(), engine.config) as fresh:
         assert fresh.read(id_, outputs)[1] == outputs
         fresh.delete(id_, outputs)
     [brand] = admin.get("/core/brands/").json()["results"]
@@ -217,16 +231,16 @@ def test_user_without_its_password_converges_after_a_kill(
         id_, outputs = later.create(later.check(user))
     assert "adopted" not in outputs["gatehouse"]
     assert outputs["password"] == "New-pass-0123"
-    with plugin(AuthentikProvider(), config) as fresh:
+    with local(AuthentikProvider(), config) as fresh:
         fresh.delete(id_, outputs)
     assert admin.get("/core/users/?username=jane").json()["results"] == []
 
 
 def test_errors_hold_no_secret(engine: Plugin) -> None:
-    bad = oauth2(client_secret="grafana-secret-value", client_id="x" * 300)
+    bad = oauth2(client_secret="grafana-secret-value", access_token_validity="forever")
     with pytest.raises(grpc.RpcError) as caught:
         engine.create(engine.check(bad))
-    assert "client_id" in caught.value.details()
+    assert "access_token_validity" in caught.value.details()
     assert "grafana-secret-value" not in caught.value.details()
     assert TOKEN not in caught.value.details()
 

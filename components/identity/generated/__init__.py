@@ -1,0 +1,3 @@
+"""A typed class for every declarable kind, by family. Generated."""
+
+from __future__ import annotations
