@@ -1,0 +1,1 @@
+"""What gatehouse costs, as ratios against programs that do nothing more than they must."""

@@ -1,0 +1,103 @@
+"""The stacks that are measured: a client of some size, and the naive programs beside it."""
+
+from __future__ import annotations
+
+import compileall
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.demo import World
+from bench.paths import ROOT
+from bench.project import Project
+
+STACK = "acme"
+DOMAIN = "acme.example"
+GROUPS = ("staff", "engineering", "board")
+_PROJECT = """\
+name: gatehouse
+runtime: {name: python, options: {toolchain: pip, virtualenv: .venv}}
+stackConfigDir: stacks
+"""
+# Python writes bytecode on an operator's machine, so a run here may too, whatever this shell says.
+_PYTHON = ("PYTHONDONTWRITEBYTECODE", "PYTHONPROFILEIMPORTTIME")
+
+
+class Client(Project):
+    """gatehouse itself, with a client of so many apps in some world of the bench."""
+
+    def __init__(self, folder: Path, world: World, apps: int) -> None:
+        super().__init__(folder, world.env())
+        self.world = world
+        _prepare(self)
+        operator = ("--operator", "sam", "--email", "sam@agency.example")
+        self.gatehouse("new", STACK, "--domain", DOMAIN, *operator, *world.new_options)
+        for path, value in world.sealed.items():
+            self.pulumi("config", "set", "--stack", STACK, "--secret", "--path", path, given=value)
+        self.edit(STACK, settings(apps))
+
+    def command(self, argv: list[str]) -> list[str]:
+        """Run where the operator sits."""
+        return self.world.command(argv)
+
+
+class Naive(Project):
+    """A naive program of `bench.measure.naive`, in a folder of its own beside the client's.
+
+    Its project and stack are called as the client's, so that URNs are the same.
+    """
+
+    def __init__(self, folder: Path, program: str, like: Client) -> None:
+        self.folder, self.world = folder, like.world
+        for part in ("stacks", ".gatehouse/state"):
+            (folder / part).mkdir(parents=True)
+        (folder / ".venv").symlink_to(ROOT / ".venv")
+        (folder / "Pulumi.yaml").write_text(_PROJECT)
+        shutil.copy(ROOT / "bench" / "measure" / "naive" / f"{program}.py", folder / "__main__.py")
+        self.environment = {
+            **like.environment,
+            "PULUMI_BACKEND_URL": f"file://{folder}/.gatehouse/state",
+            "PYTHONPATH": str(ROOT),
+        }
+        _prepare(self)
+        self.stack(STACK, {}, {})
+
+    def command(self, argv: list[str]) -> list[str]:
+        """Run where the operator sits."""
+        return self.world.command(argv)
+
+
+def settings(apps: int) -> Mapping[str, Any]:
+    """What a client with so many apps has beside what `gatehouse new` writes: a few groups and people."""
+    return {
+        "groups": list(GROUPS),
+        "people": [_person(name) for name in ("jane", "mallory", "omar", "wei")],
+        "protect": False,
+        "apps": {f"app{number}": _app(number) for number in range(1, apps + 1)},
+    }
+
+
+def _app(number: int) -> dict[str, Any]:
+    url = f"https://app{number}.{DOMAIN}"
+    group = [GROUPS[number % len(GROUPS)]]
+    if number % 4 == 1:
+        return {"preset": "grafana", "url": url, "groups": group}
+    if number % 4 == 2:
+        return {"preset": "nextcloud", "url": url, "groups": group}
+    return {"protocol": "oidc", "url": url, "redirectUris": [f"{url}/callback"], "groups": group}
+
+
+def _person(name: str) -> dict[str, Any]:
+    return {"username": name, "name": name.title(), "email": f"{name}@{DOMAIN}", "groups": ["staff"]}
+
+
+def _prepare(project: Project) -> None:
+    for name in _PYTHON:
+        project.environment.pop(name, None)
+    for name in ("components", "operations", "__main__.py"):
+        if (project.folder / name).is_dir():
+            compileall.compile_dir(project.folder / name, quiet=2)
+    os.chmod(project.folder, 0o700)  # noqa: PTH101 - its files hold a throw-away client's secrets
+
