@@ -18,6 +18,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,6 +129,13 @@ def _run_directory() -> Path:
     return path
 
 
+def leave(client: str, host: str, port: int = 22) -> None:
+    """End the shared connection to a host, if there is one: for a box that was made anew at the same address."""
+    command = [*_to(client, str(port)), "-O", "exit", host.strip("[]")]
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        subprocess.run(command, capture_output=True, check=False, timeout=CONNECT_SECONDS)
+
+
 @dataclass
 class _Tunnel:
     process: subprocess.Popen[bytes]
@@ -174,24 +182,22 @@ def _open(client: str, host: str, port: str, target: str) -> _Tunnel:
     try:
         return _attempt(client, host, port, target)
     except UnreachableError:
-        # A shared connection to a box that was made anew meanwhile answers nothing: leave it, and try a fresh one.
-        leave = [*_to(client, port), "-O", "exit", host.strip("[]")]
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            subprocess.run(leave, capture_output=True, check=False, timeout=CONNECT_SECONDS)
-        return _attempt(client, host, port, target)
+        # A shared connection to a box that was made anew meanwhile answers nothing: leave it, and try one of our own.
+        leave(client, host, int(port))
+        return _attempt(client, host, port, target, ["-o", "ControlMaster=no", "-o", "ControlPath=none"])
 
 
 def _to(client: str, port: str) -> list[str]:
     return [*ssh_command(client), "-p", port]
 
 
-def _attempt(client: str, host: str, port: str, target: str) -> _Tunnel:
+def _attempt(client: str, host: str, port: str, target: str, options: Sequence[str] = ()) -> _Tunnel:
     local = _free_port()
     # The remote `cat` ends when its input does, and so the tunnel with this process, even with a killed one. What it
     # says first shows that the forwarding, which ssh sets up before it, stands.
     process = subprocess.Popen(
         [
-            *_to(client, port), "-T", "-o", "ExitOnForwardFailure=yes", "-L", f"127.0.0.1:{local}:{target}",
+            *_to(client, port), *options, "-T", "-o", "ExitOnForwardFailure=yes", "-L", f"127.0.0.1:{local}:{target}",
             host.strip("[]"), f"echo {_READY.decode().strip()}; exec cat >/dev/null",
         ],
         stdin=subprocess.PIPE,

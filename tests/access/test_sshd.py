@@ -100,8 +100,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     config.write_text(config.read_text().replace("User deploy", f"User {getpass.getuser()}"))
     yield server
     access.close_tunnels()
-    leave = [*access.ssh_command("acme"), "-p", str(server.port), "-O", "exit", "127.0.0.1"]
-    subprocess.run(leave, capture_output=True, check=False)
+    access.leave("acme", "127.0.0.1", server.port)
     server.stop()
 
 
@@ -141,8 +140,7 @@ def test_two_tunnels_share_one_connection(server: Server, web: int) -> None:
 def test_a_tunnel_that_ended_is_opened_again(server: Server, web: int) -> None:
     server.start()
     access.tunnel(server.address(web))
-    leave = [*access.ssh_command("acme"), "-p", str(server.port), "-O", "exit", "127.0.0.1"]
-    subprocess.run(leave, capture_output=True, check=True)
+    access.leave("acme", "127.0.0.1", server.port)
     access._tunnels[server.address(web)].process.wait(5)
     assert httpx.get(access.tunnel(server.address(web))).text == "from the box"
 
@@ -211,3 +209,20 @@ def test_nothing_secret_is_in_an_error_or_a_command_line(server: Server, web: in
     private = "".join(server.secrets.ssh_key("ssh/deploy").private.splitlines()[1:-1])
     assert private not in str(caught.value).replace("\n", "")
     assert "BEGIN" not in " ".join(access.ssh_command("acme"))
+
+
+def test_a_shared_connection_to_a_box_that_is_gone_is_left(
+    server: Server, web: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "CONNECT_SECONDS", 1)
+    server.start()
+    access.tunnel(server.address(web))
+    check = [*access.ssh_command("acme"), "-p", str(server.port), "-O", "check", "127.0.0.1"]
+    found = subprocess.run(check, capture_output=True, text=True, check=True).stderr
+    master = int(found.split("pid=")[1].split(")")[0])
+    access.close_tunnels()
+    os.kill(master, signal.SIGSTOP)  # answers nothing, as one whose box has gone
+    try:
+        assert httpx.get(access.tunnel(server.address(web))).text == "from the box"
+    finally:
+        os.kill(master, signal.SIGCONT)
