@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.access import tunnel
 from components.identity.door import Door
 from components.identity.kinds import Line, defaults
 from components.objects.dialect import Kind
@@ -108,14 +107,21 @@ class Authentik:
     def _ready(self) -> Http:
         with self._lock:
             if self._http is None:
-                base = (
-                    tunnel(self._address) if self._address.startswith("ssh:") else self._address.rstrip("/")
-                )
+                base = _reached(self._address)
                 http = Http(base, self.where)
                 Door(http, self._token, self._bootstrap).open()
                 self._settled_at = time.monotonic() + SETTLING
                 self._http = http
             return self._http
+
+
+def _reached(address: str) -> str:
+    """The base URL of an address: its own, or that of a tunnel to it."""
+    if not address.startswith("ssh:"):
+        return address.rstrip("/")
+    from components.access import tunnel  # noqa: PLC0415  (ssh and keys, which a preview does not need)
+
+    return tunnel(address)
 
 
 def _sayings(payload: Any, hidden: frozenset[str], field: str = "") -> list[str]:

@@ -32,6 +32,9 @@ RELEASED: Mapping[str, frozenset[str]] = {
 }
 """Reverse relations: authentik deletes these members together with the object, unless it let go of them before."""
 
+MERGED: Mapping[str, frozenset[str]] = {"authentik_outposts.outpost": frozenset({"config"})}
+"""Objects with settings of many owners, which authentik replaces whole."""
+
 TOGETHER: Mapping[str, tuple[str, str]] = {
     "@any_provider": ("/providers/all/", "name"),
     "@any_policy": ("/policies/all/", "name"),
@@ -176,6 +179,7 @@ class Line:
                 for name, field in facts.items()
                 if "fields" in field or "fields" in field.get("items", {})
             ),
+            merged=MERGED.get(label, frozenset()),
             instants=frozenset(name for name, field in facts.items() if field.get("format") == "date-time"),
             cleared=dict(self._cleared(label, facts)),
             repeat=tuple(row.get("repeat", ())),

@@ -87,6 +87,8 @@ class Kind:
     unordered: frozenset[str] = frozenset()
     structured: frozenset[str] = frozenset()
     """Fields whose objects the server fills up with defaults: only what is declared is compared."""
+    merged: frozenset[str] = frozenset()
+    """Objects that the server replaces whole, while we declare some members: the others are sent as they are."""
     instants: frozenset[str] = frozenset()
     """Dates with time: compared as moments, not as texts."""
     cleared: Mapping[str, Any] = field(default_factory=dict)

@@ -63,7 +63,7 @@ def holds(kind: Kind, name: str, body: Any, found: Any, extra: frozenset[str] = 
         missing = [each for each in body if each not in found]
         surplus = [each for each in found if each not in body and str(each) not in extra]
         return not missing and not surplus
-    if name in kind.structured:
+    if name in kind.structured or name in kind.merged:
         return covers(body, found)
     return bool(body == found) or (name in kind.instants and same_instant(body, found))
 
@@ -104,6 +104,8 @@ def observed(store: Store, dialect: Dialect, kind: Kind, declared: Mapping[str, 
             seen[name] = value
         else:
             said = said_by(store, dialect, kind, name, found)
+            if name in kind.merged and isinstance(said, dict) and isinstance(value, dict):
+                said = {member: inner for member, inner in said.items() if member in value}
             if said is not None:
                 seen[name] = said
     return seen

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-import httpx
-import tenacity
+from typing import TYPE_CHECKING, Any
 
 from components.objects.errors import ObjectError, Unclear
 
+# httpx and tenacity take a tenth of a second to import, in the program and in the provider's process: they are
+# imported where a call is made, since a preview makes none.
+if TYPE_CHECKING:
+    import httpx
+    import tenacity
+
 BUSY = frozenset({429, 502, 503, 504})
-UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 ATTEMPTS = 5
 
 
@@ -34,6 +36,8 @@ class _Again(Exception):  # noqa: N818
 
 
 def _pause(state: tenacity.RetryCallState) -> float:
+    import tenacity  # noqa: PLC0415
+
     asked = state.outcome.exception() if state.outcome else None
     wait = getattr(asked, "wait", None)
     return float(wait) if wait is not None else tenacity.wait_random_exponential(0.2, 5)(state)
@@ -51,6 +55,8 @@ class Http:
         self, base: str, where: str, *, timeout: float = 60.0, transport: httpx.BaseTransport | None = None
     ):
         """`base` ends without a slash; `timeout` in seconds for one answer."""
+        import httpx  # noqa: PLC0415
+
         self.where = where
         self._client = httpx.Client(
             base_url=base,
@@ -73,6 +79,8 @@ class Http:
 
         Raises Refused, Unclear, or ObjectError when the server cannot be reached.
         """
+        import tenacity  # noqa: PLC0415
+
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(_Again),
             stop=tenacity.stop_after_attempt(ATTEMPTS),
@@ -96,12 +104,14 @@ class Http:
         body: object,
         headers: Mapping[str, str] | None,
     ) -> tuple[int, Any]:
+        import httpx  # noqa: PLC0415
+
         safe = method != "POST"
         try:
             answer = self._client.request(
                 method, path, params=params, json=body if body is not None else None, headers=headers
             )
-        except UNSENT as error:
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise _Again(f"cannot connect ({type(error).__name__})") from None
         except httpx.TransportError as error:
             if safe:

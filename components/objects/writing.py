@@ -117,6 +117,9 @@ class Writer:
     def send(self, kind: Kind, wanted: Declared, item: Object, body: Mapping[str, Any], verb: str) -> None:
         """One update with the whole body, and with the present values of what every update must carry."""
         whole = {name: item[name] for name in kind.repeat if name in item} | dict(body)
+        for name in kind.merged:
+            if name in whole and isinstance(item.get(name), dict):
+                whole[name] = item[name] | whole[name]
         with self._store.writing(kind):
             try:
                 self._dialect.request(kind.update, url(kind, item), body=whole)

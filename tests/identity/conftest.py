@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import httpx
@@ -10,6 +11,16 @@ import pytest
 from bench.authentik.testing import Running, serve
 
 TOKEN = "derived-token-0123456789-derived-token"
+
+
+@pytest.fixture(autouse=True)
+def _event_loop() -> Iterator[None]:
+    """Outputs need a loop, and `pulumi.runtime.test` takes the present one away."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    loop.close()
+    asyncio.set_event_loop(asyncio.new_event_loop())
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ BOOK = Kind(
     setters={"pin": Setter("/pin", "value")},
     unordered=frozenset({"tags"}),
     structured=frozenset({"pages"}),
+    merged=frozenset({"options"}),
     cleared={"tags": [], "note": "", "near": []},
     repeat=("form",),
     instants=frozenset({"printed"}),

@@ -70,6 +70,18 @@ def test_unset_field_is_cleared_and_unmanaged_field_is_left_alone(library: Libra
     assert after.fields == {"title": "Emma"}
 
 
+def test_members_of_a_merged_object_that_are_not_ours_stay(library: Library) -> None:
+    item = library.put("/books", title="Emma", options={"theirs": 1, "ours": None, "nothing": None})
+    held = Reconciler(library).create(book(adopt=True, options={"ours": 2}))
+    assert item["options"] == {"theirs": 1, "ours": 2, "nothing": None}
+    item["options"] = {"theirs": 5, "ours": 3}
+    seen = Reconciler(library).read("book", held)
+    assert seen is not None
+    assert seen.fields["options"] == {"ours": 3}
+    Reconciler(library).update(seen, book(adopt=True, options={"ours": 2}))
+    assert item["options"] == {"theirs": 5, "ours": 2}
+
+
 def test_drift_shows_field_by_field_and_is_repaired(library: Library) -> None:
     held = Reconciler(library).create(book(note="mine", tags=["x"]))
     item = library.objects["/books"][int(held.pk)]
