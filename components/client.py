@@ -6,11 +6,8 @@ from typing import Any
 
 import pulumi
 
-from components import access, apps
-from components.containers.containers import Containers
-from components.host.host import Host
+from components import apps
 from components.identity.plan import Plan
-from components.proxy.proxy import Proxy
 from components.settings import Settings
 
 
@@ -41,6 +38,12 @@ class Client(pulumi.ComponentResource):
             values["address"] = settings.authentik.url
             values["token"] = pulumi.Output.secret(settings.authentik.token.get_secret_value())
         else:
+            # The SDKs of Hetzner and Docker take 0.1 s to import, which a client without a box need not wait for.
+            from components import access  # noqa: PLC0415
+            from components.containers.containers import Containers  # noqa: PLC0415
+            from components.host.host import Host  # noqa: PLC0415
+            from components.proxy.proxy import Proxy  # noqa: PLC0415
+
             access.write_files(settings.client, secrets)
             host = Host(settings, secrets, inside)
             containers = Containers(settings, secrets, host, inside)
