@@ -37,7 +37,7 @@ class Stack:
         self.project = Project(folder)
         settings = {
             "client": "acme", "domain": "acme.example", "box": "none",
-            "authentik": {"version": world.version, "url": world.url}, "groups": ["staff", "board"],
+            "authentik": {"version": world.version, "url": world.issuer}, "groups": ["staff", "board"],
             "people": [JANE], "apps": APPS,
         }  # fmt: skip
         self.project.stack("acme", settings, {"rootSecret": new_root, "authentik.token": world.token})
@@ -51,7 +51,7 @@ class Stack:
 
     def get(self, path: str) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self.world.token}"}
-        answer = httpx.get(f"{self.world.url}/api/v3/{path}", headers=headers)
+        answer = httpx.get(f"{self.world.issuer}/api/v3/{path}", headers=headers)
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
         return found
@@ -82,7 +82,7 @@ def test_apps_are_there_as_declared(stack: Stack) -> None:
     assert stack.get("core/applications/grafana/")["provider"] == provider["pk"]
     (outpost,) = stack.get("outposts/instances/?name__iexact=authentik%20Embedded%20Outpost")["results"]
     assert [each["name"] for each in outpost["providers_obj"]] == ["dash"]
-    discovery = httpx.get(f"{stack.world.url}/application/o/grafana/.well-known/openid-configuration").json()
+    discovery = httpx.get(f"{stack.world.issuer}/application/o/grafana/.well-known/openid-configuration").json()
     told = json.loads(stack.project.pulumi("stack", "output", "apps", "--stack", "acme"))
     assert discovery["issuer"] == told["grafana"]["issuer"]
 
