@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Iterator
 
 import httpx
@@ -19,15 +20,25 @@ def _event_loop() -> Iterator[None]:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     yield
+    loop.run_until_complete(asyncio.gather(*asyncio.all_tasks(loop), return_exceptions=True))
     loop.close()
     asyncio.set_event_loop(asyncio.new_event_loop())
 
 
-@pytest.fixture
-def server() -> Iterator[Running]:
-    """A fresh authentik 2026.8.3."""
+@pytest.fixture(scope="session")
+def _served() -> Iterator[Running]:
     with serve(version="2026.8.3") as running:
         yield running
+
+
+@pytest.fixture
+def server(_served: Running) -> Iterator[Running]:
+    """An authentik 2026.8.3 with its default objects and nothing else: one for all tests, put back after each."""
+    store = _served.store
+    rows = [(kind, pk, store.seq(kind, pk), copy.deepcopy(data)) for kind, pk, data in store.everything()]
+    yield _served
+    with store.writing():
+        store._load(rows)
 
 
 @pytest.fixture
