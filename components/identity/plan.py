@@ -128,6 +128,9 @@ class Plan:
         edges: dict[tuple[int, str], dict[str, tuple[str, int]]] = {}
         graph: dict[int, set[int]] = {index: set() for index in sound}
         for index, spec in sound.items():
+            if self._line.enterprise(spec.kind):
+                what = "authentik takes objects of this kind with an enterprise licence only"
+                self.warnings.append(Finding(spec.where, what, "Without one, leave it out"))
             for field, reference, written in self._written(spec):
                 target, name = self._meant(reference, written, names)
                 if target is not None:

@@ -73,6 +73,7 @@ class ObjectProvider(ResourceProvider):
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Compare what is wanted with what was last seen. Pure: previews make no call."""
         kind = self._kind(_news)
+        self._reconciler.noticed(kind, str(_olds[META]["logical"]), _held(_id, _olds))
         olds, news = (said.settled(self._dialect, kind, _fields(props)) for props in (_olds, _news))
         changed = [
             name
@@ -94,9 +95,11 @@ class ObjectProvider(ResourceProvider):
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """The object as it is: outputs and inputs, so that drift is shown and repaired; nothing when it is gone."""
-        held = self._reconciler.read(self._kind(props).name, _held(id_, props))
+        kind = self._kind(props)
+        held = self._reconciler.read(kind.name, _held(id_, props))
         if held is None:
             return ReadResult(None, {})
+        self._reconciler.noticed(kind, str(props[META]["logical"]), held)
         outputs = _outputs(props, held)
         inputs = {name: value for name, value in outputs.items() if name != BEFORE}
         meta = inputs[META]

@@ -46,6 +46,8 @@ class Reconciler:
         self._writer = Writer(dialect, self._store, self._words)
         self._claimed: set[tuple[str, str]] = set()
         self._gone: set[tuple[str, str]] = set()
+        self._holders: dict[tuple[str, str], set[tuple[str, bool]]] = {}
+        self._ours: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
 
     # The four calls ------------------------------------------------------------------------------------------------
@@ -109,7 +111,9 @@ class Reconciler:
         pk = str(item[kind.pk])
         if (kind.name, pk) in self._claimed:
             return "kept: this run has just taken it over under another name"
-        if held.adopted:
+        if self._let_go(kind, logical, held):
+            return "kept: another resource of this stack has taken it over"
+        if held.adopted and (kind.name, pk) not in self._ours:
             self._restore(kind, Declared(kind_name, logical, held.fields), item, held)
             return "kept: it was there before us; its former values are back"
         if pk != held.pk:
@@ -121,6 +125,24 @@ class Reconciler:
         with self._lock:
             self._gone.update((name, called(kind, held.fields)) for name in (kind.name, *kind.groups))
         return "deleted"
+
+    def noticed(self, kind: Kind, logical: str, held: Held) -> None:
+        """Remember that the state has a resource of this logical name for the object.
+
+        A run that was killed after one resource had taken an object over, and before the one that had it was
+        deleted, leaves both in the state. The next run deletes the latter, and must not delete the object.
+        """
+        with self._lock:
+            self._holders.setdefault((kind.name, held.pk), set()).add((logical, held.adopted))
+
+    def _let_go(self, kind: Kind, logical: str, held: Held) -> bool:
+        """Whether another resource still holds the object. If it was ours, it is so for that one too."""
+        with self._lock:
+            holders = self._holders.get((kind.name, held.pk), set())
+            holders.discard((logical, held.adopted))
+            if holders and not held.adopted:
+                self._ours.add((kind.name, held.pk))
+            return bool(holders)
 
     def touched(self, kind: Kind, fields: Mapping[str, Any]) -> bool:
         """Whether something that these fields refer to was deleted in this process (and so made anew, if it is there).

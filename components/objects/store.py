@@ -8,6 +8,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from components.objects.dialect import Dialect, Kind, Reference
+from components.objects.errors import ObjectError
+from components.objects.http import Refused
 from components.objects.values import canonical, is_empty
 
 Object = dict[str, Any]
@@ -79,8 +81,15 @@ class Store:
         shelf = self._shelf(kind)
         with shelf.lock:
             if shelf.objects is None:
-                found = [dict(item) for item in self._dialect.listed(kind)]
-                shelf.objects = {str(item[kind.pk]): item for item in found}
+                try:
+                    found = self._dialect.listed(kind)
+                except Refused as refused:
+                    raise ObjectError(
+                        f"it does not let us read its {kind.title or kind.name} objects (HTTP {refused.status})",
+                        self._dialect.where,
+                        "The token may have been revoked meanwhile: check it, then run the same command again",
+                    ) from None
+                shelf.objects = {str(item[kind.pk]): dict(item) for item in found}
                 shelf.by_key = shelf.by_name = None
             return shelf.objects
 

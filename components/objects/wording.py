@@ -61,9 +61,9 @@ class Words:
         )
 
     def silent(self, kind: Kind, logical: str, fields: Mapping[str, Any], attempts: int) -> ObjectError:
-        """A create that fails without an answer that says why."""
+        """A write that fails without an answer that says why."""
         return ObjectError(
-            f"creating {title(kind)} {called(kind, fields)!r} failed without a word, {attempts} times",
+            f"writing {title(kind)} {called(kind, fields)!r} failed without a word, {attempts} times",
             self.place(logical),
             "See the server's log, then run the same command again",
         )

@@ -14,7 +14,7 @@ from components.objects.fields import Fields
 from components.objects.http import Refused
 from components.objects.store import Missing, Object, Store, key_of
 from components.objects.values import is_empty
-from components.objects.wording import Words
+from components.objects.wording import Words, called
 
 ATTEMPTS = 3
 SILENT = frozenset({405, 500})
@@ -86,11 +86,9 @@ class Writer:
             self.set_apart(kind, wanted.logical, item, wanted.fields)
             item = self.look(kind, item)
             self._agreed(kind, wanted, body, item)
-        except (ObjectError, Refused, Unclear) as error:
+        except ObjectError:
             self._take_back(kind, item)
-            if isinstance(error, ObjectError):
-                raise
-            raise self._words.silent(kind, wanted.logical, wanted.fields, 1) from None
+            raise
         return item
 
     def update(
@@ -124,6 +122,7 @@ class Writer:
             try:
                 self._dialect.request(kind.update, url(kind, item), body=whole)
             except Refused as refused:
+                self._store.forget(kind)
                 raise self._words.said_no(kind, wanted.logical, wanted.fields, refused, verb) from None
 
     def set_apart(self, kind: Kind, logical: str, item: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
@@ -132,20 +131,31 @@ class Writer:
         for name, setter in kind.setters.items():
             if is_empty(values.get(name)):
                 continue
-            path, body = url(kind, item) + setter.path, {setter.body: values[name]}
             try:
-                try:
-                    self._dialect.request("POST", path, body=body)
-                except Unclear:
-                    self._dialect.request("POST", path, body=body)
+                self._repeated("POST", url(kind, item) + setter.path, {setter.body: values[name]})
             except Refused as refused:
                 raise self._words.refused_alone(kind, logical, name, refused) from None
+            except Unclear:
+                raise self._words.silent(kind, logical, item, ATTEMPTS) from None
             done = True
         return done
 
+    def _repeated(self, method: str, path: str, body: object) -> None:
+        """A write that does no harm when it is made again. Raises Unclear after the last attempt."""
+        for _ in range(ATTEMPTS - 1):
+            try:
+                self._dialect.request(method, path, body=body)
+                return
+            except Unclear:
+                continue
+        self._dialect.request(method, path, body=body)
+
     def look(self, kind: Kind, item: Mapping[str, Any]) -> Object:
-        """The object as the server gives it now."""
-        found: Object = self._dialect.request("GET", url(kind, item))
+        """The object as the server gives it now. Raises ObjectError when it does not."""
+        try:
+            found: Object = self._dialect.request("GET", url(kind, item))
+        except Refused as refused:
+            raise self._words.said_no(kind, called(kind, item), item, refused, "read") from None
         self._store.put(kind, found)
         return found
 

@@ -20,7 +20,8 @@ def _event_loop() -> Iterator[None]:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     yield
-    loop.run_until_complete(asyncio.gather(*asyncio.all_tasks(loop), return_exceptions=True))
+    if left := asyncio.all_tasks(loop):
+        loop.run_until_complete(asyncio.wait(left))
     loop.close()
     asyncio.set_event_loop(asyncio.new_event_loop())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import dill
 import grpc
 import httpx
 import pytest
@@ -70,6 +72,27 @@ def test_the_pickle_is_a_reference_to_a_frozen_name() -> None:
     assert b"AuthentikProvider" in blob
     assert len(blob) < 100
     assert AuthentikProvider.serialize_as_secret_always is False
+
+
+RECORDED = "gASVOQAAAAAAAACMHGNvbXBvbmVudHMuaWRlbnRpdHkucHJvdmlkZXKUjBFBdXRoZW50aWtQcm92aWRlcpSTlCmBlC4="
+"""The provider as the first states hold it."""
+
+
+def test_states_of_the_first_version_are_understood(config: dict[str, str], admin: httpx.Client) -> None:
+    """A class that moved, or outputs of another form, would leave every client's state behind."""
+    provider = dill.loads(base64.b64decode(RECORDED))
+    assert type(provider) is AuthentikProvider
+    outputs = {
+        "domain": "authentik-default",
+        "branding_title": "Acme",
+        "gatehouse": {"kind": "authentik_brands.brand", "logical": "brand", "adopt": True, "adopted": True},
+        "gatehouse_before": {"unset": ["flow_recovery"], "values": {"branding_title": "Before"}},
+    }
+    brand = admin.get("/core/brands/").json()["results"][0]["brand_uuid"]
+    with local(provider, config) as later:
+        assert later.read(brand, outputs)[1]["branding_title"] == "authentik"
+        later.delete(brand, outputs)
+    assert admin.get("/core/brands/").json()["results"][0]["branding_title"] == "Before"
 
 
 def test_check_and_diff_contact_nobody() -> None:

@@ -340,6 +340,30 @@ def test_revoked_token_in_the_middle_of_a_run(library: Library) -> None:
         Reconciler(library).create(book())
 
 
+def test_lists_that_are_refused_say_so(library: Library) -> None:
+    def revoked(method: str, path: str, body: Any) -> None:
+        raise Refused(403, {"detail": "Token invalid/expired"})
+
+    library.before = revoked
+    with pytest.raises(ObjectError, match=r"library: it does not let us read its book objects \(HTTP 403\)"):
+        Reconciler(library).read("book", Held("1", {"title": "Emma"}))
+
+
+def test_a_call_for_one_field_is_made_again_when_its_outcome_is_unclear(library: Library) -> None:
+    cuts = [Unclear("cut"), Unclear("cut")]
+
+    def cut(method: str, path: str, body: Any) -> None:
+        if path.endswith("/pin") and cuts:
+            raise cuts.pop()
+
+    library.after = cut
+    held = Reconciler(library).create(book(pin="1"))
+    assert library.pins == {int(held.pk): "1"}
+    cuts += [Unclear("cut")] * 3
+    with pytest.raises(ObjectError, match="failed without a word, 3 times"):
+        Reconciler(library).update(held, book(pin="2"))
+
+
 def test_state_without_its_object_is_never_mistaken_for_another(library: Library) -> None:
     library.put("/books", title="Other")
     assert Reconciler(library).read("book", Held("77", {"title": "Emma"})) is None
