@@ -37,8 +37,8 @@ class Healed:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def heal(stack: Stack) -> Healed:
-    """Settle what a killed run of this stack left, as far as this machine can know it.
+def heal(stack: Stack, say: Callable[[str], None]) -> Healed:
+    """Settle what a killed run of this stack left, as far as this machine can know it. `say` gets Pulumi's words.
 
     Raises:
         OperatorError: the stack is locked by a run that is alive, or by another machine.
@@ -62,7 +62,15 @@ def heal(stack: Stack) -> Healed:
             notes.append(f"{label}: had been made by the interrupted run; removed, to be made again")
         else:
             notes.append(f"{label}: was about to be made by the interrupted run")
-    stack.pulumi("refresh", "--yes", "--skip-preview", "--run-program", "--clear-pending-creates", *found)
+    stack.pulumi(
+        "refresh",
+        "--yes",
+        "--skip-preview",
+        "--run-program",
+        "--clear-pending-creates",
+        *found,
+        on_output=say,
+    )
     urns = [operation["resource"]["urn"] for operation in pending]
     return Healed(tuple(notes), {PENDING: json.dumps(urns)})
 
@@ -101,7 +109,9 @@ def clear_dead_lock(stack: Stack) -> str | None:
 def is_engine(pid: int) -> bool:
     """Whether this process id is a living `pulumi` (ids are used again, so the name is looked at too)."""
     try:
-        return "pulumi" in Path(f"/proc/{pid}/comm").read_text()
+        # "pid (name) state …": a zombie, which a container without an init may keep for ever, is dead.
+        name, _, rest = Path(f"/proc/{pid}/stat").read_text().partition("(")[2].rpartition(")")
+        return "pulumi" in name and not rest.strip().startswith(("Z", "X"))
     except FileNotFoundError:
         if Path("/proc/self").exists():
             return False
@@ -116,8 +126,7 @@ def is_engine(pid: int) -> bool:
 
 def pending_creates(stack: Stack) -> list[dict[str, Any]]:
     """The creates in the state whose outcome was never recorded."""
-    deployment = stack.automation.export_stack().deployment or {}
-    return [op for op in deployment.get("pending_operations") or [] if op["type"] == "creating"]
+    return [op for op in stack.deployment().get("pending_operations") or [] if op["type"] == "creating"]
 
 
 CONTAINER = "docker:index/container:Container"

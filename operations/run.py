@@ -44,7 +44,7 @@ def up(stack: Stack, say: Say, *, refresh: bool, confirm: Callable[[str], bool] 
             "Nothing was touched:\n" + "\n".join(f"  {f.subject}: {f.what}\n    {f.remedy}" for f in missing),
             "",
         )
-    healed = heal(stack)
+    healed = heal(stack, say)
     for note in healed.notes:
         say(note)
     tell(stack, healed)
@@ -71,7 +71,7 @@ def destroy(stack: Stack, say: Say) -> None:
 
     State is refreshed first, since some plugins cannot delete what was deleted by hand.
     """
-    healed = heal(stack.require())
+    healed = heal(stack.require(), say)
     tell(stack, healed)
     lift_protection(stack)
     with explained():
@@ -90,8 +90,7 @@ PROTECTED = {
 def lift_protection(stack: Stack) -> None:
     """Lift the engine's protection and Hetzner's own, which its plugin does not lift before it deletes."""
     stack.pulumi("state", "unprotect", "--all", "--yes")
-    deployment = stack.automation.export_stack().deployment or {}
-    ours = [r for r in deployment.get("resources", []) if r["type"] in PROTECTED]
+    ours = [r for r in stack.deployment().get("resources", []) if r["type"] in PROTECTED]
     if not ours:
         return
     with hetzner(stack.settings()) as api:

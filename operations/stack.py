@@ -85,7 +85,7 @@ class Stack:
         """The stack in Pulumi's Automation API, made in the backend if it is not there yet."""
         if directory := self.state_directory:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with explained():
+        with explained(heard=False):
             return auto.create_or_select_stack(stack_name=self.name, work_dir=str(ROOT))
 
     def config(self) -> dict[str, Any]:
@@ -102,6 +102,11 @@ class Stack:
                 own[name] = entry.get("objectValue", entry.get("value"))
         return own
 
+    def deployment(self) -> dict[str, Any]:
+        """The state: resources and pending operations, secrets encrypted."""
+        exported: dict[str, Any] = json.loads(self.pulumi("stack", "export").stdout)
+        return exported["deployment"] or {}
+
     def settings(self) -> Settings:
         """The stack's settings, checked.
 
@@ -116,11 +121,11 @@ class Stack:
         """Run one command of the CLI on this stack, without a terminal.
 
         Raises:
-            OperatorError: it failed in a way that has a known remedy.
-            pulumi.automation.CommandError: it failed in another.
+            OperatorError: it failed in a way that has a known remedy, or its words went nowhere.
+            pulumi.automation.CommandError: it failed in another, and `on_output` got its words.
         """
         workspace = self.automation.workspace
-        with explained():
+        with explained(heard=on_output is not None):
             return workspace.pulumi_command.run(
                 [*args, "--stack", self.name],
                 str(ROOT),
@@ -131,8 +136,8 @@ class Stack:
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """Turn an error of the engine that has a known remedy into an OperatorError."""
+def explained(*, heard: bool = True) -> Iterator[None]:
+    """Turn an error of the engine that has a known remedy into an OperatorError; any, if nobody `heard` it."""
     try:
         yield
     except auto.CommandError as error:
@@ -141,7 +146,13 @@ def explained() -> Iterator[None]:
             if match := re.search(pattern, said):
                 line = next(line for line in said.splitlines() if match.group(0) in line)
                 raise OperatorError(f"Pulumi says: {line.strip()}", remedy) from None
-        raise
+        if heard:
+            raise
+        # Only what went to stderr: a command that failed may have begun to print secrets to the other.
+        words = said.partition("\n stderr: ")[2].strip()
+        raise OperatorError(
+            f"Pulumi says: {words}", "Put right what it names, then run the same command again."
+        ) from None
 
 
 def require_engine() -> None:
