@@ -101,7 +101,7 @@ class Reconciler:
         if key_of(kind, {**item, **body}) != key_of(kind, item):
             other = self._there(kind, {**item, **body}, pk=None)
             if other is not None and other[kind.pk] != item[kind.pk]:
-                raise self._words.taken(kind, wanted.logical, wanted.fields, str(other[kind.pk]))
+                raise self._words.name_taken(kind, wanted.logical, wanted.fields, str(other[kind.pk]))
         self._claim(kind, item)
         item = self._writer.update(kind, wanted, item, body, fresh)
         return Held(held.pk, self._observed(kind, wanted.fields, item), held.adopted, before)

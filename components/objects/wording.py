@@ -26,6 +26,14 @@ class Words:
             "Rename yours, or take it over with `adopt: true` (its values are put back when you let go of it)",
         )
 
+    def name_taken(self, kind: Kind, logical: str, fields: Mapping[str, Any], pk: str) -> ObjectError:
+        """A rename to a name that another object has."""
+        return ObjectError(
+            f"there is another {title(kind)} {called(kind, fields)!r} (pk {pk}), so ours cannot be renamed to that",
+            self.place(logical),
+            "Rename or remove the other one first; to swap two names, go through a third one in two runs",
+        )
+
     def other_secret(self, kind: Kind, logical: str, fields: Mapping[str, Any], name: str) -> ObjectError:
         """An object that is to be adopted has a secret of its own."""
         return ObjectError(

@@ -340,6 +340,18 @@ def test_revoked_token_in_the_middle_of_a_run(library: Library) -> None:
         Reconciler(library).create(book())
 
 
+def test_a_name_that_is_taken_is_refused_before_a_rename(library: Library) -> None:
+    """Two names swapped in one run, or a new name that somebody else's object has."""
+    engine = Reconciler(library)
+    first, second = engine.create(book("A")), engine.create(book("B"))
+    library.calls.clear()
+    with pytest.raises(ObjectError, match=r"resource 'A': there is another book 'B'.*two runs"):
+        engine.update(first, book("B", logical="A"))
+    with pytest.raises(ObjectError, match=r"resource 'B': there is another book 'A'"):
+        engine.update(second, book("A", logical="B"))
+    assert library.writes() == []
+
+
 def test_lists_that_are_refused_say_so(library: Library) -> None:
     def revoked(method: str, path: str, body: Any) -> None:
         raise Refused(403, {"detail": "Token invalid/expired"})
