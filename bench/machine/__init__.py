@@ -10,11 +10,13 @@ import tempfile
 from pathlib import Path
 
 from bench import sources
+from bench.clouds import machines as protocol
 from bench.machine.machines import Machines
 from bench.paths import CACHE
 
 __all__ = ["Machines", "missing"]
 
+_PROTOCOL: type[protocol.Machines] = Machines  # so that mypy holds the one to the other
 _TOOLS = {
     "mmdebstrap": "mmdebstrap", "systemd-nspawn": "systemd-container", "nft": "nftables", "ip": "iproute2",
     "nsenter": "util-linux", "unshare": "util-linux", "ssh": "openssh-client",

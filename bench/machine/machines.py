@@ -9,6 +9,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -109,6 +111,14 @@ class Machines:
             if self.state(server) != "gone":
                 self._clear(self._box(server))
 
+    def shutdown(self, server: int) -> None:
+        """Ask it to stop, as a press of the power button does; cut its power if it doesn't."""
+        if self.state(server) == "running" and self._signal(server, 4):
+            deadline = time.monotonic() + _OFF
+            while self.state(server) == "running" and time.monotonic() < deadline:
+                time.sleep(0.05)
+        self.power_off(server)
+
     def reboot(self, server: int) -> None:
         """Restart it: a running system stops its services first."""
         before = processes.read(self._box(server).processes).get("leader")
@@ -133,7 +143,7 @@ class Machines:
                 if network.exists(self.client):
                     with _told(f"server {box.name}"):
                         network.filter_traffic(self.client, server, None)
-            shutil.rmtree(self._place(server), ignore_errors=True)
+            self._throw_away(self._place(server))
 
     def state(self, server: int) -> MachineState:
         """What it does now."""
@@ -150,7 +160,7 @@ class Machines:
 
     def destroy_volume(self, volume: int) -> None:
         """Remove a volume and what is on it."""
-        shutil.rmtree(self._volume(volume), ignore_errors=True)
+        self._throw_away(self._volume(volume))
 
     def attach_volume(self, server: int, volume: int) -> None:
         """Show it at /mnt/HC_Volume_<volume>, now and after each boot."""
@@ -181,9 +191,26 @@ class Machines:
         with _told(f"firewall of server {server}"):
             network.filter_traffic(self.client, server, rules)
 
+    def set_memory(self, server: int, memory_mb: int) -> None:
+        """Give it another size, from its next boot on."""
+        replace(self._box(server), memory_mb=memory_mb).save()
+
     def servers(self) -> list[int]:
         """All servers that have a machine here."""
         return sorted(int(p.parent.name) for p in self.directory.glob("servers/*/box.json"))
+
+    def _throw_away(self, place: Path) -> None:
+        """Out of the way at once; a disk full of small files takes seconds to go (what is left, `clean` removes)."""
+        trash = self.directory / "trash"
+        trash.mkdir(exist_ok=True)
+        doomed = Path(tempfile.mkdtemp(dir=trash)) / "gone"
+        try:
+            place.rename(doomed)
+        except FileNotFoundError:
+            return
+        threading.Thread(
+            target=shutil.rmtree, args=[doomed.parent], kwargs={"ignore_errors": True}, daemon=True
+        ).start()
 
     @contextmanager
     def _alone(self, server: int) -> Iterator[None]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.clouds.machines import MachineError
 from bench.machine import Machines
 from bench.world import World
 from tests.figures import record
@@ -128,6 +129,31 @@ def test_the_hardware_outlives_whoever_drives_it(host: Host, machines: Machines)
     assert not host.answers()
     machines.power_on(SERVER)
     until(host.answers, "ssh after the power came back")
+
+
+def test_the_power_button_and_another_size(host: Host, machines: Machines) -> None:
+    host.ssh("systemd-run --unit=last -p ExecStop='/bin/touch /root/stopped-cleanly' sleep 1000")
+    machines.shutdown(SERVER)
+    assert machines.state(SERVER) == "off"
+    machines.set_memory(SERVER, 3072)
+    machines.power_on(SERVER)
+    until(host.answers, "ssh after the power button")
+    host.ssh("ls /root/stopped-cleanly")
+    limits = "cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null || true"
+    assert int(host.ssh(limits).split()[0]) == 3072 << 20
+
+
+def test_a_machine_that_was_half_made_is_made_again(machines: Machines) -> None:
+    half = machines.directory / "servers" / str(OTHER) / "upper/var/lib/cloud/seed/nocloud"
+    half.mkdir(parents=True)
+    assert machines.state(OTHER) == "gone"
+    machines.create(OTHER, "half", "#cloud-config\n", "203.0.113.202", None, 1024, "debian-12")
+    assert machines.state(OTHER) == "off"
+    with pytest.raises(MachineError, match="debian-12 only"):
+        machines.create(OTHER, "half", "#cloud-config\n", "203.0.113.202", None, 1024, "ubuntu-24.04")
+    machines.destroy(OTHER)
+    machines.destroy(OTHER)
+    assert machines.state(OTHER) == "gone"
 
 
 def test_a_volume_comes_and_goes_and_outlives_its_server(host: Host, machines: Machines, key: Path) -> None:
