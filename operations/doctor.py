@@ -62,6 +62,8 @@ def client(stack: Stack) -> Iterator[Finding]:
         yield Finding(f"stacks/{stack.file.name}", error.what, error.remedy)
         return
     yield Finding(f"stacks/{stack.file.name}", "valid")
+    for advice in settings.warnings:
+        yield Finding(advice.path, f"{advice.what} ({advice.remedy})")
     if settings.box.kind == "server":
         yield from (asked(check, settings) for check in (token_at_hetzner, server_type, zone))
     elif settings.box.kind == "host":

@@ -39,7 +39,8 @@ def until(check: Callable[[], bool], seconds: float = 5.0) -> None:
 
 
 def test_a_cold_start_is_ready_before_its_token_works_and_before_its_flows_are_there() -> None:
-    with serve(ready_after=0.2, token_after=0.4, objects_after=0.7) as running:
+    # Seconds apart, so that a busy machine still looks into each gap.
+    with serve(ready_after=1, token_after=5, objects_after=9) as running:
         client = Client(running)
         ready = httpx.get(f"{running.url}/-/health/ready/")
         assert (ready.status_code, ready.headers["retry-after"]) == (503, "5")
