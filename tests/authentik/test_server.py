@@ -30,7 +30,7 @@ GROUPS = "/core/groups/"
 BINARIES = Path(pgserver.__file__).parent / "pginstall" / "bin"
 
 
-def until(check: Callable[[], bool], seconds: float = 5.0) -> None:
+def until(check: Callable[[], bool], seconds: float = 30.0) -> None:
     """Wait for something to become true."""
     end = time.monotonic() + seconds
     while not check():
