@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -111,14 +114,13 @@ class Stack:
         self.run("stack", "init", "acme")
         self.run("config", "set", "--path", "pulumi:disable-default-providers[0]", "*")
 
+    def want(self) -> None:
+        """What the program is to declare."""
+        known = {"address": self.server.url, "token": TOKEN, "bootstrap": self.server.token}
+        (self.folder / "want.json").write_text(json.dumps({**known, "objects": self.objects}))
+
     def run(self, *arguments: str, fails: bool = False) -> str:
-        want = {
-            "address": self.server.url,
-            "token": TOKEN,
-            "bootstrap": self.server.token,
-            "objects": self.objects,
-        }
-        (self.folder / "want.json").write_text(json.dumps(want))
+        self.want()
         done = subprocess.run(
             ["pulumi", *arguments, "--non-interactive", "--color", "never"],
             cwd=self.folder,
@@ -240,6 +242,62 @@ def test_a_rename_is_an_update(stack: Stack, admin: httpx.Client) -> None:
     stack.up()
     assert find(admin, "/core/groups/", name="crew")["pk"] == before
     stack.run("preview", "--refresh", "--expect-no-changes")
+
+
+@pytest.mark.parametrize("step", ["set_password", "replace"])
+def test_a_killed_run_converges(stack: Stack, admin: httpx.Client, step: str) -> None:
+    """Killed while a password is being set (the user exists already), and between the two halves of a replacement."""
+    reached = threading.Event()
+    api = stack.server.server.api
+    handle = api.handle
+
+    def stuck(method: str, path: str, *more: Any) -> Any:
+        created = method == "POST" and path in ("/core/groups/", "/providers/oauth2/")
+        if (path.endswith("set_password/") if step == "set_password" else created) and not reached.is_set():
+            reached.set()
+            time.sleep(2)
+        return handle(method, path, *more)
+
+    more = []
+    if step == "replace":
+        stack.up()
+        more = ["--replace", stack.urn("authentik_core.group", "staff")]
+    api.handle = stuck
+    try:
+        stack.want()
+        with subprocess.Popen(
+            ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", *more],
+            cwd=stack.folder,
+            env=stack.env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        ) as running:
+            assert reached.wait(60)
+            os.killpg(running.pid, signal.SIGKILL)
+    finally:
+        time.sleep(2.5)  # what was under way when the run was killed comes to its end on the server
+        api.handle = handle
+
+    stack.run("cancel", "--yes")
+    deployment = json.loads(stack.run("stack", "export"))["deployment"]
+    pending = [
+        each["resource"]["urn"]
+        for each in deployment.get("pending_operations", [])
+        if each["type"] == "creating"
+    ]
+    assert pending
+    stack.run("refresh", "--yes", "--skip-preview", "--clear-pending-creates", "--run-program")
+    stack.env["GATEHOUSE_PENDING_CREATES"] = json.dumps(pending)
+    stack.up("--refresh")
+    del stack.env["GATEHOUSE_PENDING_CREATES"]
+    stack.run("preview", "--refresh", "--expect-no-changes")
+    find(admin, "/core/groups/", name="staff")
+    assert find(admin, "/core/users/", username="jane")["password_change_date"]
+    assert find(admin, "/policies/bindings/", target=find(admin, "/core/applications/")["pk"])["group_obj"]
+    stack.run("destroy", "--yes", "--skip-preview")
+    assert admin.get("/core/groups/?name=staff").json()["results"] == []
+    assert admin.get("/core/users/?username=jane").json()["results"] == []
 
 
 def test_a_hand_made_twin_survives_up_and_destroy(stack: Stack, admin: httpx.Client) -> None:
