@@ -84,6 +84,17 @@ def demo(
     raise typer.Exit(code)
 
 
+@app.command()
+def figures(
+    runs: Annotated[int, typer.Option(min=5, help="of each side, in turn")] = 7,
+    large: Annotated[bool, typer.Option("--large", help="clients of 500 apps too: an hour and more")] = False,
+) -> None:
+    """Measure what gatehouse costs, as ratios against programs that do nothing more than they must."""
+    from bench.measure.figures import measure  # noqa: PLC0415  (what it needs, the other commands don't)
+
+    measure(runs, large=large)
+
+
 if __name__ == "__main__":
     try:
         app()

@@ -100,4 +100,3 @@ def _prepare(project: Project) -> None:
         if (project.folder / name).is_dir():
             compileall.compile_dir(project.folder / name, quiet=2)
     os.chmod(project.folder, 0o700)  # noqa: PTH101 - its files hold a throw-away client's secrets
-

@@ -1,0 +1,113 @@
+"""What was measured, as tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from bench.measure.timing import Pair, Times
+from bench.measure.traffic import Traffic
+from bench.measure.watch import Seen
+
+_console = Console(highlight=False, width=110)
+_MEGABYTE = 1024 * 1024
+
+
+def quiet(_: str) -> None:
+    """Progress that nobody needs to see."""
+
+
+def opening(runs: int) -> None:
+    """What the reader has to know first."""
+    cores, load = psutil.cpu_count(), psutil.getloadavg()[0]
+    _console.print(
+        f"Ratios of medians over {runs} runs of each side, in turn (A B A B), after one unmeasured run of each. "
+        f"This machine has {cores} cores and a load of {load:.1f}: trust the ratios, not the seconds. "
+        "The processor's ratio counts processor time alone, which other work on the machine hardly disturbs. "
+        "An authentik without a box stands behind it all, so that Hetzner, Docker and NPM are left out."
+    )
+
+
+def ratio(title: str, pair: Pair, goal: float, naive: str) -> None:
+    """gatehouse against something."""
+    table = Table(title=title, title_justify="left")
+    for column in ("", "median", "fastest", "slowest", "processor"):
+        table.add_column(column, justify="right" if column else "left")
+    for name, times in (("gatehouse", pair.ours), (naive, pair.naive)):
+        table.add_row(name, *_row(times))
+    met = "met" if pair.ratio <= goal else "NOT met"
+    table.add_section()
+    table.add_row("ratio", f"{pair.ratio:.2f}", "", "", f"{pair.processor_ratio:.2f}", end_section=True)
+    _console.print(table)
+    _console.print(f"  goal: at most {goal}: {met}\n")
+
+
+def _row(times: Times) -> tuple[str, ...]:
+    fastest, slowest = times.spread
+    used = sorted(times.processor)[len(times.processor) // 2]
+    return tuple(f"{seconds:.2f} s" for seconds in (times.seconds, fastest, slowest, used))
+
+
+def processes(title: str, seen: Sequence[Seen]) -> None:
+    """Processes of one run, watched from outside."""
+    table = Table(title=title, title_justify="left")
+    for column in ("", "from", "to", "processor", "most memory"):
+        table.add_column(column, justify="right" if column else "left")
+    for each in seen:
+        times = (f"{seconds:.2f} s" for seconds in (each.began, each.ended, each.processor))
+        table.add_row(each.role, *times, f"{each.peak / _MEGABYTE:.0f} MB")
+    _console.print(table)
+
+
+def seconds(title: str, rows: Mapping[str, float]) -> None:
+    """Names and seconds."""
+    table = Table(title=title, title_justify="left", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for name, value in rows.items():
+        table.add_row(name, f"{value:.2f} s")
+    _console.print(table)
+
+
+def imports(by: Mapping[str, Counter[str]]) -> None:
+    """Milliseconds of importing, by package."""
+    whole: Counter[str] = Counter()
+    for spent in by.values():
+        whole |= spent
+    table = Table(title="Imports, in milliseconds", title_justify="left")
+    table.add_column()
+    for name in by:
+        table.add_column(name, justify="right")
+    for package, most in whole.most_common(12):
+        if most:
+            table.add_row(package, *(str(spent[package]) for spent in by.values()))
+    table.add_section()
+    table.add_row("all", *(str(spent.total()) for spent in by.values()))
+    _console.print(table)
+
+
+def traffic(title: str, seen: Mapping[str, Traffic]) -> None:
+    """Calls and bytes."""
+    table = Table(title=title, title_justify="left")
+    for column in ("", "calls", "at the door", "lists", "kinds", "single reads", "writes", "kB"):
+        table.add_column(column, justify="right" if column else "left")
+    for name, found in seen.items():
+        numbers = (
+            len(found.entries), found.door, found.lists.total() + found.pages, len(found.lists),
+            len(found.singles), len(found.writes), round(found.size / 1000),
+        )  # fmt: skip
+        table.add_row(name, *(str(number) for number in numbers))
+    _console.print(table)
+
+
+def state(apps: int, whole: float, skipped: float) -> None:
+    """The share of an up that goes into writing the state."""
+    share = max(0.0, 1 - skipped / whole)
+    _console.print(
+        f"State: an up of {apps} apps takes {whole:.1f} s, and {skipped:.1f} s without a state written after each "
+        f"step: {share:.0%} of it are the engine's own state writes.\n"
+    )

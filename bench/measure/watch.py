@@ -1,0 +1,87 @@
+"""Looks on while a command runs: which processes there are, from when to when, and what they use."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from bench.project import Project
+
+_PAUSE = 0.01
+_ROLES = (
+    (r"language_host\.py|pulumi-language-python(?!-exec)", "language host"),
+    (r"engine/program\.py|pulumi-language-python-exec", "program"),
+    (r"engine/dynamic\.py|pulumi\.dynamic|pulumi-resource-pulumi-python", "provider of REST objects"),
+    (r"bench\.plugins (\w+)|pulumi-resource-(\w+)", "plugin"),
+    (r"(^|/)pulumi ", "CLI and engine"),
+)
+
+
+@dataclass
+class Seen:
+    """One process: seconds after the start of the command, seconds of processor time, bytes."""
+
+    role: str
+    began: float
+    ended: float
+    processor: float = 0.0
+    peak: int = 0
+
+
+def watch(project: Project, *args: str) -> list[Seen]:
+    """Run one of the CLI's commands in a project; its processes, by when they began.
+
+    Raises RuntimeError if it fails.
+    """
+    argv = project.command(["pulumi", "--non-interactive", *args])
+    began = time.time()
+    output = project.folder / ".gatehouse" / "watched"
+    with output.open("w") as log:
+        process = subprocess.Popen(
+            argv,
+            cwd=project.folder,
+            env=project.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+        seen: dict[int, Seen] = {}
+        top = psutil.Process(process.pid)
+        while process.poll() is None:
+            with suppress(psutil.Error):
+                for each in (top, *top.children(recursive=True)):
+                    _note(each, seen, began)
+            time.sleep(_PAUSE)
+    if process.returncode:
+        raise RuntimeError(f"pulumi {' '.join(args)} failed:\n{output.read_text()[-2000:]}")
+    return sorted((each for each in seen.values() if each.role), key=lambda each: each.began)
+
+
+def _note(process: psutil.Process, seen: dict[int, Seen], zero: float) -> None:
+    with suppress(psutil.Error, OSError):
+        now = time.time() - zero
+        known = seen.get(process.pid)
+        role = _role(" ".join(process.cmdline()) + " ")
+        if known is None:
+            known = seen[process.pid] = Seen(role, process.create_time() - zero, now)
+        known.role = role or known.role  # launchers become what they launch
+        known.ended = now
+        spent = process.cpu_times()
+        known.processor = spent.user + spent.system
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        if peak := re.search(r"VmHWM:\s+(\d+) kB", status):
+            known.peak = int(peak.group(1)) * 1024
+
+
+def _role(command: str) -> str:
+    for pattern, role in _ROLES:
+        if found := re.search(pattern, command):
+            names = [name for name in found.groups() if name and name.isalpha()]
+            return f"{role} {names[0]}" if role == "plugin" and names else role
+    return ""
