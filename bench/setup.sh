@@ -35,6 +35,9 @@ system() {
     [ -z "$moved" ] || rm -f /usr/sbin/policy-rc.d
     rm -f /usr/sbin/policy-rc.d.gatehouse
     [ -z "${failed:-}" ] || exit 1
+    # Nor at its next boot.
+    case " $missing " in *" openssh-server "*) systemctl --quiet disable ssh >/dev/null 2>&1 || true ;; esac
+    case " $missing " in *" nginx-light "*) systemctl --quiet disable nginx >/dev/null 2>&1 || true ;; esac
   fi
 }
 
