@@ -32,6 +32,8 @@ class Held:
     adopted: bool = False
     before: Fields = field(default_factory=dict)
     """For adopted objects: what the fields that we manage held before we came; None is a value here. No secrets."""
+    moved: int = 0
+    """How often one resource of this stack has taken it over from another."""
 
 
 class Reconciler:
@@ -46,7 +48,7 @@ class Reconciler:
         self._writer = Writer(dialect, self._store, self._words)
         self._claimed: set[tuple[str, str]] = set()
         self._gone: set[tuple[str, str]] = set()
-        self._holders: dict[tuple[str, str], set[tuple[str, bool]]] = {}
+        self._holders: dict[tuple[str, str], dict[tuple[str, bool, int], Held]] = {}
         self._ours: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
 
@@ -61,10 +63,10 @@ class Reconciler:
         body = self._writer.body(kind, wanted)
         there = self._there(kind, body, pk=None)
         if there is not None:
+            if wanted.adopt:  # also what an interrupted run began: it may have been there before that
+                return self._adopt(kind, wanted, there, body)
             if (kind.name, wanted.logical) in self._pending:
                 return self._take_over(kind, wanted, there, body)
-            if wanted.adopt:
-                return self._adopt(kind, wanted, there, body)
             raise self._words.taken(kind, wanted.logical, wanted.fields, str(there[kind.pk]))
         item = self._writer.post(kind, wanted, body)
         item = self._writer.finish(kind, wanted, body, item)
@@ -77,7 +79,7 @@ class Reconciler:
         item = self._find(kind, held)
         if item is None:
             return None
-        return Held(held.pk, self._observed(kind, held.fields, item), held.adopted, held.before)
+        return replace(held, fields=self._observed(kind, held.fields, item))
 
     def update(self, held: Held, wanted: Declared) -> Held:
         """Bring the object to what is declared; writes nothing if it is so already.
@@ -104,7 +106,7 @@ class Reconciler:
                 raise self._words.name_taken(kind, wanted.logical, wanted.fields, str(other[kind.pk]))
         self._claim(kind, item)
         item = self._writer.update(kind, wanted, item, body, fresh)
-        return Held(held.pk, self._observed(kind, wanted.fields, item), held.adopted, before)
+        return replace(held, fields=self._observed(kind, wanted.fields, item), before=before)
 
     def delete(self, kind_name: str, logical: str, held: Held) -> str:
         """Delete what we made; give back what we adopted; leave everything else. Returns what was done, in words."""
@@ -137,13 +139,14 @@ class Reconciler:
         deleted, leaves both in the state. The next run deletes the latter, and must not delete the object.
         """
         with self._lock:
-            self._holders.setdefault((kind.name, held.pk), set()).add((logical, held.adopted))
+            holders = self._holders.setdefault((kind.name, held.pk), {})
+            holders[logical, held.adopted, held.moved] = held
 
     def _let_go(self, kind: Kind, logical: str, held: Held) -> bool:
         """Whether another resource still holds the object. If it was ours, it is so for that one too."""
         with self._lock:
-            holders = self._holders.get((kind.name, held.pk), set())
-            holders.discard((logical, held.adopted))
+            holders = self._holders.get((kind.name, held.pk), {})
+            holders.pop((logical, held.adopted, held.moved), None)
             if holders and not held.adopted:
                 self._ours.add((kind.name, held.pk))
             return bool(holders)
@@ -240,8 +243,20 @@ class Reconciler:
         before = self._before(kind, wanted.fields, there)
         kept = {name: value for name, value in body.items() if name not in kind.write_only}
         item = self._writer.update(kind, wanted, there, kept, {})
-        return Held(
+        held = Held(
             str(item[kind.pk]), self._observed(kind, wanted.fields, item), adopted=True, before=before
+        )
+        with self._lock:
+            former = list(self._holders.get((kind.name, held.pk), {}).values())
+        if not former:
+            return held
+        # It comes from another resource of this stack, as whose it was seen in this process: ours stays ours.
+        adopted = all(each.adopted for each in former)
+        return replace(
+            held,
+            adopted=adopted,
+            before={**before, **former[-1].before} if adopted else {},
+            moved=1 + max(each.moved for each in former),
         )
 
     def _before(self, kind: Kind, fields: Mapping[str, Any], item: Object) -> Fields:
