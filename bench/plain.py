@@ -35,6 +35,7 @@ class PlainWorldError(Exception):
 class PlainWorld:
     """One authentik on loopback below `directory`; with `memory` it keeps its state in memory alone."""
 
+    figure = "demo_plain_seconds"
     title = "an authentik on loopback; no server, DNS, TLS or proxy (box: none)"
 
     def __init__(
@@ -99,6 +100,7 @@ class PlainWorld:
             PlainWorldError: it does not answer in time.
         """
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        ensure(self.progress)
         environment = {
             **os.environ,
             "PYTHONPATH": str(ROOT),

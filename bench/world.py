@@ -20,6 +20,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -52,6 +53,7 @@ class World:
     `zones` are the domains in the Cloudflare account. `with_engine` gives the operator's side a Pulumi engine.
     """
 
+    figure = "demo_seconds"
     title = "Hetzner, Cloudflare, DNS, registries and a real Debian, in namespaces of this machine"
     sealed: Mapping[str, str] = MappingProxyType({})
 
@@ -81,8 +83,13 @@ class World:
             return
         self.stop()
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        images.ensure(self.progress)
-        image.ensure(self.kind, self.progress)
+        with ThreadPoolExecutor(1) as aside:
+            # The engine's build keeps the processors busy, the images mostly the network.
+            built = aside.submit(engine.ensure, self.progress) if self.with_engine else None
+            images.ensure(self.progress)
+            image.ensure(self.kind, self.progress)
+            if built:
+                built.result()
         self._record({})
         network.make_client(self.namespace)
         Machines.settle(self.directory / "clouds" / "machines", self.namespace, self.kind)
