@@ -166,14 +166,26 @@ systemctl try-reload-or-restart ssh.service
 
 # ------------------------------------------------------------------------------------------------------------ firewall
 # Docker goes around ufw: what containers publish is decided by gatehouse's containers (80, 443), not here.
-grep -q '^IPV6=yes' /etc/default/ufw || sed -i 's/^IPV6=.*/IPV6=yes/' /etc/default/ufw
-ufw default deny incoming >/dev/null
-ufw default allow outgoing >/dev/null
-ufw allow "$SSH_PORT/tcp" >/dev/null
-ufw allow 80/tcp >/dev/null
-ufw allow 443/tcp >/dev/null
-ufw --force enable >/dev/null
-ufw status | grep -q '^Status: active' || die "ufw is not active after it was enabled"
+# A firewall that is right already is not touched: ufw, killed while it works, leaves a box that lets nobody in.
+firewall_is_right() {
+  local told port
+  told=$(ufw status verbose)
+  grep -q '^Status: active' <<<"$told" || return 1
+  grep -q '^Default: deny (incoming), allow (outgoing)' <<<"$told" || return 1
+  for port in "$SSH_PORT" 80 443; do
+    grep -qE "^$port/tcp +ALLOW IN +Anywhere *$" <<<"$told" || return 1
+    grep -qE "^$port/tcp \(v6\) +ALLOW IN +Anywhere \(v6\) *$" <<<"$told" || return 1
+  done
+}
+if ! firewall_is_right; then
+  sed -i 's/^IPV6=.*/IPV6=yes/' /etc/default/ufw
+  # The rules first: it is enabled with the way in already open.
+  for port in "$SSH_PORT" 80 443; do ufw allow "$port/tcp" >/dev/null; done
+  ufw default deny incoming >/dev/null
+  ufw default allow outgoing >/dev/null
+  ufw --force enable >/dev/null
+  firewall_is_right || die "ufw is not what it should be: $(ufw status verbose)"
+fi
 systemctl enable --quiet ufw.service
 
 # The journal, since Debian 12 writes no auth.log; generous, because only keys are accepted anyway.

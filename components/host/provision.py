@@ -209,12 +209,14 @@ class Provision:
             cat >"$new"; chmod 0755 "$new"; mv -f "$new" gatehouse/harden
         """
         self.real.run(install, stdin=hardening_script())
+        # As a unit of its own, so that it comes to its end when the connection to us does not last as long.
+        start = """
+            unit=gatehouse-harden-$$
+            systemd-run --quiet --wait --collect --unit=$unit /usr/local/lib/gatehouse/harden "$@" ||
+              { journalctl -q -o cat -n 25 -u $unit >&2; exit 1; }
+        """
         try:
-            self.real.run(
-                'exec /usr/local/lib/gatehouse/harden "$@" 2>&1',
-                *self.order.hardening,
-                timeout=HARDEN_SECONDS,
-            )
+            self.real.run(start, *self.order.hardening, timeout=HARDEN_SECONDS)
         except BoxError as error:
             note = f" (cloud-init had ended as `{cloud_init}`)" if cloud_init not in ("done", "none") else ""
             raise type(error)(f"hardening did not end well{note}: {error}") from None

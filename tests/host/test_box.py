@@ -1,0 +1,200 @@
+"""Provisioning and hardening on a real Debian that booted with gatehouse's own user data."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from bench.machine import Machines
+from bench.paths import ROOT
+from bench.world import World
+from components.host.user_data import hardening_record, hardening_script, user_data
+from components.secrets import SshKey
+from tests.figures import record
+from tests.host.mocks import KEY, secrets
+from tests.machine.conftest import Host, until
+
+pytestmark = pytest.mark.box
+SERVER, VOLUME = 9301, 9391
+REAL, FIRST, DEPLOY = (secrets().ssh_key(f"ssh/{name}") for name in ("host", "first-boot", "deploy"))
+# What the hardening writes; a second run may not touch any of it.
+WRITTEN = (
+    "/etc/ssh/sshd_config.d/00-gatehouse.conf /etc/docker/daemon.json /etc/fail2ban/jail.d/gatehouse.local "
+    "/etc/sysctl.d/60-gatehouse-network.conf /etc/apt/apt.conf.d/52gatehouse /etc/sudoers.d/90-gatehouse "
+    "/etc/systemd/system/gatehouse-metadata-guard.service /usr/local/lib/gatehouse/metadata-guard"
+)
+
+
+class Box(Host):
+    """The box, and the program that provisions it, run on the operator's side."""
+
+    def provision(self, *flags: str, host: SshKey = REAL, **order: Any) -> subprocess.CompletedProcess[str]:
+        document = {
+            "client": "acme", "address": self.address, "host_private": host.private, "host_public": host.public,
+            "first_public": FIRST.public, "accounts": [["deploy", DEPLOY.public], ["sam", KEY]],
+            "ssh": ["ssh", "-F", "/dev/null", "-i", str(self.key), "-o", "IdentitiesOnly=yes"], "volume": str(VOLUME),
+            **order,
+        }  # fmt: skip
+        done: subprocess.CompletedProcess[str] = self.world.run(
+            [sys.executable, "-m", "components.host.provision", *flags],
+            input=json.dumps(document), capture_output=True, text=True, cwd=ROOT,
+        )  # fmt: skip
+        return done
+
+    def root(self, command: str, *, check: bool = True) -> str:
+        return self.ssh(f"sudo -n bash -c '{command}'", check=check)
+
+
+@pytest.fixture(scope="module")
+def box(world: World, machines: Machines, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    key = tmp_path_factory.mktemp("keys") / "deploy"
+    key.write_text(DEPLOY.private)
+    key.chmod(0o600)
+    found = Box(world, SERVER, "203.0.113.231", key, user="deploy")
+    text = user_data(deploy_key=DEPLOY.public, first_boot=FIRST)
+    machines.create(SERVER, "gatehouse-acme", text, found.address, None, 4096, "debian-12")
+    machines.create_volume(VOLUME, 10)
+    machines.power_on(SERVER)
+    began = time.monotonic()
+    machines.attach_volume(SERVER, VOLUME)
+    done = found.provision("--first-contact")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("203.0.113.231: host key installed, already hardened, docker ")
+    record("host", seconds_first_boot_to_docker=(round(time.monotonic() - began, 1), 60))
+    yield found
+    machines.destroy(SERVER)
+
+
+def test_first_boot_does_all_of_it(box: Box) -> None:
+    assert box.root("cloud-init status").strip() == "status: done"
+    assert box.root("cat /etc/gatehouse/hardening").strip() == hardening_record([])
+    assert box.root("cat /usr/local/lib/gatehouse/harden") == hardening_script()
+    assert box.root("systemctl --failed --no-legend").strip() == ""
+
+
+def test_a_second_run_finds_nothing_to_do(box: Box) -> None:
+    before = box.root(f'stat -c "%n %Y %i" {WRITTEN}; cat {WRITTEN} | sha256sum')
+    done = box.provision()
+    assert done.stdout.startswith("203.0.113.231: already hardened, docker "), done.stderr
+    # The script itself, run again, changes no file either.
+    assert "harden: done" in box.root("/usr/local/lib/gatehouse/harden")
+    assert box.root(f'stat -c "%n %Y %i" {WRITTEN}; cat {WRITTEN} | sha256sum') == before
+
+
+def test_only_keys_get_in_and_only_for_those_in_the_group(box: Box) -> None:
+    told = dict(line.split(" ", 1) for line in box.root("sshd -T").splitlines() if " " in line)
+    assert (told["permitrootlogin"], told["passwordauthentication"], told["allowgroups"]) == (
+        "no",
+        "no",
+        "gatehouse",
+    )
+    assert told["permitopen"] == "127.0.0.1:9000 127.0.0.1:81" and told["allowtcpforwarding"] == "local"
+    assert all("sntrup" in kex or "mlkem" in kex for kex in told["kexalgorithms"].split(","))
+    assert not Host(box.world, SERVER, box.address, box.key, user="root").answers()
+
+
+def test_the_box_has_the_derived_host_key_and_no_other(box: Box) -> None:
+    scanned = box.world.run(["ssh-keyscan", box.address], capture_output=True, text=True).stdout
+    keys = [line.split()[2] for line in scanned.splitlines() if not line.startswith("#")]
+    assert keys == [REAL.public.split()[1]]
+
+
+def test_another_machine_is_refused(box: Box) -> None:
+    other = secrets().ssh_key("ssh/deploy")
+    done = box.provision("--first-contact", host=other, first_public=other.public, settle_seconds=1)
+    assert done.returncode == 1 and "nothing was sent to it" in done.stderr
+
+
+def test_the_firewall_denies_by_default(box: Box) -> None:
+    told = box.root("ufw status verbose")
+    assert "Status: active" in told and "deny (incoming)" in told
+    allowed = {line.split()[0] for line in told.splitlines() if "ALLOW IN" in line}
+    assert allowed == {"22/tcp", "80/tcp", "443/tcp"}
+
+
+def test_tunnels_lead_to_the_two_admin_ports_only(box: Box) -> None:
+    for port, lets in ((9000, True), (81, True), (22, False)):
+        argv = box.argv("true")
+        argv[1:1] = ["-oLogLevel=VERBOSE", "-W", f"127.0.0.1:{port}"]
+        said = box.world.run(argv[:-1], capture_output=True, text=True, stdin=subprocess.DEVNULL).stderr
+        # Nothing listens there yet: allowed ends in "Connection refused", forbidden in sshd's own words.
+        assert ("prohibited" in said) is not lets, (port, said)
+
+
+def test_nobody_but_root_reaches_the_metadata_service(box: Box) -> None:
+    assert "-A DOCKER-USER -d 169.254.0.0/16 -j DROP" in box.root("iptables -S DOCKER-USER")
+    asked = "curl -sS -m 5 http://169.254.169.254/hetzner/v1/userdata 2>&1; true"
+    began = time.monotonic()
+    assert "Failed to connect" in box.ssh(asked) and time.monotonic() - began < 4
+
+
+def test_docker_is_deploys_and_stops_containers_with_the_box(box: Box) -> None:
+    info = json.loads(box.ssh("docker info --format '{{json .}}'"))
+    assert info["LiveRestoreEnabled"] is False and info["LoggingDriver"] == "json-file"
+    assert _took_up_its_configuration(box)
+
+
+def _took_up_its_configuration(box: Box) -> bool:
+    return box.root("test /etc/docker/daemon.json -nt /run/docker.pid || echo yes; true").strip() == "yes"
+
+
+def test_data_is_on_the_volume(box: Box) -> None:
+    assert box.root("readlink /srv/gatehouse").strip() == f"/mnt/HC_Volume_{VOLUME}/gatehouse"
+    modes = box.root(
+        'cd /srv/gatehouse/ && stat -c "%n %u:%g %a" postgres redis npm letsencrypt authentik/data/media'
+    )
+    assert modes.split("\n")[:4] == [
+        f"{name} 0:0 700" for name in ("postgres", "redis", "npm", "letsencrypt")
+    ]
+    assert "authentik/data/media 1000:1000 750" in modes
+    assert "RequiresMountsFor=/mnt/HC_Volume" in box.root("systemctl cat docker.service")
+
+
+def test_an_operator_comes_and_goes(box: Box) -> None:
+    assert "gatehouse" in box.root("id -nG sam") and "docker" in box.root("id -nG sam")
+    assert box.root("cat /home/sam/.ssh/authorized_keys").strip() == KEY
+    assert box.provision(accounts=[["deploy", DEPLOY.public]]).returncode == 0
+    assert box.root("id -nG sam").split() == ["sam"]
+    assert box.root("test -e /home/sam/.ssh/authorized_keys && echo there; true").strip() == ""
+    assert box.provision().returncode == 0
+    assert box.root("cat /home/sam/.ssh/authorized_keys").strip() == KEY
+
+
+@pytest.mark.parametrize("after", [0.05, 1.5, 3.0])
+def test_a_hardening_that_is_killed_is_done_by_the_next_run(box: Box, after: float) -> None:
+    box.root(
+        "rm -f /etc/gatehouse/hardening /etc/docker/daemon.json /etc/ssh/sshd_config.d/00-gatehouse.conf"
+    )
+    box.root(f"timeout -s KILL {after} /usr/local/lib/gatehouse/harden >/dev/null 2>&1; true")
+    assert box.root("cat /etc/gatehouse/hardening 2>/dev/null; true").strip() == ""
+    done = box.provision()
+    assert done.returncode == 0 and ": hardened, docker " in done.stdout, done.stderr
+    assert box.root("cat /etc/gatehouse/hardening").strip() == hardening_record([])
+    assert _took_up_its_configuration(box)
+    assert "allowgroups gatehouse" in box.root("sshd -T")
+
+
+def test_everything_is_there_after_a_reboot(box: Box, machines: Machines) -> None:
+    machines.reboot(SERVER)
+    until(box.answers, "ssh after the reboot")
+    assert box.provision().stdout.startswith("203.0.113.231: already hardened")
+    assert "Status: active" in box.root("ufw status")
+    assert "-A DOCKER-USER -d 169.254.0.0/16 -j DROP" in box.root("iptables -S DOCKER-USER")
+    assert "! --uid-owner 0" in box.root("iptables -S OUTPUT")
+    assert box.root("systemctl --failed --no-legend").strip() == ""
+
+
+def test_a_volume_that_is_gone_is_said_by_name(box: Box) -> None:
+    layout = (ROOT / "components/host/layout.sh").read_text().replace("patience=90", "patience=1")
+    done = box.world.run(box.argv("sudo -n bash -s 77"), input=layout, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert (
+        "volume 77 is not mounted at /mnt/HC_Volume_77 after 1 s: is it attached to this server?"
+        in done.stderr
+    )
