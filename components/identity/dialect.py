@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.identity.door import Door
+from components.identity.door import READY, READY_ELSEWHERE, Door
 from components.identity.kinds import Line, defaults
 from components.objects.dialect import Kind
 from components.objects.http import Http, Refused
@@ -17,7 +17,9 @@ PAUSE = 1.0
 PAGE = 100
 """Objects a page: the most that authentik gives."""
 SETTLING = 120.0
-"""Seconds after the first contact in which default objects may still appear: blueprints run after the start."""
+"""Seconds after the first contact in which default objects of a young server may still appear."""
+BRIEF = 10.0
+"""The same for a server that let us in at once: blueprints end some seconds after the token begins to work."""
 READS = 3
 """How often a list is read again when it changes while its pages are read."""
 
@@ -109,8 +111,9 @@ class Authentik:
             if self._http is None:
                 base = _reached(self._address)
                 http = Http(base, self.where)
-                Door(http, self._token, self._bootstrap).open()
-                self._settled_at = time.monotonic() + SETTLING
+                patience = READY if self._address.startswith("ssh:") else READY_ELSEWHERE
+                young = Door(http, self._token, self._bootstrap, ready=patience).open()
+                self._settled_at = time.monotonic() + (SETTLING if young else min(BRIEF, SETTLING))
                 self._http = http
             return self._http
 

@@ -16,7 +16,9 @@ ACCOUNT = "gatehouse"
 """Name of the service account and identifier of its token."""
 ADMINS = "authentik Admins"
 READY = 600.0
-"""Seconds that a server may take to get ready."""
+"""Seconds that a server that we have just started may take to get ready."""
+READY_ELSEWHERE = 60.0
+"""The same for a server that somebody else runs: a wrong address should not take ten minutes to be noticed."""
 ADMITTED = 120.0
 """Seconds that a ready server may take to accept a token."""
 PAUSE = 1.0
@@ -41,14 +43,11 @@ class Door:
         self._patience = ready
         self._admitted = admitted
 
-    def open(self) -> None:
-        """Return when the token works. Raises ObjectError when it does not in time."""
-        self._wait_until_ready()
+    def open(self) -> bool:
+        """Return when the token works: True if the server has only just started. Raises ObjectError in the end."""
+        young = self._wait_until_ready()
         deadline = time.monotonic() + self._admitted
         while not self._admits(self._token):
-            if self._bootstrap and self._bootstrap != self._token and self._admits(self._bootstrap):
-                self._make_account()
-                continue
             if time.monotonic() > deadline:
                 raise ObjectError(
                     f"it is up, and refuses our token since {self._admitted:.0f} s (HTTP 403)",
@@ -56,14 +55,21 @@ class Door:
                     "If the token was changed or revoked by hand, give it the derived value again "
                     "(`gatehouse doctor` tells how); on a first start, see the worker's log",
                 )
-            time.sleep(PAUSE)
+            young = True
+            if self._bootstrap and self._bootstrap != self._token and self._admits(self._bootstrap):
+                self._make_account()
+            else:
+                time.sleep(PAUSE)
+        return young
 
-    def _wait_until_ready(self) -> None:
+    def _wait_until_ready(self) -> bool:
+        """True if it was not ready at the first look."""
         deadline = time.monotonic() + self._patience
+        waited = False
         while True:
             try:
                 self._http.request("GET", "/-/health/ready/")
-                return
+                return waited
             except (Refused, ObjectError) as error:
                 if time.monotonic() > deadline:
                     raise ObjectError(
@@ -71,6 +77,7 @@ class Door:
                         self._http.where,
                         "See the logs of its server, worker and database, then run the same command again",
                     ) from None
+            waited = True
             time.sleep(PAUSE)
 
     def _admits(self, token: str) -> bool:

@@ -25,7 +25,8 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_account_of_our_own_takes_the_bootstrap_tokens_place(server: Running, admin: httpx.Client) -> None:
-    Door(Http(server.url, "authentik"), TOKEN, server.token).open()
+    assert Door(Http(server.url, "authentik"), TOKEN, server.token).open() is True
+    assert Door(Http(server.url, "authentik"), TOKEN, server.token).open() is False
     me = httpx.get(f"{server.url}/api/v3/core/users/me/", headers={"Authorization": f"Bearer {TOKEN}"}).json()
     assert (me["user"]["username"], me["user"]["is_superuser"]) == ("gatehouse", True)
     Door(Http(server.url, "authentik"), TOKEN, None).open()
