@@ -20,7 +20,7 @@ A whole dialect for an imaginary server that keeps shelves and books:
         where = "library at 127.0.0.1:81"
         def kind(self, name): return {"shelf": SHELF, "book": BOOK}[name]
         def request(self, method, path, *, params=None, body=None):
-            return self._http.request(method, path, params=params, body=body)     # objects.http.Http
+            return self._http.request(method, path, params=params, body=body)[1]     # objects.http.Http
         def listed(self, kind): return list(self.request("GET", kind.path))
         def expected(self, kind, key): return False
         def explain(self, kind, payload): return payload["error"]["message"] if payload else ""
