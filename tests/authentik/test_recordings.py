@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from bench.authentik.testing import serve
+from bench.figures import record
 from tests.authentik.replay import SECRET_KEY, TOKEN, Replay, recordings
 from tests.authentik.setups import BEFORE, known_defaults
-from tests.figures import record
 
 # Each entry is one installation: series a to c were one long session. Series d (logins) is held elsewhere.
 SESSIONS = [["a", "b", "c"], ["e"], ["f"], ["g"], ["h"]]

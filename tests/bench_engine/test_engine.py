@@ -13,9 +13,9 @@ import psutil
 import pytest
 
 from bench.engine import Engine, ensure
+from bench.figures import record
 from bench.paths import ROOT
 from tests.bench_engine.project import Project
-from tests.figures import record
 
 pytestmark = pytest.mark.engine
 

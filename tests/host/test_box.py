@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
+from bench.figures import record
 from bench.machine import Machines
 from bench.paths import ROOT
 from bench.world import World
 from components.host.user_data import hardening_record, hardening_script, user_data
 from components.secrets import SshKey
-from tests.figures import record
 from tests.host.mocks import KEY, secrets
 from tests.machine.conftest import Host, until
 

@@ -13,13 +13,13 @@ from urllib.parse import urlencode
 import pytest
 
 from bench.authentik.testing import Running, serve
+from bench.figures import record
 from components.identity.dialect import Authentik
 from components.identity.kinds import Line
 from components.objects.dialect import Config, Dialect, Kind
 from components.objects.http import Refused
 from components.objects.provider import ObjectProvider
 from components.objects.reconcile import Declared, Reconciler
-from tests.figures import record
 from tests.identity.samples import Samples
 from tests.objects.plugin import wire
 

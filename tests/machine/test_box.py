@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from bench.clouds.machines import MachineError
+from bench.figures import record
 from bench.machine import Machines
 from bench.world import World
-from tests.figures import record
 from tests.machine.conftest import Host, new_key, until
 
 pytestmark = pytest.mark.box

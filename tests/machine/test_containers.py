@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from bench.figures import record
 from bench.machine import Machines
 from bench.world import World
 from components.host.user_data import user_data
-from tests.figures import record
 from tests.machine.conftest import Host, new_key, until
 
 pytestmark = pytest.mark.box

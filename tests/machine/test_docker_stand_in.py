@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from bench.engine import ensure
+from bench.figures import record
 from bench.machine import Machines
 from bench.world import World
 from components.host.user_data import user_data
 from tests.bench_engine.project import Project
-from tests.figures import record
 from tests.machine.conftest import Host, new_key, until
 from tests.machine.test_containers import Pair
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.figures import record
+from bench.figures import record
 from tests.npm import replay
 from tests.npm.conftest import needs_nginx
 from tests.npm.session import session

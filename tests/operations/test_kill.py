@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from bench.figures import record
 from bench.plain import PlainWorld
-from tests.figures import record
 from tests.operations.client import BenchClient, wait_for
 
 pytestmark = pytest.mark.engine

@@ -7,7 +7,7 @@ import importlib
 
 import pytest
 
-from tests.figures import record
+from bench.figures import record
 from tests.plugins import replay
 
 # The share of each plugin's recorded calls that agrees: a floor, so that no stand-in becomes less true.

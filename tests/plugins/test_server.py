@@ -16,10 +16,10 @@ import pytest
 from google.protobuf import empty_pb2, json_format
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
+from bench.figures import record
 from bench.plugins.base import Call, CheckFailed, Diff, Failed, Provider, Resource
 from bench.plugins.server import _answer
 from bench.plugins.values import UNKNOWN, Values, has_unknown, plain, secret
-from tests.figures import record
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "things:index/thing:Thing"

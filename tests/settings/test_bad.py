@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.figures import record
 from components.settings import SettingsError, parse
-from tests.figures import record
 from tests.settings.files import BAD, decrypted, good, laid_over, read
 
 
