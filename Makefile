@@ -1,6 +1,7 @@
 # Everything that is done with this repository. `make demo` and `make test` need nothing but this checkout.
 PYTHON := .venv/bin/python
 SHELL := /bin/bash
+PYTEST := $(PYTHON) -m pytest -q -n 2 --dist loadfile
 
 .PHONY: help setup demo check lint test bench clean
 
@@ -19,11 +20,10 @@ lint: setup ## format, lint, types
 	@.venv/bin/mypy
 
 check: lint ## lint, types and the fast tests, below a minute
-	@$(PYTHON) -m pytest -q -m "not engine and not box"
+	@$(PYTEST) -m "not engine and not box and not nginx"
 
-test: lint ## all tests, the fast ones first
-	@$(PYTHON) -m pytest -q -m "not engine and not box"
-	@$(PYTHON) -m pytest -q -m "engine"
+test: check ## all tests, the fast ones first
+	@$(PYTEST) -m "(engine or nginx) and not box"
 	@$(PYTHON) -m pytest -q -m "box"
 
 bench: setup ## what gatehouse costs, as ratios against programs that do nothing more than they must
