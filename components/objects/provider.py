@@ -31,14 +31,13 @@ from components.objects.reconcile import Declared, Held, Reconciler
 from components.objects.values import canonical, is_unknown
 
 META = "gatehouse"
-"""Input and output that says what the resource is: {kind, logical, adopt} and, in outputs, {adopted, moved}."""
+"""Input and output that says what the resource is: {kind, logical, adopt} and, in outputs, {adopted}."""
 BEFORE = "gatehouse_before"
 """Output of adopted objects: what our fields held before, as {values, unset} since state cannot hold None.
 
 Declared as a secret output: it may quote anything."""
 PENDING = "GATEHOUSE_PENDING_CREATES"
 """Environment: JSON list of the URNs whose creation an interrupted run began."""
-_LEARNT = frozenset({"adopted", "moved"})
 _INTERNAL = frozenset({META, BEFORE, "__provider"})
 
 
@@ -105,7 +104,7 @@ class ObjectProvider(ResourceProvider):
         inputs = {name: value for name, value in outputs.items() if name != BEFORE}
         meta = inputs[META]
         return ReadResult(
-            held.pk, outputs, {**inputs, META: {k: v for k, v in meta.items() if k not in _LEARNT}}
+            held.pk, outputs, {**inputs, META: {k: v for k, v in meta.items() if k != "adopted"}}
         )
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
@@ -151,16 +150,12 @@ def _held(pk: str, props: Mapping[str, Any]) -> Held:
     fields = {name: canonical(value) for name, value in _fields(props).items() if value is not None}
     kept = props.get(BEFORE) or {}
     before = {**canonical(kept.get("values", {})), **dict.fromkeys(kept.get("unset", ()))}
-    return Held(pk, fields, bool(props[META].get("adopted")), before, int(props[META].get("moved", 0)))
+    return Held(pk, fields, bool(props[META].get("adopted")), before)
 
 
 def _outputs(props: Mapping[str, Any], held: Held) -> dict[str, Any]:
-    meta = {name: value for name, value in props[META].items() if name not in _LEARNT}
-    if held.adopted:
-        meta["adopted"] = True
-    if held.moved:
-        meta["moved"] = held.moved
-    outputs: dict[str, Any] = {**held.fields, META: meta}
+    meta = {name: value for name, value in props[META].items() if name != "adopted"}
+    outputs: dict[str, Any] = {**held.fields, META: {**meta, "adopted": True} if held.adopted else meta}
     if held.adopted:
         outputs[BEFORE] = {
             "values": {name: value for name, value in held.before.items() if value is not None},

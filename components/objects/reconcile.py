@@ -32,8 +32,6 @@ class Held:
     adopted: bool = False
     before: Fields = field(default_factory=dict)
     """For adopted objects: what the fields that we manage held before we came; None is a value here. No secrets."""
-    moved: int = 0
-    """How often one resource of this stack has taken it over from another."""
 
 
 class Reconciler:
@@ -48,7 +46,7 @@ class Reconciler:
         self._writer = Writer(dialect, self._store, self._words)
         self._claimed: set[tuple[str, str]] = set()
         self._gone: set[tuple[str, str]] = set()
-        self._holders: dict[tuple[str, str], dict[tuple[str, bool, int], Held]] = {}
+        self._holders: dict[tuple[str, str], set[tuple[str, bool]]] = {}
         self._ours: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
 
@@ -139,14 +137,13 @@ class Reconciler:
         deleted, leaves both in the state. The next run deletes the latter, and must not delete the object.
         """
         with self._lock:
-            holders = self._holders.setdefault((kind.name, held.pk), {})
-            holders[logical, held.adopted, held.moved] = held
+            self._holders.setdefault((kind.name, held.pk), set()).add((logical, held.adopted))
 
     def _let_go(self, kind: Kind, logical: str, held: Held) -> bool:
         """Whether another resource still holds the object. If it was ours, it is so for that one too."""
         with self._lock:
-            holders = self._holders.get((kind.name, held.pk), {})
-            holders.pop((logical, held.adopted, held.moved), None)
+            holders = self._holders.get((kind.name, held.pk), set())
+            holders.discard((logical, held.adopted))
             if holders and not held.adopted:
                 self._ours.add((kind.name, held.pk))
             return bool(holders)
@@ -243,20 +240,8 @@ class Reconciler:
         before = self._before(kind, wanted.fields, there)
         kept = {name: value for name, value in body.items() if name not in kind.write_only}
         item = self._writer.update(kind, wanted, there, kept, {})
-        held = Held(
+        return Held(
             str(item[kind.pk]), self._observed(kind, wanted.fields, item), adopted=True, before=before
-        )
-        with self._lock:
-            former = list(self._holders.get((kind.name, held.pk), {}).values())
-        if not former:
-            return held
-        # It comes from another resource of this stack, as whose it was seen in this process: ours stays ours.
-        adopted = all(each.adopted for each in former)
-        return replace(
-            held,
-            adopted=adopted,
-            before={**before, **former[-1].before} if adopted else {},
-            moved=1 + max(each.moved for each in former),
         )
 
     def _before(self, kind: Kind, fields: Mapping[str, Any], item: Object) -> Fields:

@@ -195,6 +195,25 @@ def test_while_the_state_is_written(killing: Killing) -> None:
     killing.converges("while the state is written")
 
 
+def test_during_destroy(killing: Killing) -> None:
+    client = killing.client
+    client.edit(groups=["staff"], people=[JANE])
+    up_killed_at(killing, "DELETE", "/core/users/", command="destroy")
+    killing.converges("destroy, then up")
+    up_killed_at(killing, "DELETE", "/core/groups/", command="destroy", gently=True)
+    client.project.gatehouse("destroy", "acme", "--confirm", "acme")
+    left = {kind: client.names(kind) for kind in ("group", "user", "provider", "application")}
+    assert left == {"group": [], "user": [], "provider": [], "application": []}
+    assert client.project.state("acme").get("resources", []) == []
+
+
+def test_a_run_that_heals_may_be_killed_too(killing: Killing) -> None:
+    up_killed_at(killing, "POST", "/core/users/$")
+    for method, path in (("GET", "/core/users/$"), ("POST", "/core/users/$")):
+        up_killed_at(killing, method, path)
+    killing.converges("while healing")
+
+
 def test_between_the_create_and_the_delete_of_a_renamed_resource(killing: Killing) -> None:
     """The resource gets another name in the state and takes its object over; the old one goes afterwards."""
     client = killing.client
@@ -224,25 +243,6 @@ def test_between_the_create_and_the_delete_of_a_renamed_resource(killing: Killin
     killed(killing, run, taken_over, "the objects to be taken over")
     killing.converges("between create and delete")
     assert {kind: client.one(kind, "grafana")["pk"] for kind in before} == before
-
-
-def test_during_destroy(killing: Killing) -> None:
-    client = killing.client
-    client.edit(groups=["staff"], people=[JANE])
-    up_killed_at(killing, "DELETE", "/core/users/", command="destroy")
-    killing.converges("destroy, then up")
-    up_killed_at(killing, "DELETE", "/core/groups/", command="destroy", gently=True)
-    client.project.gatehouse("destroy", "acme", "--confirm", "acme")
-    left = {kind: client.names(kind) for kind in ("group", "user", "provider", "application")}
-    assert left == {"group": [], "user": [], "provider": [], "application": []}
-    assert client.project.state("acme").get("resources", []) == []
-
-
-def test_a_run_that_heals_may_be_killed_too(killing: Killing) -> None:
-    up_killed_at(killing, "POST", "/core/users/$")
-    for method, path in (("GET", "/core/users/$"), ("POST", "/core/users/$")):
-        up_killed_at(killing, method, path)
-    killing.converges("while healing")
 
 
 def test_at_least_ten_points(killing: Killing) -> None:
