@@ -3,7 +3,7 @@
 A run that was killed leaves a lock (the file backend's), and creates that were sent but whose answer was
 never recorded (`pending_operations` in the state). Each pending create either made its object or did not;
 which one is asked of whoever holds it, by the object's own name. What is found is imported into the state
-under the id that it has; a container, which can be made again from nothing, is removed; an object of
+under the id that it has; a container or network, which can be made again from nothing, is removed; an object of
 authentik or NPM is taken over by the dynamic provider, which is told that its create was under way
 (GATEHOUSE_PENDING_CREATES).
 """
@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -58,7 +59,7 @@ def heal(stack: Stack, say: Callable[[str], None]) -> Healed:
         if identity:
             found += ["--import-pending-creates", urn, "--import-pending-creates", identity]
             notes.append(f"{label}: had been made by the interrupted run; taken into the state")
-        elif token == CONTAINER and remove_container(settings.client, str(inputs["name"])):
+        elif token in DOCKER and remove_half_made(stack, settings.client, DOCKER[token], str(inputs["name"])):
             notes.append(f"{label}: had been made by the interrupted run; removed, to be made again")
         else:
             notes.append(f"{label}: was about to be made by the interrupted run")
@@ -129,7 +130,6 @@ def pending_creates(stack: Stack) -> list[dict[str, Any]]:
     return [op for op in stack.deployment().get("pending_operations") or [] if op["type"] == "creating"]
 
 
-CONTAINER = "docker:index/container:Container"
 Finder = Callable[[Mapping[str, Any], Any], "str | None"]
 
 
@@ -165,24 +165,25 @@ def dns_record(inputs: Mapping[str, Any], settings: Any) -> str | None:
     return None
 
 
-def network(inputs: Mapping[str, Any], settings: Any) -> str | None:
-    """A Docker network by its name, on the box."""
-    return on_box(settings.client, "docker", "network", "inspect", "--format", "{{.Id}}", str(inputs["name"]))
+def remove_half_made(stack: Stack, client: str, kind: str, name: str) -> bool:
+    """Remove a container or network that the interrupted run made on the box; whether there was one."""
+    providers = [r for r in stack.deployment().get("resources", []) if r["type"] == "pulumi:providers:docker"]
+    if not providers:
+        return False
+    box = urlsplit(str(providers[0]["inputs"]["host"]))
+    ssh = [*ssh_command(client), "-p", str(box.port or 22), str(box.hostname), "docker", kind]
+    for command in (
+        ["inspect", "--format", "{{.Id}}", name],
+        ["rm", *(["--force"] if kind == "container" else []), name],
+    ):
+        run = subprocess.run([*ssh, *command], capture_output=True, text=True, timeout=120, check=False)
+        if run.returncode:
+            return False
+    return True
 
 
-def remove_container(client: str, name: str) -> bool:
-    """Remove a container that the interrupted run made; whether there was one."""
-    return on_box(client, "docker", "rm", "--force", name) is not None
-
-
-def on_box(client: str, *command: str) -> str | None:
-    """What a command on the box prints, or None if it fails (the box may not be there yet)."""
-    run = subprocess.run(
-        [*ssh_command(client), *command], capture_output=True, text=True, timeout=60, check=False
-    )
-    return run.stdout.strip() if run.returncode == 0 else None
-
-
+# On the box's Docker: half-made, and made again from nothing, since all data are on the volume.
+DOCKER = {"docker:index/container:Container": "container", "docker:index/network:Network": "network"}
 FINDERS: dict[str, Finder] = {
     "hcloud:index/sshKey:SshKey": by_name("ssh_keys"),
     "hcloud:index/firewall:Firewall": by_name("firewalls"),
@@ -191,5 +192,4 @@ FINDERS: dict[str, Finder] = {
     "hcloud:index/server:Server": by_name("servers"),
     "hcloud:index/volumeAttachment:VolumeAttachment": volume_attachment,
     "cloudflare:index/dnsRecord:DnsRecord": dns_record,
-    "docker:index/network:Network": network,
 }
