@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
+import httpx
 import typer
 from pulumi.automation import CommandError
 from rich.console import Console
@@ -173,6 +174,13 @@ def main() -> None:
         app()
     except (OperatorError, SettingsError) as error:
         print(f"gatehouse: {error}", file=sys.stderr)
+        sys.exit(1)
+    except httpx.HTTPError as error:
+        print(
+            f"gatehouse: {type(error).__name__} at {error.request.url.host}: {error}\n"
+            "  Check that it can be reached from here, then run the same command again.",
+            file=sys.stderr,
+        )
         sys.exit(1)
     except CommandError:
         print("gatehouse: Pulumi failed; its own words are above.", file=sys.stderr)

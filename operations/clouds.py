@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import httpx
 
@@ -52,4 +53,21 @@ def api(base: str, token: str | None, variable: str, setting: str) -> httpx.Clie
         )
     return httpx.Client(
         base_url=base.rstrip("/") + "/", headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUT
+    )
+
+
+def checked(answer: httpx.Response) -> Any:
+    """What the API answered, decoded.
+
+    Raises:
+        OperatorError: it refused.
+    """
+    if answer.is_success:
+        return answer.json()
+    request = answer.request
+    raise OperatorError(
+        f"{request.url.host} refused {request.method} {request.url.path} ({answer.status_code} "
+        f"{answer.reason_phrase}).",
+        "Check the token (`./gatehouse doctor NAME` tells which is meant) and the provider's status page, then run "
+        "the same command again.",
     )

@@ -1,18 +1,17 @@
 """What a killed run leaves behind, and how the next one settles it before it starts.
 
-A run that was killed leaves a lock (the file backend's), and creates that were sent but whose answer was
+A run that was killed leaves a lock (see `operations.backend`), and creates that were sent but whose answer was
 never recorded (`pending_operations` in the state). Each pending create either made its object or did not;
 which one is asked of whoever holds it, by the object's own name. What is found is imported into the state
 under the id that it has; a container or network, which can be made again from nothing, is removed; an object of
 authentik or NPM is taken over by the dynamic provider, which is told that its create was under way
-(GATEHOUSE_PENDING_CREATES).
+(GATEHOUSE_PENDING_CREATES). Which creates those were is kept beside the client's keys until a run has come to its
+end, since the run that heals may be killed as well.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import socket
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,9 +22,9 @@ from urllib.parse import urlsplit
 import httpx
 
 from components.access import ssh_command
-from operations.clouds import cloudflare, hetzner
+from operations.clouds import checked, cloudflare, hetzner
 from operations.errors import OperatorError
-from operations.stack import Stack
+from operations.stack import ROOT, Stack
 
 PENDING = "GATEHOUSE_PENDING_CREATES"
 
@@ -39,15 +38,18 @@ class Healed:
 
 
 def heal(stack: Stack, say: Callable[[str], None]) -> Healed:
-    """Settle what a killed run of this stack left, as far as this machine can know it. `say` gets Pulumi's words.
+    """Settle the creates that a killed run of this stack began. `say` gets Pulumi's words.
 
     Raises:
-        OperatorError: the stack is locked by a run that is alive, or by another machine.
+        OperatorError: whether one was carried out cannot be found out, or what is there is not ours.
     """
-    notes = [note for note in [clear_dead_lock(stack)] if note]
     pending = pending_creates(stack)
+    urns = remembered(stack) | {operation["resource"]["urn"] for operation in pending}
+    told = {PENDING: json.dumps(sorted(urns))} if urns else {}
     if not pending:
-        return Healed(tuple(notes))
+        return Healed((), told)
+    remember(stack, urns)
+    notes: list[str] = []
     settings = stack.settings()
     found: list[str] = []
     for operation in pending:
@@ -72,57 +74,31 @@ def heal(stack: Stack, say: Callable[[str], None]) -> Healed:
         *found,
         on_output=say,
     )
-    urns = [operation["resource"]["urn"] for operation in pending]
-    return Healed(tuple(notes), {PENDING: json.dumps(urns)})
+    return Healed(tuple(notes), told)
 
 
-def clear_dead_lock(stack: Stack) -> str | None:
-    """Free the stack if the run that locked it is dead; words for the operator if so.
-
-    Raises:
-        OperatorError: that run is alive, or was started on another machine.
-    """
-    directory = stack.state_directory
-    if directory is None:
-        return None
-    locks = directory / ".pulumi" / "locks" / "organization" / "gatehouse" / stack.name
-    freed = None
-    for path in sorted(locks.glob("*.json")):
-        lock = json.loads(path.read_text())
-        holder = (
-            f"{lock['username']}@{lock['hostname']}, process {lock['pid']}, since {lock['timestamp'][:19]}"
-        )
-        if lock["hostname"] != socket.gethostname():
-            raise OperatorError(
-                f"Stack {stack.name} is locked by a run on another machine ({holder}).",
-                "If that run is dead, run there: pulumi cancel --stack " + stack.name,
-            )
-        if is_engine(int(lock["pid"])):
-            raise OperatorError(
-                f"Stack {stack.name} is locked by a run that is alive ({holder}).",
-                "Wait until it ends; two runs at once would undo each other's work.",
-            )
-        path.unlink()
-        freed = f"The lock of a run that is dead ({holder}) was removed."
-    return freed
+def memory(stack: Stack) -> Path:
+    """Where it is kept which creates were under way."""
+    return ROOT / ".gatehouse" / stack.name / "pending.json"
 
 
-def is_engine(pid: int) -> bool:
-    """Whether this process id is a living `pulumi` (ids are used again, so the name is looked at too)."""
-    try:
-        # "pid (name) state …": a zombie, which a container without an init may keep for ever, is dead.
-        name, _, rest = Path(f"/proc/{pid}/stat").read_text().partition("(")[2].rpartition(")")
-        return "pulumi" in name and not rest.strip().startswith(("Z", "X"))
-    except FileNotFoundError:
-        if Path("/proc/self").exists():
-            return False
-    try:  # no /proc: macOS
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def remembered(stack: Stack) -> set[str]:
+    """The URNs of creates that a killed run began, and that no run since has come to its end with."""
+    return set(json.loads(memory(stack).read_text())) if memory(stack).exists() else set()
+
+
+def remember(stack: Stack, urns: set[str]) -> None:
+    """Keep them; nobody else has to read which objects there are."""
+    file = memory(stack)
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    new = file.with_suffix(".new")
+    new.write_text(json.dumps(sorted(urns)))
+    new.replace(file)
+
+
+def forget(stack: Stack) -> None:
+    """A run has come to its end: all that had been begun is settled."""
+    memory(stack).unlink(missing_ok=True)
 
 
 def pending_creates(stack: Stack) -> list[dict[str, Any]]:
@@ -134,12 +110,22 @@ Finder = Callable[[Mapping[str, Any], Any], "str | None"]
 
 
 def by_name(path: str) -> Finder:
-    """A finder of a Hetzner object by its name, which is unique in a project."""
+    """A finder of a Hetzner object by its name, which is unique in a project, and our labels, which prove it ours."""
 
     def find(inputs: Mapping[str, Any], settings: Any) -> str | None:
         with hetzner(settings) as client:
-            answer = client.get(path, params={"name": inputs["name"]}).raise_for_status().json()
-        return next((str(item["id"]) for item in answer[path]), None)
+            found = checked(client.get(path, params={"name": inputs["name"]}))
+        for item in found[path]:
+            if inputs.get("labels", {}).items() <= item["labels"].items():
+                return str(item["id"])
+            raise OperatorError(
+                f"Hetzner has something named {inputs['name']} among its {path} (id {item['id']}), without the "
+                f"labels that gatehouse gives what it makes.",
+                "If it is not of this client, rename or delete it; else give it the labels "
+                + ", ".join(f"{key}={value}" for key, value in inputs.get("labels", {}).items())
+                + ". Then run the command again.",
+            )
+        return None
 
     return find
 
@@ -150,16 +136,16 @@ def volume_attachment(inputs: Mapping[str, Any], settings: Any) -> str | None:
         answer = client.get(f"volumes/{int(inputs['volumeId'])}")
     if answer.status_code == httpx.codes.NOT_FOUND:
         return None
-    return str(int(inputs["volumeId"])) if answer.raise_for_status().json()["volume"]["server"] else None
+    return str(int(inputs["volumeId"])) if checked(answer)["volume"]["server"] else None
 
 
 def dns_record(inputs: Mapping[str, Any], settings: Any) -> str | None:
     """A DNS record by its zone, type, name and content."""
     zone, name = inputs["zoneId"], inputs["name"]
-    full = name if name.endswith(settings.domain) else f"{name}.{settings.domain}"
+    full = name if f".{name}".endswith(f".{settings.domain}") else f"{name}.{settings.domain}"
     with cloudflare(settings) as client:
         answer = client.get(f"zones/{zone}/dns_records", params={"type": inputs["type"], "name": full})
-    for record in answer.raise_for_status().json()["result"]:
+    for record in checked(answer)["result"]:
         if record["content"] == inputs.get("content"):
             return f"{zone}/{record['id']}"
     return None

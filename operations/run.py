@@ -7,10 +7,10 @@ from typing import Any
 
 import httpx
 
-from operations import doctor
-from operations.clouds import hetzner
+from operations import backend, doctor
+from operations.clouds import checked, hetzner
 from operations.errors import OperatorError
-from operations.heal import Healed, heal
+from operations.heal import Healed, forget, heal
 from operations.stack import Stack, explained
 
 Say = Callable[[str], None]
@@ -31,14 +31,16 @@ def preview(stack: Stack, say: Say, *, refresh: bool, diff: bool) -> int:
 def up(stack: Stack, say: Say, *, refresh: bool, confirm: Callable[[str], bool] | None) -> int:
     """Bring the client up; how many resources changed.
 
-    The stack file is checked first, then what a killed run left is settled; state is refreshed, so that drift
-    is repaired. `confirm` is asked after the preview; without it nothing is asked.
+    The state is made readable and the stack file checked first, then what a killed run left is settled; state is
+    refreshed, so that drift is repaired. `confirm` is asked after the preview; without it nothing is asked.
 
     Raises:
         OperatorError: something has to be put right first.
         pulumi.automation.CommandError: the engine failed; its own words have been printed.
     """
-    missing = [finding for finding in doctor.client(stack.require()) if not finding.ok]
+    for note in backend.settle(stack.require()):
+        say(note)
+    missing = [finding for finding in doctor.client(stack) if not finding.ok]
     if missing:
         raise OperatorError(
             "Nothing was touched:\n" + "\n".join(f"  {f.subject}: {f.what}\n    {f.remedy}" for f in missing),
@@ -63,6 +65,7 @@ def up(stack: Stack, say: Say, *, refresh: bool, confirm: Callable[[str], bool] 
             on_error=say,
             show_secrets=False,
         )
+    forget(stack)
     return changes(result.summary.resource_changes)
 
 
@@ -71,13 +74,18 @@ def destroy(stack: Stack, say: Say) -> None:
 
     State is refreshed first, since some plugins cannot delete what was deleted by hand.
     """
-    healed = heal(stack.require(), say)
+    for note in backend.settle(stack.require()):
+        say(note)
+    healed = heal(stack, say)
+    for note in healed.notes:
+        say(note)
     tell(stack, healed)
     lift_protection(stack)
     with explained():
         stack.automation.destroy(
             refresh=True, run_program=True, color="auto", on_output=say, on_error=say, show_secrets=False
         )
+    forget(stack)
 
 
 PROTECTED = {
@@ -98,7 +106,7 @@ def lift_protection(stack: Stack) -> None:
             path, body = PROTECTED[resource["type"]]
             answer = api.post(f"{path}/{resource['id']}/actions/change_protection", json=body)
             if answer.status_code != httpx.codes.NOT_FOUND:  # deleted by hand: the refresh will notice
-                answer.raise_for_status()
+                checked(answer)
 
 
 def tell(stack: Stack, healed: Healed) -> None:

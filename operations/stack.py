@@ -36,6 +36,13 @@ REMEDIES = (
         "Set PULUMI_CONFIG_PASSPHRASE, or PULUMI_CONFIG_PASSPHRASE_FILE to a file that only you can read.",
     ),
     (
+        r"failed to load checkpoint",
+        (
+            "A run was killed while it wrote the state. `./gatehouse up` makes it readable again; if it does not, "
+            "copy the newest file of .pulumi/backups over the one in .pulumi/stacks."
+        ),
+    ),
+    (
         r"the stack is currently locked",
         (
             "Another run is under way; wait for it. If it was killed on another machine, "

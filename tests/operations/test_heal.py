@@ -1,0 +1,350 @@
+"""What a killed run left, and how it is settled: locks, and creates whose outcome nobody recorded."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from bench.clouds.serving import Clouds
+from components.settings import Settings
+from operations import backend, heal
+from operations.errors import OperatorError
+from operations.stack import Stack
+from tests.clouds.conftest import client_of, make
+from tests.host import mocks
+
+LABELS = {"gatehouse": "acme"}
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI test@example"
+
+
+class Interrupted(Stack):
+    """A stack whose state has these creates under way; `ran` is what the engine was asked to do."""
+
+    def __init__(self, *pending: tuple[str, str, Mapping[str, Any]]) -> None:
+        super().__init__("acme")
+        self.operations = [
+            {
+                "type": "creating",
+                "resource": {
+                    "urn": f"urn:pulumi:acme::gatehouse::{token}::{name}",
+                    "type": token,
+                    "inputs": inputs,
+                },
+            }
+            for token, name, inputs in pending
+        ]
+        self.ran: list[tuple[str, ...]] = []
+
+    def deployment(self) -> dict[str, Any]:
+        return {"pending_operations": [*self.operations, {"type": "updating", "resource": {"urn": "x"}}]}
+
+    def settings(self) -> Settings:
+        return mocks.settings(domain="demo.example")
+
+    def pulumi(self, *args: str, **_: Any) -> Any:
+        self.ran.append(args)
+        return SimpleNamespace(stdout="")
+
+    def imported(self) -> dict[str, str]:
+        """What the engine was told to take into the state, by URN."""
+        (run,) = self.ran
+        assert run[:5] == ("refresh", "--yes", "--skip-preview", "--run-program", "--clear-pending-creates")
+        told = [value for flag, value in itertools.pairwise(run) if flag == "--import-pending-creates"]
+        return dict(zip(told[::2], told[1::2], strict=True))
+
+
+@pytest.fixture(autouse=True)
+def locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path}/state")
+    monkeypatch.setattr(heal, "ROOT", tmp_path)
+    return tmp_path / "state" / ".pulumi" / "locks" / "organization" / "gatehouse" / "acme"
+
+
+def lock(locks: Path, *, pid: int, host: str | None = None) -> Path:
+    """A lock as the file backend writes it."""
+    locks.mkdir(parents=True, exist_ok=True)
+    path = locks / "0aa72b3c.json"
+    holder = {"pid": pid, "username": "sam", "hostname": host or socket.gethostname()}
+    path.write_text(json.dumps({**holder, "timestamp": "2026-11-25T01:24:49.198886577Z"}))
+    return path
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that looks like Pulumi's."""
+    program = tmp_path / "pulumi"
+    shutil.copy(shutil.which("sleep") or "/bin/sleep", program)
+    process = subprocess.Popen([program, "300"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+# Locks --------------------------------------------------------------------------------------------------------------
+
+
+def test_without_a_lock_there_is_nothing_to_do() -> None:
+    assert backend.settle(Stack("acme")) == []
+
+
+def test_the_lock_of_a_dead_run_is_cleared(locks: Path, engine: subprocess.Popen[bytes]) -> None:
+    path = lock(locks, pid=engine.pid)
+    engine.kill()
+    engine.wait()
+    (note,) = backend.settle(Stack("acme"))
+    assert note == (
+        f"The lock of a run that is dead (sam@{socket.gethostname()}, process {engine.pid}, since "
+        "2026-11-25T01:24:49) was removed."
+    )
+    assert not path.exists()
+
+
+def test_a_zombie_is_dead(locks: Path, engine: subprocess.Popen[bytes]) -> None:
+    path = lock(locks, pid=engine.pid)
+    engine.kill()
+    os.waitid(os.P_PID, engine.pid, os.WEXITED | os.WNOWAIT)  # ended, and nobody has asked how
+    assert psutil.Process(engine.pid).status() == psutil.STATUS_ZOMBIE
+    backend.settle(Stack("acme"))
+    assert not path.exists()
+
+
+def test_a_process_id_that_was_used_again_is_no_run(locks: Path) -> None:
+    path = lock(locks, pid=os.getpid())
+    assert backend.settle(Stack("acme"))
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("stopped", [False, True], ids=["running", "stopped"])
+def test_the_lock_of_a_run_that_is_alive_is_respected(
+    locks: Path, engine: subprocess.Popen[bytes], stopped: bool
+) -> None:
+    path = lock(locks, pid=engine.pid)
+    if stopped:
+        engine.send_signal(signal.SIGSTOP)
+    with pytest.raises(OperatorError) as refused:
+        backend.settle(Stack("acme"))
+    assert "locked by a run that is alive" in refused.value.what
+    assert f"process {engine.pid}" in refused.value.what
+    assert "Wait until it ends" in refused.value.remedy
+    assert path.exists()
+
+
+def test_the_lock_of_another_machine_is_respected(locks: Path) -> None:
+    path = lock(locks, pid=1, host="elsewhere")
+    with pytest.raises(OperatorError) as refused:
+        backend.settle(Stack("acme"))
+    assert "another machine (sam@elsewhere, process 1" in refused.value.what
+    assert "pulumi cancel" in refused.value.remedy
+    assert path.exists()
+
+
+def test_another_backend_has_locks_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "https://api.pulumi.example")
+    assert backend.settle(Stack("acme")) == []
+
+
+# Half-written files -------------------------------------------------------------------------------------------------
+
+
+def test_files_that_were_cut_off_are_put_right(tmp_path: Path, locks: Path) -> None:
+    stacks = tmp_path / "state" / ".pulumi" / "stacks" / "gatehouse"
+    stacks.mkdir(parents=True)
+    locks.mkdir(parents=True)
+    whole = {"acme.json": "{}", "other.json": "{}", "other.json.attrs": "", "acme.json.bak": "{}"}
+    for name, text in {**whole, "acme.json.attrs": "", "acme.json.18eb.tmp": '{"vers'}.items():
+        (stacks / name).write_text(text)
+    (locks / "1.json").write_text("")
+    (locks / "2.json.18eb.tmp").write_text("{")
+    (note,) = backend.settle(Stack("acme"))
+    assert note.startswith("acme.json.attrs, which a killed run had not finished writing")
+    assert {path.name: path.read_text() for path in stacks.iterdir()} == whole
+    assert list(locks.iterdir()) == []
+
+
+# Creates ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def clouds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clouds]:
+    with make(tmp_path / "clouds").running() as running:
+        monkeypatch.setenv("HCLOUD_ENDPOINT", running.hetzner_endpoint)
+        monkeypatch.setenv("HCLOUD_TOKEN", running.tokens.hetzner)
+        monkeypatch.setenv("CLOUDFLARE_BASE_URL", running.cloudflare_base_url)
+        monkeypatch.setenv("CLOUDFLARE_API_TOKEN", running.tokens.cloudflare)
+        yield running
+
+
+def test_nothing_under_way_runs_nothing() -> None:
+    stack = Interrupted()
+    assert heal.heal(stack, print) == heal.Healed()
+    assert stack.ran == []
+
+
+def made(clouds: Clouds, *, labels: Mapping[str, str]) -> dict[str, str]:
+    """One of each, made at Hetzner; the ids by the type that gatehouse makes them with."""
+    hetzner, name, own = client_of(clouds), "gatehouse-acme", dict(labels)
+    key = hetzner.ssh_keys.create(name=name, public_key=KEY, labels=own)
+    firewall = hetzner.firewalls.create(name=name, labels=own).firewall
+    from hcloud.images import Image
+    from hcloud.locations import Location
+    from hcloud.server_types import ServerType
+
+    place = Location(name="nbg1")
+    address = hetzner.primary_ips.create(
+        name=f"{name}-ipv4", type="ipv4", location=place, auto_delete=False, labels=own
+    ).primary_ip
+    volume = hetzner.volumes.create(name=name, size=10, location=place, format="ext4", labels=own).volume
+    server = hetzner.servers.create(
+        name=name,
+        server_type=ServerType(name="cx23"),
+        image=Image(name="debian-12"),
+        location=place,
+        labels=own,
+    ).server
+    found = {"sshKey:SshKey": key, "firewall:Firewall": firewall, "primaryIp:PrimaryIp": address,
+             "volume:Volume": volume, "server:Server": server}  # fmt: skip
+    return {f"hcloud:index/{token}": str(each.id) for token, each in found.items()}
+
+
+NAMES = {
+    "hcloud:index/sshKey:SshKey": "gatehouse-acme",
+    "hcloud:index/firewall:Firewall": "gatehouse-acme",
+    "hcloud:index/primaryIp:PrimaryIp": "gatehouse-acme-ipv4",
+    "hcloud:index/volume:Volume": "gatehouse-acme",
+    "hcloud:index/server:Server": "gatehouse-acme",
+}
+
+
+def test_what_hetzner_has_made_is_taken_into_the_state(clouds: Clouds) -> None:
+    ids = made(clouds, labels=LABELS)
+    stack = Interrupted(*((token, "it", {"name": name, "labels": LABELS}) for token, name in NAMES.items()))
+    healed = heal.heal(stack, print)
+    assert {urn.split("::")[2]: number for urn, number in stack.imported().items()} == ids
+    assert all("taken into the state" in note for note in healed.notes)
+    assert "Server it: had been made by the interrupted run" in "\n".join(healed.notes)
+
+
+def test_what_hetzner_has_not_made_is_made_again(clouds: Clouds) -> None:
+    stack = Interrupted(*((token, "it", {"name": name, "labels": LABELS}) for token, name in NAMES.items()))
+    healed = heal.heal(stack, print)
+    assert stack.imported() == {}
+    assert all("was about to be made" in note for note in healed.notes)
+
+
+@pytest.mark.parametrize("token", NAMES)
+def test_what_somebody_else_made_is_not_taken(clouds: Clouds, token: str) -> None:
+    ids = made(clouds, labels={"team": "other"})
+    stack = Interrupted((token, "it", {"name": NAMES[token], "labels": LABELS}))
+    with pytest.raises(OperatorError) as refused:
+        heal.heal(stack, print)
+    assert f"named {NAMES[token]}" in refused.value.what
+    assert f"id {ids[token]}" in refused.value.what
+    assert "gatehouse=acme" in refused.value.remedy
+    assert stack.ran == []
+
+
+def test_a_volume_that_hangs_on_a_server_is_attached(clouds: Clouds) -> None:
+    ids = made(clouds, labels=LABELS)
+    volume, server = ids["hcloud:index/volume:Volume"], ids["hcloud:index/server:Server"]
+    token = "hcloud:index/volumeAttachment:VolumeAttachment"
+    inputs = {"volumeId": float(volume), "serverId": float(server)}
+    before = Interrupted((token, "data", inputs))
+    heal.heal(before, print)
+    assert before.imported() == {}
+
+    hetzner = client_of(clouds)
+    hetzner.volumes.get_by_id(int(volume)).attach(
+        hetzner.servers.get_by_id(int(server))
+    ).wait_until_finished()
+    after = Interrupted((token, "data", inputs))
+    heal.heal(after, print)
+    assert list(after.imported().values()) == [volume]
+
+    gone = Interrupted((token, "data", {"volumeId": 999999, "serverId": float(server)}))
+    heal.heal(gone, print)
+    assert gone.imported() == {}
+
+
+@pytest.mark.parametrize("name", ["auth.demo.example", "auth"])
+def test_a_record_is_found_by_name_type_and_content(clouds: Clouds, name: str) -> None:
+    headers = {"Authorization": f"Bearer {clouds.tokens.cloudflare}"}
+    with httpx.Client(base_url=clouds.cloudflare_base_url, headers=headers) as http:
+        zone = http.get("/zones", params={"name": "demo.example"}).json()["result"][0]["id"]
+        body = {"type": "A", "name": "auth.demo.example", "content": "203.0.113.10", "ttl": 300}
+        made = http.post(f"/zones/{zone}/dns_records", json=body).json()["result"]["id"]
+    token = "cloudflare:index/dnsRecord:DnsRecord"
+    inputs = {"zoneId": zone, "name": name, "type": "A", "content": "203.0.113.10"}
+    stack = Interrupted((token, "auth", inputs))
+    heal.heal(stack, print)
+    assert list(stack.imported().values()) == [f"{zone}/{made}"]
+    for other in ({"content": "203.0.113.11"}, {"type": "AAAA"}, {"name": "www.demo.example"}):
+        stack = Interrupted((token, "auth", {**inputs, **other}))
+        heal.heal(stack, print)
+        assert stack.imported() == {}
+
+
+def test_objects_of_authentik_are_told_to_their_provider() -> None:
+    stack = Interrupted(("pulumi-python:dynamic/authentik_core:group", "staff", {"name": "staff"}))
+    healed = heal.heal(stack, print)
+    assert stack.imported() == {}
+    (urn,) = json.loads(healed.environment["GATEHOUSE_PENDING_CREATES"])
+    assert urn.endswith("authentik_core:group::staff")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_what_docker_began_is_removed(monkeypatch: pytest.MonkeyPatch, there: bool) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def answers(stack: Stack, client: str, kind: str, name: str) -> bool:
+        asked.append((client, kind, name))
+        return there
+
+    monkeypatch.setattr(heal, "remove_half_made", answers)
+    stack = Interrupted(
+        ("docker:index/container:Container", "postgres", {"name": "gatehouse-postgres"}),
+        ("docker:index/network:Network", "network", {"name": "gatehouse"}),
+    )
+    healed = heal.heal(stack, print)
+    assert stack.imported() == {}
+    assert asked == [("acme", "container", "gatehouse-postgres"), ("acme", "network", "gatehouse")]
+    assert ("removed, to be made again" in healed.notes[0]) is there
+
+
+def test_what_was_under_way_is_known_until_a_run_has_ended() -> None:
+    token = "pulumi-python:dynamic/authentik_core:group"
+    first = heal.heal(Interrupted((token, "staff", {"name": "staff"})), print).environment
+    again = heal.heal(Interrupted((token, "board", {"name": "board"})), print).environment
+    assert len(json.loads(first[heal.PENDING])) == 1
+    assert len(json.loads(again[heal.PENDING])) == 2
+    assert (
+        heal.heal(Interrupted(), print).environment == again
+    )  # a third run has nothing pending, and still knows
+    heal.forget(Stack("acme"))
+    assert heal.heal(Interrupted(), print) == heal.Healed()
+
+
+def test_a_cloud_that_does_not_answer_stops_the_healing(
+    clouds: Clouds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HCLOUD_TOKEN", "x" * 64)
+    stack = Interrupted(
+        ("hcloud:index/server:Server", "server", {"name": "gatehouse-acme", "labels": LABELS})
+    )
+    with pytest.raises(OperatorError) as refused:
+        heal.heal(stack, print)
+    assert "refused GET /v1/servers (401 Unauthorized)" in refused.value.what
+    assert "token" in refused.value.remedy
+    assert stack.ran == []
