@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bench.authentik import defaults, web
+from bench.authentik.access import NotEmulatedError
 from bench.authentik.actions import ACTIONS
 from bench.authentik.api import PREFIX, Api
 from bench.authentik.calls import Answer
@@ -20,11 +21,13 @@ from bench.authentik.context import Context
 from bench.authentik.info import INFO
 from bench.authentik.pages import NOT_FOUND_PAGE
 from bench.authentik.proxies import TrustedProxies
+from bench.authentik.sessions import Sessions
 from bench.authentik.settings import Settings
 from bench.authentik.store import Store, StoreUnavailableError
 from bench.authentik.views import VIEWS
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+ORDER = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 STARTING = {"error": "authentik starting"}
 
 
@@ -72,11 +75,29 @@ class Server:
         if not self.available():
             return Answer(503, STARTING, headers={"Retry-After": "5"})
         headers = {name.lower(): value for name, value in request.headers.items()}
-        path = request.scope["raw_path"].decode("latin-1").partition("?")[0].removeprefix(PREFIX)
+        path = path_of(request)
         try:
             return self.api.handle(request.method, path, request.url.query, headers, body, base_url(request))
         except StoreUnavailableError:
             return Answer(502, {"error": "authentik backend failed"})
+
+    def allowed(self, request: Request) -> dict[str, str]:
+        """The header that tells which methods an API's endpoint has."""
+        found = self.api.find(path_of(request))
+        if found is None:
+            return {}
+        methods = self.api.line.paths[found[0]]
+        return {
+            "allow": ", ".join(
+                m for m in ORDER if m in methods or (m == "HEAD" and "GET" in methods) or m == "OPTIONS"
+            )
+        }
+
+
+def path_of(request: Request) -> str:
+    """An API request's path below the prefix, as it was sent."""
+    path = request.scope["raw_path"].decode("latin-1").partition("?")[0]
+    return str(path).removeprefix(PREFIX)
 
 
 def base_url(request: Request) -> str:
@@ -88,17 +109,21 @@ def base_url(request: Request) -> str:
 def build(server: Server, more: list[BaseRoute] | None = None) -> Starlette:
     """The application; `more` routes come first, in place of those that browsers and apps use."""
 
+    sessions = Sessions(server.settings.secret_key)
+
     async def api(request: Request) -> Response:
         body = await request.body()
         answer = await run_in_threadpool(server.handle, request, body)
-        return Response(answer.payload(), answer.status, answer.headers, answer.type)
+        headers = {**server.allowed(request), **answer.headers}
+        response = Response(answer.payload(), answer.status, headers, answer.type)
+        return sessions.renew(request, response)
 
     async def live(_request: Request) -> Response:
-        return Response(status_code=200)
+        return Response(media_type="text/html")
 
     async def ready(_request: Request) -> Response:
         if await run_in_threadpool(server.available):
-            return Response(status_code=200)
+            return Response(media_type="text/html")
         return JSONResponse(STARTING, 503, {"Retry-After": "5"})
 
     async def saml_metadata(request: Request) -> Response:
@@ -112,13 +137,17 @@ def build(server: Server, more: list[BaseRoute] | None = None) -> Starlette:
         return Response(NOT_FOUND_PAGE, 404, media_type="text/html")
 
     routes: list[BaseRoute] = [
-        *(web.routes(Context(server.api.line, server.store)) if more is None else more),
+        *(web.routes(Context(server.api.line, server.store), sessions) if more is None else more),
         Route("/application/saml/{slug}/metadata/", saml_metadata),
         Route("/-/health/live/", live),
         Route("/-/health/ready/", ready),
         Route(PREFIX + "/{path:path}", api, methods=METHODS),
     ]
-    handlers: dict[Any, Any] = {404: not_found}
+
+    async def not_emulated(_request: Request, error: Exception) -> Response:
+        return JSONResponse({"detail": str(error)}, 501)
+
+    handlers: dict[Any, Any] = {404: not_found, NotEmulatedError: not_emulated}
     middleware = []
     if server.api.line.name == "2026.8":
         middleware.append(Middleware(TrustedProxies, networks=server.settings.trusted_proxies))

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from bench.authentik import names
+from bench.authentik.avatars import avatar
 from bench.authentik.catalog import SCHEMAS, Kind
 from bench.authentik.context import (
     APPLICATIONS,
@@ -17,6 +18,7 @@ from bench.authentik.context import (
     FLOW_BINDINGS,
     FLOWS,
     GROUPS,
+    OAUTH2,
     OUTPOSTS,
     USERS,
     Context,
@@ -29,13 +31,12 @@ from bench.authentik.store import Data
 
 COUNTRIES: dict[str, str] = json.loads((SCHEMAS / "countries.json").read_text())
 FLOW_BACKGROUND = "/static/dist/assets/images/flow_background.jpg"
-AVATAR = "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciLz4="
 CERTIFICATES, PROMPTS, PROMPT_STAGES = (
     "/crypto/certificatekeypairs/",
     "/stages/prompt/prompts/",
     "/stages/prompt/stages/",
 )
-OAUTH2, PROXY, SAML = "/providers/oauth2/", "/providers/proxy/", "/providers/saml/"
+PROXY, SAML = "/providers/proxy/", "/providers/saml/"
 SAML_URL = "/application/saml/{slug}/"
 
 
@@ -206,7 +207,7 @@ COMPUTED: Mapping[tuple[str, str], Compute] = {
     (GROUPS, "num_pk"): lambda shown: int(str(shown.pk)[:8], 16) % 99_999,
     (USERS, "is_superuser"): lambda shown: is_superuser(shown.context.store, shown.data),
     (USERS, "uid"): lambda shown: uid(shown.context, shown.data),
-    (USERS, "avatar"): lambda _shown: AVATAR,
+    (USERS, "avatar"): lambda shown: avatar(str(shown.data["name"] or shown.data["username"])),
     (FLOWS, "stages"): flow_stages,
     (FLOWS, "policies"): flow_policies,
     (FLOWS, "background_url"): lambda shown: media("background")(shown) or FLOW_BACKGROUND,

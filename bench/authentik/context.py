@@ -14,6 +14,7 @@ FLOW_BINDINGS = "/flows/bindings/"
 USERS = "/core/users/"
 GROUPS = "/core/groups/"
 OUTPOSTS = "/outposts/instances/"
+OAUTH2 = "/providers/oauth2/"
 Item = tuple[Kind, Data]
 
 

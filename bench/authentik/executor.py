@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 
-from bench.authentik.context import Context
-from bench.authentik.passwords import matches
-from bench.authentik.sessions import Plan, Session, Sessions, origin, page, user_ref
+from bench.authentik import crypto
+from bench.authentik.access import may_use
+from bench.authentik.context import FLOW_BINDINGS, FLOWS, USERS, Context
+from bench.authentik.sessions import Plan, Session, Sessions, origin, page
+from bench.authentik.stages import ANONYMOUS, ANSWERS, CHALLENGES, LOGIN, LOGOUT, SILENT
 from bench.authentik.store import Data, Store
 
-FLOWS = "/flows/instances/"
-FLOW_BINDINGS = "/flows/bindings/"
-USERS = "/core/users/"
-AVATAR = "/static/dist/assets/images/user_default.png"
-
-# Stages that a login passes through without a question as long as nobody has set up a device.
-SILENT = {"/stages/authenticator/validate/", "/stages/user_login/", "/stages/user_logout/"}
+ALLOW = {"allow": "GET, POST, HEAD, OPTIONS"}
+CANCEL = "/flows/-/cancel/"
+# The first start's flow; by its policy it ends when the administrator has a password.
+SETUP = "initial-setup"
+# What a flow asks of the browser's session: somebody logged in or nobody. Other requirements nobody here fulfils.
+REQUIREMENTS = {"none": None, "require_authenticated": True, "require_unauthenticated": False}
 
 
 class Executor:
@@ -42,6 +43,9 @@ class Executor:
         session = self.sessions.of(request)
         with self.store.reading():
             response = self.step(request, session, body)
+        if session.fresh:
+            with self.store.writing():
+                self.note_login(session)
         return self.sessions.keep(session, request, response)
 
     def step(self, request: Request, session: Session, body: Mapping[str, Any]) -> Response:
@@ -50,12 +54,13 @@ class Executor:
         if flow is None:
             return JSONResponse({"detail": "No Flow matches the given query."}, 404)
         if session.plan is None or session.plan.flow != flow["slug"]:
+            target = next_of(request)
             if not self.applies(flow, session):
-                return self.denied(flow, "Flow does not apply to current user.")
-            session.plan = Plan(flow["slug"], self.stages(flow), self.next_of(request))
+                return self.denied(flow, target, "Flow does not apply to current user.")
+            session.plan = Plan(flow["slug"], self.stages(flow), target, session.user)
         plan = session.plan
         if request.method == "POST":
-            return self.answer(request, session, plan, flow, body)
+            return self.answer(request, plan, flow, body)
         while plan.stages and plan.stages[0][0] in SILENT:
             kind, _ = plan.stages.pop(0)
             self.silent(kind, session, plan)
@@ -63,134 +68,50 @@ class Executor:
                 return again(request)
         if not plan.stages:
             session.plan = None
-            return JSONResponse({"component": "xak-flow-redirect", "to": plan.target})
+            target = plan.finish() if plan.finish else plan.target or "/"
+            return JSONResponse({"component": "xak-flow-redirect", "to": target}, headers=ALLOW)
         return self.challenge(plan, flow)
 
-    def answer(
-        self, request: Request, session: Session, plan: Plan, flow: Data, body: Mapping[str, Any]
-    ) -> Response:
+    def answer(self, request: Request, plan: Plan, flow: Data, body: Mapping[str, Any]) -> Response:
         """Take the answer to the pending challenge."""
         if not plan.stages:
             return again(request)
         kind, pk = plan.stages[0]
         handler = ANSWERS.get(kind)
         if handler is None:
-            return self.denied(flow, f"The bench does not run stages of {kind}")
-        errors = handler(self, plan, self.store.get(kind, pk) or {}, body)
-        if errors:
+            return self.denied(flow, plan.target, f"The bench does not run stages of {kind}")
+        errors = handler(self.store, plan, self.store.get(kind, pk) or {}, body)
+        if errors is not None:
             return self.challenge(plan, flow, errors)
-        if kind == "/stages/consent/":
-            session.consented.add(plan.target)
         plan.stages.pop(0)
         return again(request)
 
-    # -- stages
-
     def challenge(self, plan: Plan, flow: Data, errors: Mapping[str, str] | None = None) -> Response:
-        """What the browser is asked."""
+        """What the browser is asked, with what was wrong about its last answer."""
         kind, pk = plan.stages[0]
         build = CHALLENGES.get(kind)
         if build is None:
-            return self.denied(flow, f"The bench does not run stages of {kind}")
-        return JSONResponse(
-            {
-                **self.flow_info(flow),
-                **(
-                    {
-                        "response_errors": {
-                            key: [{"string": text, "code": "invalid"}] for key, text in errors.items()
-                        }
-                    }
-                    if errors
-                    else {}
-                ),
-                **build(self, plan, self.store.get(kind, pk) or {}),
+            return self.denied(flow, plan.target, f"The bench does not run stages of {kind}")
+        asked = {**flow_info(flow, plan.target), **build(self.store, plan, self.store.get(kind, pk) or {})}
+        if errors:
+            asked["response_errors"] = {
+                name: [{"string": text, "code": "invalid"}] for name, text in errors.items()
             }
-        )
-
-    def identification(self, plan: Plan, stage: Data) -> dict[str, Any]:
-        """Ask who it is."""
-        application = self.application_before(plan)
-        return {
-            "component": "ak-stage-identification",
-            "user_fields": stage.get("user_fields") or [],
-            "pending_user_identifier": None,
-            "password_fields": bool(stage.get("password_stage")),
-            "allow_show_password": False,
-            **(
-                {
-                    "application_pre": application["name"],
-                    "application_pre_launch": application.get("meta_launch_url"),
-                }
-                if application
-                else {}
-            ),
-            "flow_designation": "authentication",
-            "captcha_stage": None,
-            "primary_action": "Log in",
-            "sources": [],
-            "show_source_labels": False,
-            "enable_remember_me": False,
-            "passkey_challenge": None,
-        }
-
-    def password(self, plan: Plan, _stage: Data) -> dict[str, Any]:
-        """Ask for the password."""
-        user = self.store.get(USERS, plan.pending) if plan.pending else None
-        return {
-            "component": "ak-stage-password",
-            "pending_user": user["username"] if user else plan.pending or "",
-            "pending_user_avatar": AVATAR,
-            "allow_show_password": False,
-        }
-
-    def consent(self, plan: Plan, _stage: Data) -> dict[str, Any]:
-        """Ask whether the application may have it."""
-        application = self.application_before(plan)
-        name = application["name"] if application else ""
-        return {
-            "component": "ak-stage-consent",
-            "pending_user": "",
-            "pending_user_avatar": AVATAR,
-            "header_text": f"{name} requires following permissions",
-            "permissions": [],
-            "additional_permissions": [],
-            "token": "consent",
-        }
-
-    def take_identification(self, plan: Plan, stage: Data, body: Mapping[str, Any]) -> dict[str, str]:
-        """Who it is. Somebody unknown is asked for a password like anybody else."""
-        wanted = str(body.get("uid_field") or "").strip().lower()
-        if not wanted:
-            return {"uid_field": "This field is required."}
-        fields = stage.get("user_fields") or []
-        user = next(
-            (u for u in self.store.all(USERS) if any(str(u.get(f) or "").lower() == wanted for f in fields)),
-            None,
-        )
-        plan.pending = user_ref(user) if user else wanted
-        if stage.get("password_stage"):
-            return self.take_password(plan, stage, body)
-        return {}
-
-    def take_password(self, plan: Plan, _stage: Data, body: Mapping[str, Any]) -> dict[str, str]:
-        """The password of whoever it is; a person who is not active is refused like a wrong password."""
-        user = self.store.get(USERS, plan.pending)
-        given = str(body.get("password") or "")
-        if user is None or not user.get("is_active", True) or not matches(given, user["_password"]):
-            return {"password": "Invalid password"}
-        return {}
-
-    def take_consent(self, _plan: Plan, _stage: Data, _body: Mapping[str, Any]) -> dict[str, str]:
-        """Given by answering at all."""
-        return {}
+        return JSONResponse(asked, headers=ALLOW)
 
     def silent(self, kind: str, session: Session, plan: Plan) -> None:
         """A stage without a question."""
-        if kind == "/stages/user_login/" and plan.pending:
-            session.log_in(plan.pending)
-        elif kind == "/stages/user_logout/":
-            session.user = None
+        user = self.store.get(USERS, plan.pending) if plan.pending else None
+        if kind == LOGIN and user:
+            session.log_in(self.context, user)
+        elif kind == LOGOUT:
+            session.log_out()
+
+    def note_login(self, session: Session) -> None:
+        """The user's `last_login`."""
+        user = self.store.get(USERS, session.user)
+        if user is not None:
+            self.store.replace(USERS, user["pk"], {**user, "last_login": crypto.now()})
 
     # -- helpers
 
@@ -204,48 +125,24 @@ class Executor:
         return [(kind.path, str(stage["pk"])) for kind, stage in filter(None, found)]
 
     def applies(self, flow: Data, session: Session) -> bool:
-        """Whether the flow may be run by this browser."""
+        """Whether the flow may be run by this browser: its requirement, and the policies and groups bound to it."""
+        user = self.sessions.user(self.store, session)
         wanted = flow.get("authentication", "none")
-        if wanted == "none":
-            return True
-        if wanted == "require_unauthenticated":
-            return session.user is None
-        if wanted == "require_authenticated":
-            return session.user is not None
-        return False
+        if wanted not in REQUIREMENTS or REQUIREMENTS[wanted] not in (None, user is not None):
+            return False
+        if flow["slug"] == SETUP:
+            administrator = self.store.find(USERS, username="akadmin")
+            return administrator is None or not administrator["_password"]
+        return may_use(self.store, user or {"pk": None}, flow)
 
-    def next_of(self, request: Request) -> str:
-        """Where the browser wants to go afterwards; only to this server."""
-        query = parse_qs(request.query_params.get("query", ""))
-        target = (query.get("next") or ["/"])[0]
-        return target if target.startswith("/") and not target.startswith("//") else "/"
-
-    def application_before(self, plan: Plan) -> Data | None:
-        """The application that the browser is on its way to."""
-        _, _, query = plan.target.partition("?")
-        client = (parse_qs(query).get("client_id") or [""])[0]
-        provider = self.store.find("/providers/oauth2/", client_id=client) if client else None
-        return self.store.find("/core/applications/", provider=provider["pk"]) if provider else None
-
-    def flow_info(self, flow: Data) -> dict[str, Any]:
-        """What every challenge says about its flow."""
-        info = {
-            "title": flow["title"],
-            "background": "/static/dist/assets/images/flow_background.jpg",
-            "background_themed_urls": None,
-            "cancel_url": "/flows/-/cancel/",
-            "layout": flow.get("layout", "stacked"),
-        }
-        return {"flow_info": info}
-
-    def denied(self, flow: Data, why: str) -> Response:
+    def denied(self, flow: Data, target: str, why: str) -> Response:
         """The flow ends here."""
         return JSONResponse(
             {
-                **self.flow_info(flow),
+                **flow_info(flow, target),
                 "component": "ak-stage-access-denied",
                 "pending_user": "",
-                "pending_user_avatar": AVATAR,
+                "pending_user_avatar": ANONYMOUS,
                 "error_message": why,
             }
         )
@@ -254,20 +151,41 @@ class Executor:
 
     async def interface(self, _request: Request) -> Response:
         """/if/flow/<slug>/: where the real one serves the browser's half of the executor."""
-        return page("authentik", "The bench has no browser interface; it runs flows through the API.")
+        return page(text="The bench has no browser interface; it runs flows through the API.")
 
     async def default(self, request: Request) -> Response:
         """/flows/-/default/authentication/: the flow of the brand."""
         with self.store.reading():
             slug = authentication_flow(self.store)
         query = f"?{request.url.query}" if request.url.query else ""
-        return RedirectResponse(f"/if/flow/{slug}/{query}", 302)
+        return redirect(f"/if/flow/{slug}/{query}")
 
     async def root(self, request: Request) -> Response:
         """/: to the login, or to the user's page."""
-        if self.sessions.of(request).user is None:
-            return RedirectResponse("/flows/-/default/authentication/?next=/", 302)
-        return RedirectResponse(f"{origin(request)}/if/user/", 302)
+        with self.store.reading():
+            user = self.sessions.user(self.store, self.sessions.of(request))
+        if user is None:
+            return redirect("/flows/-/default/authentication/?next=/")
+        return redirect(f"{origin(request)}/if/user/")
+
+
+def flow_info(flow: Data, target: str) -> dict[str, Any]:
+    """What every challenge says about its flow."""
+    info = {
+        "title": flow["title"],
+        "background": "/static/dist/assets/images/flow_background.jpg",
+        "background_themed_urls": None,
+        "cancel_url": f"{CANCEL}?{urlencode({'next': target})}" if target else CANCEL,
+        "layout": flow.get("layout", "stacked"),
+    }
+    return {"flow_info": info}
+
+
+def next_of(request: Request) -> str:
+    """Where the browser wants to go afterwards; only to this server, "" for nowhere in particular."""
+    query = parse_qs(request.query_params.get("query", ""))
+    target = (query.get("next") or [""])[0]
+    return target if target.startswith("/") and not target.startswith("//") else ""
 
 
 def authentication_flow(store: Store, provider: Data | None = None) -> str:
@@ -278,19 +196,11 @@ def authentication_flow(store: Store, provider: Data | None = None) -> str:
     return str(flow["slug"]) if flow else "default-authentication-flow"
 
 
+def redirect(location: str, headers: Mapping[str, str] | None = None) -> Response:
+    """302 as authentik sends it: with the type of a page and no body."""
+    return Response(None, 302, {"location": location, **(headers or {})}, media_type="text/html")
+
+
 def again(request: Request) -> Response:
     """302 to the same address: how the executor says that an answer was good."""
-    location = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    return Response(None, 302, {"location": location}, media_type="text/html")
-
-
-CHALLENGES: dict[str, Callable[[Executor, Plan, Data], dict[str, Any]]] = {
-    "/stages/identification/": Executor.identification,
-    "/stages/password/": Executor.password,
-    "/stages/consent/": Executor.consent,
-}
-ANSWERS: dict[str, Callable[[Executor, Plan, Data, Mapping[str, Any]], dict[str, str]]] = {
-    "/stages/identification/": Executor.take_identification,
-    "/stages/password/": Executor.take_password,
-    "/stages/consent/": Executor.take_consent,
-}
+    return redirect(request.url.path + (f"?{request.url.query}" if request.url.query else ""), ALLOW)

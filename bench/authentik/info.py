@@ -7,8 +7,9 @@ from typing import Any
 
 from bench.authentik import access, crypto, defaults
 from bench.authentik.api import Action, Api
+from bench.authentik.avatars import avatar
 from bench.authentik.calls import Answer, Call, checked
-from bench.authentik.computed import AVATAR, uid
+from bench.authentik.computed import uid
 from bench.authentik.context import APPLICATIONS, OUTPOSTS, USERS, is_superuser
 from bench.authentik.fields import Invalid
 
@@ -183,7 +184,7 @@ def me(api: Api, call: Call) -> Answer:
                 "is_superuser": superuser,
                 "groups": groups,
                 "roles": roles,
-                "avatar": AVATAR,
+                "avatar": avatar(str(user["name"] or user["username"])),
                 "uid": uid(call.context, user),
                 "settings": dict(user["attributes"].get("settings", {})),
                 "system_permissions": SYSTEM_PERMISSIONS if superuser else [],

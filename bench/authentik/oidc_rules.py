@@ -7,16 +7,26 @@ import hashlib
 import re
 import secrets
 from collections.abc import Mapping
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 
+from bench.authentik.catalog import Line
+from bench.authentik.executor import redirect
 from bench.authentik.sessions import origin
 from bench.authentik.store import Data
 from bench.authentik.tokens import Grant
 
+METHODS = ("plain", "S256")
 NO_STORE = {"cache-control": "no-store", "pragma": "no-cache"}
+ERRORS = {
+    "unsupported_response_type": (
+        "The authorization server does not support obtaining an authorization code using this method"
+    ),
+    "invalid_request": "The request is otherwise malformed",
+}
+BAD_CLIENT = "Client authentication failed (e.g., unknown client, no client authentication included)"
 BAD_GRANT = (
     "The provided authorization grant or refresh token is invalid, expired, revoked, does not match the redirection "
     "URI used in the authorization request, or was issued to another client"
@@ -42,17 +52,23 @@ def allowed_uri(provider: Data, uri: str) -> bool:
     return False
 
 
-def back(query: Mapping[str, str], **values: str) -> Response:
-    """To the application's redirect URI."""
-    state = {"state": query["state"]} if query.get("state") else {}
+def target(query: Mapping[str, str], **values: str) -> str:
+    """The application's redirect URI with an answer in it."""
     uri = query["redirect_uri"]
-    return RedirectResponse(f"{uri}{'&' if '?' in uri else '?'}{urlencode({**values, **state})}", 302)
+    given = urlencode({**values, "state": query.get("state", "")}, quote_via=quote)
+    return f"{uri}{'&' if '?' in uri else '?'}{given}"
+
+
+def back(query: Mapping[str, str], error: str) -> Response:
+    """To the application's redirect URI with an error, in authentik's words."""
+    answer = target(query, error=error, error_description=ERRORS[error])
+    return redirect(answer if query.get("state") else answer.removesuffix("&state="))
 
 
 def proves(grant: Grant, verifier: str | None) -> bool:
-    """Whether a PKCE verifier fits the challenge of the request (RFC 7636)."""
+    """Whether a PKCE verifier fits the challenge of the request (RFC 7636); there is none without a challenge."""
     if grant.challenge is None:
-        return True
+        return not verifier
     if not verifier:
         return False
     if grant.method == "plain":
@@ -70,7 +86,20 @@ def basic(request: Request) -> dict[str, str]:
     return {"client_id": client, "client_secret": secret}
 
 
-def refused(error: str, description: str = BAD_GRANT) -> Response:
-    """An error of the token endpoint."""
+def allows(line: Line, provider: Data, grant_type: str) -> bool:
+    """Whether the provider gives this kind of grant. Since 2026.5 it says which; it starts with none."""
+    matters = "grant_types" in line.schemas["OAuth2ProviderRequest"]["properties"]
+    return not matters or grant_type in (provider.get("grant_types") or [])
+
+
+def authentic(provider: Data, form: Mapping[str, str]) -> bool:
+    """Whether a request comes from the provider's client: a public one needs no secret."""
+    if provider.get("client_type") == "public":
+        return True
+    return secrets.compare_digest(form.get("client_secret", ""), str(provider["client_secret"]))
+
+
+def refused(error: str, description: str = BAD_GRANT, status: int = 400) -> Response:
+    """An error of the endpoints that clients use."""
     body = {"error": error, "error_description": description, "request_id": secrets.token_hex(16)}
-    return JSONResponse(body, 400, headers=NO_STORE)
+    return JSONResponse(body, status, headers=NO_STORE)

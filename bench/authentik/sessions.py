@@ -2,72 +2,140 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
-from typing import Any
+from typing import Any, Literal
 
+from joserfc import jwk, jwt
+from joserfc.errors import JoseError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bench.authentik import crypto
+from bench.authentik.computed import uid
+from bench.authentik.context import USERS, Context
 from bench.authentik.store import Data, Store
 
-COOKIE = "authentik_session"
+COOKIE, CSRF, DEVICE = "authentik_session", "authentik_csrf", "authentik_device"
+CSRF_SECONDS, DEVICE_SECONDS = 31_449_600, 2_592_000
 
 
 @dataclass
 class Plan:
-    """A flow under way: its stages that are left, whom it is about, and where it leads."""
+    """A flow under way: its stages that are left, whom it is about, and where it leads.
+
+    `target` is the address that the browser asked for ("" if none); `finish` is called at the end for an address that
+    has to be made then, such as one with a code in it. `permissions` are what a consent is asked for.
+    """
 
     flow: str
     stages: list[tuple[str, str]]
-    target: str
+    target: str = ""
     pending: str | None = None
-    sent_redirect: bool = False
+    finish: Callable[[], str] | None = None
+    permissions: list[dict[str, str]] = field(default_factory=list)
+    consent: str = ""
 
 
 @dataclass
 class Session:
-    """One browser."""
+    """One browser. `proof` is the password's hash at login: with another password the session is over."""
 
     key: str = field(default_factory=lambda: secrets.token_hex(16))
     user: str | None = None
+    subject: str = "anonymous"
+    proof: object = None
     since: int = 0
     plan: Plan | None = None
-    consented: set[str] = field(default_factory=set)
+    fresh: bool = False
 
-    def log_in(self, user: str) -> None:
+    def log_in(self, context: Context, user: Data) -> None:
         """The person has proved who they are; the session gets a new key, so that an old cookie is worth nothing."""
-        self.user, self.since, self.key = user, int(time.time()), secrets.token_hex(16)
+        self.user, self.subject, self.proof = str(user["pk"]), uid(context, user), user["_password"]
+        self.since, self.key, self.fresh = int(time.time()), secrets.token_hex(16), True
+
+    def log_out(self) -> None:
+        """Nobody is logged in any more."""
+        self.user, self.subject, self.proof = None, "anonymous", None
+
+    @property
+    def sid(self) -> str:
+        """The `sid` claim of tokens that are issued in this session."""
+        return hashlib.sha256(self.key.encode()).hexdigest()
 
 
 class Sessions:
-    """All sessions of this process. They end with it, as they do when the secret key changes."""
+    """All sessions of this process. A cookie is a JWT signed with the secret key: with another key, sessions end."""
 
-    def __init__(self) -> None:
+    def __init__(self, secret_key: str) -> None:
         self._sessions: dict[str, Session] = {}
+        self._key = jwk.OctKey.import_key(hashlib.sha512(secret_key.encode()).hexdigest())
 
     def of(self, request: Request) -> Session:
         """The request's session, or a new one."""
-        return self._sessions.get(request.cookies.get(COOKIE, "")) or Session()
+        return self.known(request.cookies.get(COOKIE, "")) or Session()
+
+    def known(self, cookie: str) -> Session | None:
+        """The session of a cookie's value."""
+        return self._sessions.get(self.key_of(cookie))
+
+    def key_of(self, cookie: str) -> str:
+        """The session's key in a cookie's value; "" for what this server did not sign."""
+        try:
+            return str(jwt.decode(cookie, self._key, ["HS256"]).claims.get("sid"))
+        except (JoseError, ValueError):
+            return ""
+
+    def user(self, store: Store, session: Session | None) -> Data | None:
+        """Who is logged in: a person who is active and has the same password as at the login."""
+        user = store.get(USERS, session.user) if session and session.user else None
+        valid = user and session and user.get("is_active", True) and user["_password"] == session.proof
+        return user if valid else None
 
     def user_of(self, store: Store, headers: Mapping[str, str]) -> Data | None:
         """Who calls the REST API with a session's cookie."""
         cookie: SimpleCookie = SimpleCookie(headers.get("cookie", ""))
-        session = self._sessions.get(cookie[COOKIE].value) if COOKIE in cookie else None
-        return store.get("/core/users/", session.user) if session and session.user else None
+        return self.user(store, self.known(cookie[COOKIE].value)) if COOKIE in cookie else None
+
+    def renew(self, request: Request, response: Response) -> Response:
+        """Give an API client that came with a session its cookie again, as authentik does."""
+        session = self.known(request.cookies.get(COOKIE, ""))
+        if session is None or not session.user or "authorization" in request.headers:
+            return response
+        return self.keep(session, request, response)
 
     def keep(self, session: Session, request: Request, response: Response) -> Response:
-        """Remember the session and put its cookie on the response."""
-        old = request.cookies.get(COOKIE)
-        if old and old != session.key:
-            self._sessions.pop(old, None)
+        """Remember the session and put its cookie on the response; after a login also the device's and CSRF's."""
+        self._sessions.pop(self.key_of(request.cookies.get(COOKIE, "")), None)
         self._sessions[session.key] = session
-        secure = request.headers.get("x-forwarded-proto", request.url.scheme) == "https"
-        response.set_cookie(COOKIE, session.key, httponly=True, samesite="lax", path="/", secure=secure)
+        secure = origin(request).startswith("https:")
+        if session.fresh:
+            device = {"sub": session.subject, "exp": time.time() + DEVICE_SECONDS}
+            for name, value, seconds in (
+                (DEVICE, self.signed(device), DEVICE_SECONDS),
+                (CSRF, crypto.random_text(32), CSRF_SECONDS),
+            ):
+                response.set_cookie(name, value, seconds, seconds, secure=secure, samesite="lax")
+            session.fresh = False
+        payload = {
+            "sid": session.key,
+            "iss": "authentik",
+            "sub": session.subject,
+            "authenticated": session.user is not None,
+            "acr": "goauthentik.io/core/default",
+        }
+        # Embedded pages need it over HTTPS, and browsers take None only there.
+        same: Literal["none", "lax"] = "none" if secure else "lax"
+        response.set_cookie(COOKIE, self.signed(payload), secure=secure, httponly=True, samesite=same)
         return response
+
+    def signed(self, payload: dict[str, Any]) -> str:
+        """A cookie's value."""
+        return jwt.encode({"alg": "HS256", "typ": "JWT"}, payload, self._key)
 
 
 def origin(request: Request) -> str:
@@ -78,12 +146,8 @@ def origin(request: Request) -> str:
     return f"{scheme}://{host}"
 
 
-def page(title: str, text: str = "", status: int = 200) -> Response:
+def page(title: str = "", text: str = "", status: int = 200) -> Response:
     """A page of HTML with the title that a browser would show."""
-    body = f"<!DOCTYPE html>\n<html><head><title>\n{title} - authentik\n</title></head><body>{text}</body></html>"
+    shown = f"{title} - authentik" if title else "authentik"
+    body = f"<!DOCTYPE html>\n<html><head><title>\n{shown}\n</title></head><body>{text}</body></html>"
     return Response(body, status, media_type="text/html")
-
-
-def user_ref(user: Any) -> str:
-    """How a session names a person."""
-    return str(user["pk"])

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
-import secrets
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
 from joserfc import jwk, jwt
 
+from bench.authentik import crypto
 from bench.authentik.access import NotEmulatedError, groups_of
+from bench.authentik.computed import uid
 from bench.authentik.context import Context
 from bench.authentik.store import Data
 
@@ -32,18 +34,23 @@ class Grant:
     nonce: str | None
     redirect_uri: str
     auth_time: int
+    sid: str
     challenge: str | None = None
     method: str = "plain"
-    sid: str = field(default_factory=lambda: secrets.token_hex(32))
     expires: float = field(default_factory=lambda: time.time() + 60)
+
+
+def mappings(context: Context, provider: Data) -> list[Data]:
+    """The scope mappings of a provider."""
+    found = (context.store.get(MAPPINGS, pk) for pk in provider.get("property_mappings") or [])
+    return [mapping for mapping in found if mapping is not None]
 
 
 def claims(context: Context, provider: Data, user: Data, scopes: list[str]) -> dict[str, Any]:
     """The claims that the provider's own mappings give for these scopes. A provider without mappings gives none."""
     found: dict[str, Any] = {}
-    for pk in provider.get("property_mappings") or []:
-        mapping = context.store.get(MAPPINGS, pk)
-        if mapping is None or mapping["scope_name"] not in scopes:
+    for mapping in mappings(context, provider):
+        if mapping["scope_name"] not in scopes:
             continue
         managed = str(mapping.get("managed") or "")
         if not managed.startswith(MANAGED):
@@ -67,20 +74,24 @@ def standard(context: Context, user: Data, scope: str) -> dict[str, Any]:
     return {}
 
 
-def subject(provider: Data, user: Data) -> str:
+def subject(context: Context, provider: Data, user: Data) -> str:
     """The `sub` claim, by the provider's mode."""
     mode = provider.get("sub_mode", "hashed_user_id")
     plain = {"user_id": "pk", "user_uuid": "uuid", "user_username": "username", "user_email": "email"}
     if mode in plain:
         return str(user[plain[mode]])
-    return hashlib.sha256(str(user["uuid"]).encode()).hexdigest()
+    return uid(context, user)
+
+
+def certificate(context: Context, provider: Data) -> Data | None:
+    """The pair of certificate and key that a provider signs with."""
+    pk = provider.get("signing_key")
+    return context.store.get(CERTIFICATES, pk) if pk else None
 
 
 def signing_key(context: Context, provider: Data) -> tuple[str, Key]:
     """(algorithm, key): RS256 or ES256 with the provider's certificate, HS256 with its secret where it has none."""
-    pair = (
-        context.store.get(CERTIFICATES, provider.get("signing_key")) if provider.get("signing_key") else None
-    )
+    pair = certificate(context, provider)
     if pair is None:
         return "HS256", jwk.OctKey.import_key(provider["client_secret"])
     private = str(pair["_key_data"])
@@ -88,15 +99,17 @@ def signing_key(context: Context, provider: Data) -> tuple[str, Key]:
     return ("ES256" if isinstance(key, jwk.ECKey) else "RS256"), key
 
 
-def key_id(key: Key) -> str:
-    """The key's name in JWKS and in token headers: its thumbprint (RFC 7638)."""
-    return str(key.thumbprint())
+def key_id(pair: Data) -> str:
+    """The key's name in JWKS and in token headers: a SHA-512 of it in base64url, 86 letters (recorded: d020)."""
+    digest = hashlib.sha512(str(pair["_key_data"]).encode()).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def signed(context: Context, provider: Data, payload: dict[str, Any]) -> str:
     """The payload as a signed JWT."""
     algorithm, key = signing_key(context, provider)
-    header = {"alg": algorithm, "typ": "JWT"} | ({} if algorithm == "HS256" else {"kid": key_id(key)})
+    pair = certificate(context, provider)
+    header = {"alg": algorithm, "typ": "JWT"} | ({"kid": key_id(pair)} if pair else {})
     return jwt.encode(header, payload, key, algorithms=[algorithm])
 
 
@@ -105,7 +118,7 @@ def payload(context: Context, provider: Data, user: Data, grant: Grant, issuer: 
     now = int(time.time())
     return {
         "iss": issuer,
-        "sub": subject(provider, user),
+        "sub": subject(context, provider, user),
         "aud": provider["client_id"],
         "exp": now + LIFETIME,
         "iat": now,
@@ -114,6 +127,6 @@ def payload(context: Context, provider: Data, user: Data, grant: Grant, issuer: 
         "amr": ["pwd"],
         **({"nonce": grant.nonce} if grant.nonce else {}),
         "sid": grant.sid,
-        "jti": secrets.token_urlsafe(36),
+        "jti": crypto.random_text(40),
         **claims(context, provider, user, grant.scopes),
     }

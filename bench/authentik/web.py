@@ -11,9 +11,8 @@ from bench.authentik.oidc import OpenID
 from bench.authentik.sessions import Sessions
 
 
-def routes(context: Context) -> list[BaseRoute]:
+def routes(context: Context, sessions: Sessions) -> list[BaseRoute]:
     """All of them, over one set of sessions."""
-    sessions = Sessions()
     LOOKUPS.append(sessions.user_of)
     executor = Executor(context, sessions)
     return [

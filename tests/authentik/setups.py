@@ -114,24 +114,42 @@ def confidential_again(replay: Replay) -> None:
 
 
 def second_installation(replay: Replay) -> None:
-    """Where series e starts: alice in a group, an application with a binding, and a good number of groups."""
+    """Where series d starts: alice in a group that may use Grafana, and mallory, who may not."""
     group = replay.make("/core/groups/", "8a6a6f17-515a-4070-a0eb-2b83cab5a310", name="app-users")
-    body = {"username": "alice", "name": "Alice", "email": "alice@example.test", "groups": [group["pk"]]}
-    replay.make("/core/users/", **body)
-    provider(replay, "Grafana", client_id="grafana-client")
+    people: dict[str, dict[str, Any]] = {
+        "alice": {"name": "Alice", "email": "alice@example.test", "groups": [group["pk"]]},
+        "mallory": {"name": "Mallory"},
+    }
+    for name, body in people.items():
+        user = replay.make("/core/users/", username=name, **body)
+        replay.api("POST", f"/core/users/{user['pk']}/set_password/", {"password": f"{name}-pass-0123"})
+    scopes = replay.api("GET", "/propertymappings/provider/scope/")["results"]
+    certificate = replay.find("/crypto/certificatekeypairs/", name="authentik Self-signed Certificate")
+    made = provider(replay, "Grafana", client_id="grafana-client", client_secret="grafana-secret-0123")
+    changes = {
+        "property_mappings": [s["pk"] for s in scopes if s["scope_name"] in ("openid", "email", "profile")],
+        "signing_key": certificate["pk"],
+        "redirect_uris": [{"matching_mode": "strict", "url": "https://grafana.example.test/cb"}],
+        "include_claims_in_id_token": True,
+    }
+    replay.api("PATCH", f"{OAUTH2}{made['pk']}/", changes)
     target = replay.make(
-        APPLICATIONS, "93a6613b-913e-4047-a9e6-091f76c1fccd", name="Grafana", slug="grafana", provider=1
+        APPLICATIONS,
+        "93a6613b-913e-4047-a9e6-091f76c1fccd",
+        name="Grafana",
+        slug="grafana",
+        provider=made["pk"],
+        meta_launch_url="https://grafana.example.test",
     )
     replay.make(
         BINDINGS, "67be4bdb-8c1f-413d-a687-6c479b089a7c", target=target["pk"], group=group["pk"], order=0
     )
     outpost = replay.find("/outposts/instances/", name__iexact="authentik Embedded Outpost")
     replay.ids["73692e72-a3f3-45db-ac89-162f165aaeac"] = outpost["pk"]
-    store = replay.running.store
-    with store.writing():
-        alice = store.find("/core/users/", username="alice")
-        assert alice is not None
-        store.replace("/core/users/", alice["pk"], {**alice, "last_login": "2026-11-24T20:28:55.974617Z"})
+
+
+def many_groups(replay: Replay) -> None:
+    """A good number of groups, made between series d and e."""
     listing = next(entry for entry in recordings("e") if entry["id"] == "e015")["response"]["body"]
     names = [group["name"] for group in listing["results"]]
     for name in [*names, *(f"z-{number}" for number in range(listing["pagination"]["count"] - len(names)))]:
@@ -166,7 +184,8 @@ BEFORE: dict[str, Setup] = {
     "c076": certificate_in_use,
     "c094": confidential_again,
     "c096": managed_scope,
-    "e001": second_installation,
+    "d001": second_installation,
+    "e001": many_groups,
     "f001": without_email_scope,
     "g001": back_channel,
     "h001": worker(alive=False),

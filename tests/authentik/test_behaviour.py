@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 
@@ -139,7 +140,7 @@ def test_outposts_bring_a_user_and_a_token_and_take_them_along(shared: Client) -
 
 def test_grant_types_are_empty_unless_sent_since_2026_5(shared: Client) -> None:
     assert shared.provider("grants")["grant_types"] == []
-    sent = {
+    sent: dict[str, Any] = {
         "grant_types": ["authorization_code"],
         "redirect_uris": [{"matching_mode": "strict", "url": "https://a/"}],
     }

@@ -5,8 +5,8 @@ from bench.figures import record
 from tests.authentik.replay import SECRET_KEY, TOKEN, Replay, recordings
 from tests.authentik.setups import BEFORE, known_defaults
 
-# Each entry is one installation: series a to c were one long session. Series d (logins) is held elsewhere.
-SESSIONS = [["a", "b", "c"], ["e"], ["f"], ["g"], ["h"]]
+# Each entry is one installation: series a to c were one long session, d (logins) and e another.
+SESSIONS = [["a", "b", "c"], ["d", "e"], ["f"], ["g"], ["h"]]
 # What the emulator does not do as the real server did, and why.
 KNOWN = {
     "b078": "an object that was read before a change of a relation still shows the old one in that one answer",

@@ -1,0 +1,140 @@
+"""What a flow's stages ask of a browser and how they take its answers: one function each, found by the stage's kind."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qs
+
+from bench.authentik.avatars import avatar
+from bench.authentik.context import APPLICATIONS, OAUTH2, USERS
+from bench.authentik.passwords import matches
+from bench.authentik.sessions import Plan
+from bench.authentik.store import Data, Store
+
+ANONYMOUS = "/static/dist/assets/images/user_default.png"
+IDENTIFICATION, PASSWORD, CONSENT = "/stages/identification/", "/stages/password/", "/stages/consent/"
+LOGIN, LOGOUT, SECOND_FACTOR = (
+    "/stages/user_login/",
+    "/stages/user_logout/",
+    "/stages/authenticator/validate/",
+)
+SESSION_END = "session-end"
+"""The stage that authentik appends to a provider's invalidation flow; it is no object."""
+
+# Stages that a login passes through without a question as long as nobody has set up a device.
+SILENT = {SECOND_FACTOR, LOGIN, LOGOUT}
+Errors = dict[str, str]
+
+
+def identification(store: Store, plan: Plan, stage: Data) -> dict[str, Any]:
+    """Ask who it is."""
+    application = application_before(store, plan)
+    before = {"application_pre": application["name"]} if application else {}
+    if application:
+        before["application_pre_launch"] = application.get("meta_launch_url")
+    return {
+        "component": "ak-stage-identification",
+        "user_fields": stage.get("user_fields") or [],
+        "pending_user_identifier": None,
+        "password_fields": bool(stage.get("password_stage")),
+        "allow_show_password": False,
+        **before,
+        "flow_designation": "authentication",
+        "captcha_stage": None,
+        "primary_action": "Log in",
+        "sources": [],
+        "show_source_labels": False,
+        "enable_remember_me": False,
+        "passkey_challenge": None,
+    }
+
+
+def password(store: Store, plan: Plan, _stage: Data) -> dict[str, Any]:
+    """Ask for the password."""
+    return {"component": "ak-stage-password", **pending(store, plan), "allow_show_password": False}
+
+
+def consent(store: Store, plan: Plan, _stage: Data) -> dict[str, Any]:
+    """Ask whether the application may have it."""
+    application = application_before(store, plan)
+    plan.consent = str(uuid.uuid4())
+    return {
+        "component": "ak-stage-consent",
+        **pending(store, plan),
+        "header_text": f"You're about to sign into {application['name'] if application else ''}.",
+        "permissions": plan.permissions,
+        "additional_permissions": [],
+        "token": plan.consent,
+    }
+
+
+def session_end(store: Store, plan: Plan, _stage: Data) -> dict[str, Any]:
+    """Tell that the application's session is over; the one with authentik goes on."""
+    application = application_before(store, plan) or {}
+    return {
+        "component": "ak-stage-session-end",
+        **pending(store, plan),
+        "application_name": application.get("name"),
+        "application_launch_url": application.get("meta_launch_url"),
+        "brand_name": "authentik",
+    }
+
+
+def take_identification(store: Store, plan: Plan, stage: Data, body: Mapping[str, Any]) -> Errors | None:
+    """Who it is. Somebody unknown is asked for a password like anybody else."""
+    wanted = str(body.get("uid_field") or "").strip().lower()
+    if not wanted:
+        return {"uid_field": "This field is required."}
+    fields = stage.get("user_fields") or []
+    user = next(
+        (u for u in store.all(USERS) if any(str(u.get(f) or "").lower() == wanted for f in fields)),
+        None,
+    )
+    plan.pending = str(user["pk"]) if user else wanted
+    return take_password(store, plan, stage, body) if stage.get("password_stage") else None
+
+
+def take_password(store: Store, plan: Plan, _stage: Data, body: Mapping[str, Any]) -> Errors | None:
+    """The password of whoever it is; a person who is not active is refused like a wrong password."""
+    user = store.get(USERS, plan.pending)
+    given = str(body.get("password") or "")
+    if user is None or not user.get("is_active", True) or not matches(given, user["_password"]):
+        return {"password": "Invalid password"}
+    return None
+
+
+def take_consent(_store: Store, plan: Plan, _stage: Data, body: Mapping[str, Any]) -> Errors | None:
+    """Given by an answer with the challenge's token; without it, authentik asks again and names no error."""
+    return None if body.get("token") == plan.consent else {}
+
+
+def pending(store: Store, plan: Plan) -> dict[str, str]:
+    """Whom the flow is about, as challenges show it."""
+    if not plan.pending:
+        return {"pending_user": "", "pending_user_avatar": ANONYMOUS}
+    user = store.get(USERS, plan.pending) or {"username": plan.pending}
+    shown = str(user["username"])
+    return {"pending_user": shown, "pending_user_avatar": avatar(str(user.get("name") or shown))}
+
+
+def application_before(store: Store, plan: Plan) -> Data | None:
+    """The application that the browser is on its way to."""
+    _, _, query = plan.target.partition("?")
+    client = (parse_qs(query).get("client_id") or [""])[0]
+    provider = store.find(OAUTH2, client_id=client) if client else None
+    return store.find(APPLICATIONS, provider=provider["pk"]) if provider else None
+
+
+CHALLENGES: dict[str, Callable[[Store, Plan, Data], dict[str, Any]]] = {
+    IDENTIFICATION: identification,
+    PASSWORD: password,
+    CONSENT: consent,
+    SESSION_END: session_end,
+}
+ANSWERS: dict[str, Callable[[Store, Plan, Data, Mapping[str, Any]], Errors | None]] = {
+    IDENTIFICATION: take_identification,
+    PASSWORD: take_password,
+    CONSENT: take_consent,
+}
