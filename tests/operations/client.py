@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import time
@@ -179,8 +180,19 @@ class BenchClient:
 
     def pending(self) -> list[str]:
         """The logical names of the operations that the state says are under way."""
-        operations = self.project.state("acme").get("pending_operations") or []
+        operations = self.latest().get("pending_operations") or []
         return sorted(each["resource"]["urn"].rpartition("::")[2] for each in operations)
+
+    def latest(self) -> dict[str, Any]:
+        """The state as it is on disk, whoever holds its lock."""
+        found: dict[str, Any] = json.loads(self.stored.read_text())["checkpoint"]["latest"]
+        return found
+
+    def rest(self) -> None:
+        """Wait until nobody writes the state."""
+        before = None
+        while before != (before := self.stored.stat().st_mtime_ns if self.stored.exists() else 0):
+            time.sleep(0.3)
 
 
 def wait_for(what: Callable[[], bool], words: str, patience: float = PATIENCE) -> None:
