@@ -90,11 +90,13 @@ def _code(reached: httpx.Response | str, state: str) -> str:
     told = dict(parse_qsl(urlsplit(reached).query))
     if "error" in told:
         hints = {
+            # How authentik says it since 2026.5, and what RFC 6749 (4.1.2.1) would call it.
+            "invalid_request": "the provider's grant types lack authorization_code, or the request is malformed",
             "unauthorized_client": "the provider's grant types lack authorization_code",
             "access_denied": "the person, or a policy, said no",
             "invalid_scope": "one of the scopes has no mapping at the provider",
         }
-        words = told.get("error_description") or hints.get(told["error"], "no reason is given")
+        words = hints.get(told["error"]) or told.get("error_description", "no reason is given")
         raise LoginError(Where.REQUEST, f"authentik sends the app an error ({told['error']}): {words}.")
     if told.get("state") != state:
         raise LoginError(Where.REQUEST, "The state that comes back is not the one that was sent.")

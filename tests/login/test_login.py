@@ -88,10 +88,11 @@ def test_a_wrong_client_secret() -> None:
     )
 
 
-def test_grant_types_that_lack_the_code() -> None:
+@pytest.mark.parametrize("error", ["invalid_request", "unauthorized_client"])
+def test_grant_types_that_lack_the_code(error: str) -> None:
     authentik = Authentik()
-    authentik.error = "unauthorized_client"
-    refused(attempt(authentik), Where.REQUEST, "unauthorized_client", "grant types")
+    authentik.error = error
+    refused(attempt(authentik), Where.REQUEST, error, "grant types")
 
 
 def test_a_state_that_is_not_ours() -> None:
