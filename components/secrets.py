@@ -15,9 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 if TYPE_CHECKING:
@@ -201,11 +199,10 @@ def openssh_key(seed: bytes, comment: str) -> SshKey:
     PyCA's writer draws the two check words at random, so that the same key gives another file each time; here they
     come from the seed. They only let a reader see that a passphrase was right.
     """
-    public = (
-        Ed25519PrivateKey.from_private_bytes(seed)
-        .public_key()
-        .public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-    )
+    # Here and below, so that a client without a box does not wait for what only its keys need.
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
+
+    public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
     blob = _string(b"ssh-ed25519") + _string(public)
     check = hashlib.sha256(b"gatehouse check word" + seed).digest()[:4]
     secret = check * 2 + blob + _string(seed + public) + _string(comment.encode())
@@ -224,6 +221,10 @@ def _string(data: bytes) -> bytes:
 
 
 def _seed_of(name: str, private_key: str) -> bytes:
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
+
     remedy = f"{name} takes an ed25519 private key in OpenSSH's format, without a passphrase"
     try:
         key = serialization.load_ssh_private_key(private_key.encode(), password=None)
@@ -235,6 +236,4 @@ def _seed_of(name: str, private_key: str) -> bytes:
         raise SecretError(f"this value cannot be read as a private key: {remedy}") from None
     if not isinstance(key, Ed25519PrivateKey):
         raise SecretError(f"this key is of another type: {remedy}")
-    return key.private_bytes(
-        serialization.Encoding.Raw, serialization.PrivateFormat.Raw, serialization.NoEncryption()
-    )
+    return key.private_bytes_raw()
