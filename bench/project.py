@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,17 @@ PYTHON = str(ROOT / ".venv" / "bin" / "python")
 
 
 class Project:
-    """The program, copied to `folder`, on the bench's engine; `world` is what its commands are run in, if any."""
+    """The program, copied to `folder`, on the bench's engine. `through` is how a command is entered: a box's world
+    runs it in its own network."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        environment: Mapping[str, str] | None = None,
+        through: Callable[[list[str]], list[str]] = list,
+    ) -> None:
         self.folder = folder
+        self.through = through
         folder.mkdir(parents=True, exist_ok=True)
         for name in COPIED:
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -42,10 +49,6 @@ class Project:
             **(environment or {}),
         }
 
-    def command(self, argv: list[str]) -> list[str]:
-        """How a command is run; a box's world enters its namespace here."""
-        return argv
-
     def gatehouse(self, *args: str, check: bool = True, **environment: str) -> str:
         """Run one of the operator's commands; what it printed, both streams."""
         return self._run([PYTHON, "-m", "operations", *args], check=check, **environment)
@@ -56,7 +59,7 @@ class Project:
 
     def _run(self, argv: list[str], *, check: bool, given: str | None = None, **environment: str) -> str:
         done = subprocess.run(
-            self.command(argv), cwd=self.folder, env={**self.environment, **environment}, text=True, input=given,
+            self.through(argv), cwd=self.folder, env={**self.environment, **environment}, text=True, input=given,
             stdin=None if given is not None else subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
         )  # fmt: skip
@@ -68,7 +71,7 @@ class Project:
     def start(self, *args: str, **environment: str) -> subprocess.Popen[str]:
         """Start one of the operator's commands in a process group of its own, to be killed."""
         return subprocess.Popen(
-            self.command([PYTHON, "-m", "operations", *args]), cwd=self.folder,
+            self.through([PYTHON, "-m", "operations", *args]), cwd=self.folder,
             env={**self.environment, **environment}, text=True, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip

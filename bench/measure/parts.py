@@ -28,7 +28,7 @@ def command(project: Project, *argv: str) -> float:
     """Seconds that a command takes."""
     began = time.monotonic()
     subprocess.run(
-        project.command(list(argv)),
+        project.through(list(argv)),
         cwd=project.folder,
         env=project.environment,
         check=True,
@@ -41,7 +41,7 @@ def until_it_answers(project: Project, argv: list[str]) -> float:
     """Seconds from the start of a language host or plugin until it prints its port; then it is ended."""
     began = time.monotonic()
     with subprocess.Popen(
-        project.command(argv), cwd=project.folder, env=project.environment,
+        project.through(argv), cwd=project.folder, env=project.environment,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     ) as process:  # fmt: skip
         assert process.stdout is not None

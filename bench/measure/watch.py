@@ -39,7 +39,7 @@ def watch(project: Project, *args: str) -> list[Seen]:
 
     Raises RuntimeError if it fails.
     """
-    argv = project.command(["pulumi", "--non-interactive", *args])
+    argv = project.through(["pulumi", "--non-interactive", *args])
     began = time.time()
     output = project.folder / ".gatehouse" / "watched"
     with output.open("w") as log:

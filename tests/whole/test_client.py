@@ -1,0 +1,183 @@
+"""A whole client on a box: killed while it comes up, healed, unchanged, logged in to, taken down."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from bench.machine import missing
+from bench.project import Project
+from bench.world import World
+from components.secrets import FORMS, Secrets, new_root_secret
+
+pytestmark = [pytest.mark.box, pytest.mark.timeout(1200)]
+
+MARK = "GATEHOUSE_TEST_WHOLE"
+PATIENCE = 240.0
+SETTINGS: dict[str, Any] = {
+    "client": "acme",
+    "domain": "acme.example",
+    "server": {"type": "cx23", "location": "nbg1"},
+    "authentik": {"version": "2026.8.3"},
+    "redis": "auto",
+    "groups": ["staff", "engineering"],
+    "people": [
+        {
+            "username": "jane",
+            "name": "Jane",
+            "email": "jane@acme.example",
+            "groups": ["staff", "engineering"],
+        },
+        {"username": "mallory", "name": "Mallory", "email": "mallory@acme.example", "groups": ["staff"]},
+    ],
+    "apps": {
+        "grafana": {"preset": "grafana", "url": "https://grafana.acme.example", "groups": ["engineering"]}
+    },
+}
+# What the engine says when it begins something: the run is killed right then.
+KILLED_AT = (
+    "hcloud:index:Volume data creating",
+    "hcloud:index:Server server creating",
+    "command:local:Command hardening creating",
+    "docker:index:Container postgres creating",
+    "npm:certificate gatehouse auth.acme.example creating",
+)
+
+
+class Whole:
+    """A client on a world of its own."""
+
+    def __init__(self, folder: Path, world: World) -> None:
+        self.world = world
+        self.root = new_root_secret()
+        self.secrets = Secrets(self.root)
+        self.project = Project(folder, {**world.env(), MARK: str(folder)}, world.command)
+        self.screen: list[str] = []
+        operator = {"name": "sam", "email": "sam@agency.example", "sshKey": world.new_options[1]}
+        self.project.stack("acme", {**SETTINGS, "operators": [operator]}, {"rootSecret": self.root})
+
+    def gatehouse(self, *args: str) -> str:
+        """One of the operator's commands; what it printed is kept."""
+        self.screen.append(self.project.gatehouse(*args))
+        return self.screen[-1]
+
+    def kill_up_at(self, words: str) -> None:
+        """Start `gatehouse up`, and kill everything that it started as soon as it prints these words."""
+        process = self.project.start("up", "acme", "--yes")
+        assert process.stdout is not None
+        began = time.monotonic()
+        for line in process.stdout:
+            self.screen.append(line)
+            if words in line:
+                break
+            assert time.monotonic() - began < PATIENCE, f"{words!r} was not said in time"
+        else:
+            raise AssertionError(f"{words!r} was never said:\n{''.join(self.screen[-60:])}")
+        for each in self.started():
+            each.send_signal(signal.SIGKILL)
+        process.wait()
+
+    def started(self) -> list[psutil.Process]:
+        """Every living process that a command of this test started."""
+        found = []
+        for each in psutil.process_iter():
+            try:
+                if each.pid != os.getpid() and each.environ().get(MARK) == str(self.project.folder):
+                    found.append(each)
+            except psutil.Error:
+                continue
+        return found
+
+    def clouds(self) -> str:
+        """What both clouds hold, as text."""
+        url = "http://127.0.0.1:8101/_bench/state"
+        script = f"import urllib.request; print(urllib.request.urlopen({url!r}).read().decode())"
+        done = self.world.run(["python3", "-c", script], capture_output=True, text=True)
+        return str(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
+    if reasons := missing():
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("no box here: " + "; ".join(reasons))
+    world = World(tmp_path_factory.mktemp("whole"))
+    world.start()
+    try:
+        yield Whole(tmp_path_factory.mktemp("program") / "gatehouse", world)
+    finally:
+        world.clean()
+
+
+def test_a_client_comes_up_although_it_is_killed_again_and_again(whole: Whole) -> None:
+    for words in KILLED_AT:
+        whole.kill_up_at(words)
+    whole.gatehouse("up", "acme", "--yes")
+    state = json.loads(whole.clouds())
+    hetzner = state.get("hetzner", state)
+    for kind in ("servers", "volumes", "firewalls", "ssh_keys"):
+        assert len(hetzner[kind]) == 1, (kind, hetzner[kind])
+    assert "No change." in whole.gatehouse("up", "acme", "--yes")
+    assert not whole.project.state("acme").get("pending_operations")
+
+
+def test_people_log_in_as_declared(whole: Whole) -> None:
+    said = whole.gatehouse("login-check", "acme")
+    assert "jane may log in; logged in" in said
+    assert "mallory may not; refused" in said
+
+
+def test_no_secret_is_anywhere_in_clear(whole: Whole) -> None:
+    clear = whole.project.pulumi("stack", "export", "--stack", "acme")
+    shown = whole.project.pulumi("stack", "export", "--stack", "acme", "--show-secrets")
+    logs = "".join(path.read_text(errors="replace") for path in whole.world.directory.glob("*.log"))
+    user_data = [
+        path.read_text() for path in whole.world.directory.rglob("nocloud/user-data") if path.is_file()
+    ]
+    assert user_data
+    places = {"state": clear, "logs": logs, "screen": "".join(whole.screen), "user data": "".join(user_data)}
+    names = [name for name in FORMS if "<" not in name] + [
+        "app/grafana/client-secret",
+        "person/jane/password",
+    ]
+    for name in names:
+        value = whole.secrets.value(name)
+        for place, text in places.items():
+            for form in (value, base64.b64encode(value.encode()).decode()):
+                assert form not in text, f"{name} is in the {place} in clear"
+    for place, text in {**places, "state with secrets shown": shown}.items():
+        assert whole.root not in text, f"the root secret is in the {place}"
+    for name in ("ssh/host", "ssh/deploy"):
+        body = "".join(whole.secrets.ssh_key(name).private.splitlines()[1:-1])
+        for place, text in places.items():
+            assert body not in text.replace("\n", "").replace(" ", ""), f"{name} is in the {place}"
+
+
+def test_what_was_deleted_by_hand_comes_back(whole: Whole) -> None:
+    ssh = [
+        "ssh",
+        "-F",
+        ".gatehouse/acme/ssh_config",
+        whole.project.pulumi("stack", "output", "address").strip(),
+    ]
+    subprocess.run(
+        whole.world.command([*ssh, "docker", "rm", "--force", "gatehouse-npm"]),
+        cwd=whole.project.folder, env=whole.project.environment, check=True, capture_output=True,
+    )  # fmt: skip
+    whole.gatehouse("up", "acme", "--yes")
+    test_people_log_in_as_declared(whole)
+
+
+def test_nothing_is_left_after_destroy(whole: Whole) -> None:
+    whole.gatehouse("destroy", "acme", "--confirm", "acme")
+    assert whole.world.leftovers() == []
+    assert whole.started() == []
