@@ -88,9 +88,11 @@ class Words:
             "Declare the value that it keeps, or leave the field out",
         )
 
-    def refused_alone(self, kind: Kind, logical: str, name: str, refused: Refused) -> ObjectError:
+    def refused_alone(
+        self, kind: Kind, logical: str, fields: Mapping[str, Any], name: str, refused: Refused
+    ) -> ObjectError:
         """A field with a call of its own was refused."""
-        words = self._dialect.explain(kind, refused.payload)
+        words = self._reason(kind, fields, refused)
         return ObjectError(
             f"{name} was refused (HTTP {refused.status})" + (f": {words}" if words else ""),
             self.place(logical),
@@ -130,7 +132,7 @@ class Words:
                 self.place(logical),
                 "Run `gatehouse up` again: it refreshes first and makes it anew",
             )
-        words = self._dialect.explain(kind, refused.payload)
+        words = self._reason(kind, fields, refused)
         return ObjectError(
             f"cannot {verb} {title(kind)} {called(kind, fields)!r} (HTTP {refused.status})"
             + (f": {words}" if words else ", and it does not say why"),
@@ -138,9 +140,26 @@ class Words:
             "Correct what is named, then run the same command again",
         )
 
+    def _reason(self, kind: Kind, fields: Mapping[str, Any], refused: Refused) -> str:
+        """The server's own words, without our secrets, should it repeat what it was sent."""
+        hidden = {*kind.secret, *kind.write_only, *kind.setters}
+        secrets = [str(value) for name, value in fields.items() if name in hidden and not is_empty(value)]
+        return self._dialect.explain(kind, _without(refused.payload, secrets))
+
     def place(self, logical: str) -> str:
         """Where an error is: the server and the resource."""
         return f"{self._dialect.where}, resource {logical!r}"
+
+
+def _without(payload: Any, secrets: list[str]) -> Any:
+    if isinstance(payload, dict):
+        return {_without(name, secrets): _without(inner, secrets) for name, inner in payload.items()}
+    if isinstance(payload, list):
+        return [_without(inner, secrets) for inner in payload]
+    if isinstance(payload, str):
+        for secret in secrets:
+            payload = payload.replace(secret, "[secret]")
+    return payload
 
 
 def title(kind: Kind) -> str:

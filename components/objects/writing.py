@@ -134,7 +134,7 @@ class Writer:
             try:
                 self._repeated("POST", url(kind, item) + setter.path, {setter.body: values[name]})
             except Refused as refused:
-                raise self._words.refused_alone(kind, logical, name, refused) from None
+                raise self._words.refused_alone(kind, logical, values, name, refused) from None
             except Unclear:
                 raise self._words.silent(kind, logical, item, ATTEMPTS) from None
             done = True
