@@ -37,8 +37,8 @@ class Healed:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def heal(stack: Stack, say: Callable[[str], None]) -> Healed:
-    """Settle the creates that a killed run of this stack began. `say` gets Pulumi's words.
+def heal(stack: Stack) -> Healed:
+    """Settle the creates that a killed run of this stack began. What is taken into the state is to be refreshed.
 
     Raises:
         OperatorError: whether one was carried out cannot be found out, or what is there is not ours.
@@ -51,7 +51,7 @@ def heal(stack: Stack, say: Callable[[str], None]) -> Healed:
     remember(stack, urns)
     notes: list[str] = []
     settings = stack.settings()
-    found: list[str] = []
+    found: dict[str, str] = {}
     for operation in pending:
         urn, token = operation["resource"]["urn"], operation["resource"]["type"]
         label = f"{token.split(':')[-1]} {urn.split('::')[-1]}"
@@ -59,22 +59,32 @@ def heal(stack: Stack, say: Callable[[str], None]) -> Healed:
         inputs = operation["resource"].get("inputs", {})
         identity = finder(inputs, settings) if finder else None
         if identity:
-            found += ["--import-pending-creates", urn, "--import-pending-creates", identity]
+            found[urn] = identity
             notes.append(f"{label}: had been made by the interrupted run; taken into the state")
         elif token in DOCKER and remove_half_made(stack, settings.client, DOCKER[token], str(inputs["name"])):
             notes.append(f"{label}: had been made by the interrupted run; removed, to be made again")
         else:
             notes.append(f"{label}: was about to be made by the interrupted run")
-    stack.pulumi(
-        "refresh",
-        "--yes",
-        "--skip-preview",
-        "--run-program",
-        "--clear-pending-creates",
-        *found,
-        on_output=say,
-    )
+    settle(stack, found)
     return Healed(tuple(notes), told)
+
+
+def settle(stack: Stack, found: Mapping[str, str]) -> None:
+    """Take what was found into the state, by URN and id, and forget every other create that was under way.
+
+    The engine's own `refresh --import-pending-creates` imports nothing when it runs the program (pulumi 3.274): it
+    marks the operation, and the next run creates once more. What is recorded of the operation is the whole resource
+    but for its id and outputs, and outputs are what the refresh after this reads.
+    """
+    deployment = stack.deployment()
+    operations = deployment.pop("pending_operations", [])
+    deployment["pending_operations"] = [op for op in operations if op["type"] != "creating"]
+    deployment.setdefault("resources", []).extend(
+        {**op["resource"], "id": found[urn], "outputs": op["resource"].get("inputs", {})}
+        for op in operations
+        if op["type"] == "creating" and (urn := op["resource"]["urn"]) in found
+    )
+    stack.put(deployment)
 
 
 def memory(stack: Stack) -> Path:
@@ -147,7 +157,7 @@ def dns_record(inputs: Mapping[str, Any], settings: Any) -> str | None:
         answer = client.get(f"zones/{zone}/dns_records", params={"type": inputs["type"], "name": full})
     for record in checked(answer)["result"]:
         if record["content"] == inputs.get("content"):
-            return f"{zone}/{record['id']}"
+            return str(record["id"])
     return None
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
 
+from components.objects.looking import ENVIRONMENT
 from operations import backend, doctor
 from operations.clouds import checked, hetzner
 from operations.errors import OperatorError
@@ -19,13 +21,26 @@ Say = Callable[[str], None]
 def preview(stack: Stack, say: Say, *, refresh: bool, diff: bool) -> int:
     """Show what `up` would do; how many resources it would change.
 
-    With `refresh`, drift is looked for on the box and in authentik too; without, nothing outside is asked.
+    With `refresh`, drift is looked for on the box and in authentik too, and so are names that nobody declares and
+    objects that are to be taken over; without, nothing outside is asked.
     """
-    with explained():
+    with explained(), _looking(stack.require(), refresh):
         result = stack.require().automation.preview(
             refresh=refresh, run_program=refresh or None, diff=diff, color="auto", on_output=say, on_error=say
         )
     return changes(result.change_summary)
+
+
+@contextmanager
+def _looking(stack: Stack, really: bool) -> Iterator[None]:
+    """Let the provider of authentik's objects ask the server during a preview."""
+    workspace = stack.automation.workspace
+    before = workspace.env_vars
+    workspace.env_vars = {**before, **({ENVIRONMENT: "1"} if really else {})}
+    try:
+        yield
+    finally:
+        workspace.env_vars = before
 
 
 def up(stack: Stack, say: Say, *, refresh: bool, confirm: Callable[[str], bool] | None) -> int:
@@ -46,7 +61,7 @@ def up(stack: Stack, say: Say, *, refresh: bool, confirm: Callable[[str], bool] 
             "Nothing was touched:\n" + "\n".join(f"  {f.subject}: {f.what}\n    {f.remedy}" for f in missing),
             "",
         )
-    healed = heal(stack, say)
+    healed = heal(stack)
     for note in healed.notes:
         say(note)
     tell(stack, healed)
@@ -58,8 +73,8 @@ def up(stack: Stack, say: Say, *, refresh: bool, confirm: Callable[[str], bool] 
             raise OperatorError("Nothing was touched.", "")
     with explained():
         result = stack.automation.up(
-            refresh=refresh,
-            run_program=refresh or None,
+            refresh=refresh or bool(healed.environment),
+            run_program=True,
             color="auto",
             on_output=say,
             on_error=say,
@@ -76,7 +91,7 @@ def destroy(stack: Stack, say: Say) -> None:
     """
     for note in backend.settle(stack.require()):
         say(note)
-    healed = heal(stack, say)
+    healed = heal(stack)
     for note in healed.notes:
         say(note)
     tell(stack, healed)

@@ -114,6 +114,11 @@ class Stack:
         exported: dict[str, Any] = json.loads(self.pulumi("stack", "export").stdout)
         return exported["deployment"] or {}
 
+    def put(self, deployment: dict[str, Any]) -> None:
+        """Replace the state by an edited one that `deployment` gave."""
+        with explained():
+            self.automation.import_stack(auto.Deployment(version=3, deployment=deployment))
+
     def settings(self) -> Settings:
         """The stack's settings, checked.
 

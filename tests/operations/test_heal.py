@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import shutil
@@ -11,7 +10,6 @@ import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -31,7 +29,7 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAgICAgICAgICAgICAgICAgICAgICAgICAgIC
 
 
 class Interrupted(Stack):
-    """A stack whose state has these creates under way; `ran` is what the engine was asked to do."""
+    """A stack whose state has these creates under way; `written` is what it was replaced by."""
 
     def __init__(self, *pending: tuple[str, str, Mapping[str, Any]]) -> None:
         super().__init__("acme")
@@ -46,7 +44,7 @@ class Interrupted(Stack):
             }
             for token, name, inputs in pending
         ]
-        self.ran: list[tuple[str, ...]] = []
+        self.written: list[dict[str, Any]] = []
 
     def deployment(self) -> dict[str, Any]:
         return {"pending_operations": [*self.operations, {"type": "updating", "resource": {"urn": "x"}}]}
@@ -54,16 +52,14 @@ class Interrupted(Stack):
     def settings(self) -> Settings:
         return mocks.settings(domain="demo.example")
 
-    def pulumi(self, *args: str, **_: Any) -> Any:
-        self.ran.append(args)
-        return SimpleNamespace(stdout="")
+    def put(self, deployment: Mapping[str, Any]) -> None:
+        self.written.append(dict(deployment))
 
     def imported(self) -> dict[str, str]:
-        """What the engine was told to take into the state, by URN."""
-        (run,) = self.ran
-        assert run[:5] == ("refresh", "--yes", "--skip-preview", "--run-program", "--clear-pending-creates")
-        told = [value for flag, value in itertools.pairwise(run) if flag == "--import-pending-creates"]
-        return dict(zip(told[::2], told[1::2], strict=True))
+        """What was taken into the state, by URN; no other create is under way any more."""
+        (deployment,) = self.written
+        assert [op["type"] for op in deployment["pending_operations"]] == ["updating"]
+        return {resource["urn"]: resource["id"] for resource in deployment["resources"]}
 
 
 @pytest.fixture(autouse=True)
@@ -189,8 +185,8 @@ def clouds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clouds]:
 
 def test_nothing_under_way_runs_nothing() -> None:
     stack = Interrupted()
-    assert heal.heal(stack, print) == heal.Healed()
-    assert stack.ran == []
+    assert heal.heal(stack) == heal.Healed()
+    assert stack.written == []
 
 
 def made(clouds: Clouds, *, labels: Mapping[str, str]) -> dict[str, str]:
@@ -231,7 +227,7 @@ NAMES = {
 def test_what_hetzner_has_made_is_taken_into_the_state(clouds: Clouds) -> None:
     ids = made(clouds, labels=LABELS)
     stack = Interrupted(*((token, "it", {"name": name, "labels": LABELS}) for token, name in NAMES.items()))
-    healed = heal.heal(stack, print)
+    healed = heal.heal(stack)
     assert {urn.split("::")[2]: number for urn, number in stack.imported().items()} == ids
     assert all("taken into the state" in note for note in healed.notes)
     assert "Server it: had been made by the interrupted run" in "\n".join(healed.notes)
@@ -239,7 +235,7 @@ def test_what_hetzner_has_made_is_taken_into_the_state(clouds: Clouds) -> None:
 
 def test_what_hetzner_has_not_made_is_made_again(clouds: Clouds) -> None:
     stack = Interrupted(*((token, "it", {"name": name, "labels": LABELS}) for token, name in NAMES.items()))
-    healed = heal.heal(stack, print)
+    healed = heal.heal(stack)
     assert stack.imported() == {}
     assert all("was about to be made" in note for note in healed.notes)
 
@@ -249,11 +245,11 @@ def test_what_somebody_else_made_is_not_taken(clouds: Clouds, token: str) -> Non
     ids = made(clouds, labels={"team": "other"})
     stack = Interrupted((token, "it", {"name": NAMES[token], "labels": LABELS}))
     with pytest.raises(OperatorError) as refused:
-        heal.heal(stack, print)
+        heal.heal(stack)
     assert f"named {NAMES[token]}" in refused.value.what
     assert f"id {ids[token]}" in refused.value.what
     assert "gatehouse=acme" in refused.value.remedy
-    assert stack.ran == []
+    assert stack.written == []
 
 
 def test_a_volume_that_hangs_on_a_server_is_attached(clouds: Clouds) -> None:
@@ -262,7 +258,7 @@ def test_a_volume_that_hangs_on_a_server_is_attached(clouds: Clouds) -> None:
     token = "hcloud:index/volumeAttachment:VolumeAttachment"
     inputs = {"volumeId": float(volume), "serverId": float(server)}
     before = Interrupted((token, "data", inputs))
-    heal.heal(before, print)
+    heal.heal(before)
     assert before.imported() == {}
 
     hetzner = client_of(clouds)
@@ -270,11 +266,11 @@ def test_a_volume_that_hangs_on_a_server_is_attached(clouds: Clouds) -> None:
         hetzner.servers.get_by_id(int(server))
     ).wait_until_finished()
     after = Interrupted((token, "data", inputs))
-    heal.heal(after, print)
+    heal.heal(after)
     assert list(after.imported().values()) == [volume]
 
     gone = Interrupted((token, "data", {"volumeId": 999999, "serverId": float(server)}))
-    heal.heal(gone, print)
+    heal.heal(gone)
     assert gone.imported() == {}
 
 
@@ -288,17 +284,17 @@ def test_a_record_is_found_by_name_type_and_content(clouds: Clouds, name: str) -
     token = "cloudflare:index/dnsRecord:DnsRecord"
     inputs = {"zoneId": zone, "name": name, "type": "A", "content": "203.0.113.10"}
     stack = Interrupted((token, "auth", inputs))
-    heal.heal(stack, print)
-    assert list(stack.imported().values()) == [f"{zone}/{made}"]
+    heal.heal(stack)
+    assert list(stack.imported().values()) == [made]
     for other in ({"content": "203.0.113.11"}, {"type": "AAAA"}, {"name": "www.demo.example"}):
         stack = Interrupted((token, "auth", {**inputs, **other}))
-        heal.heal(stack, print)
+        heal.heal(stack)
         assert stack.imported() == {}
 
 
 def test_objects_of_authentik_are_told_to_their_provider() -> None:
     stack = Interrupted(("pulumi-python:dynamic/authentik_core:group", "staff", {"name": "staff"}))
-    healed = heal.heal(stack, print)
+    healed = heal.heal(stack)
     assert stack.imported() == {}
     (urn,) = json.loads(healed.environment["GATEHOUSE_PENDING_CREATES"])
     assert urn.endswith("authentik_core:group::staff")
@@ -317,7 +313,7 @@ def test_what_docker_began_is_removed(monkeypatch: pytest.MonkeyPatch, there: bo
         ("docker:index/container:Container", "postgres", {"name": "gatehouse-postgres"}),
         ("docker:index/network:Network", "network", {"name": "gatehouse"}),
     )
-    healed = heal.heal(stack, print)
+    healed = heal.heal(stack)
     assert stack.imported() == {}
     assert asked == [("acme", "container", "gatehouse-postgres"), ("acme", "network", "gatehouse")]
     assert ("removed, to be made again" in healed.notes[0]) is there
@@ -325,15 +321,13 @@ def test_what_docker_began_is_removed(monkeypatch: pytest.MonkeyPatch, there: bo
 
 def test_what_was_under_way_is_known_until_a_run_has_ended() -> None:
     token = "pulumi-python:dynamic/authentik_core:group"
-    first = heal.heal(Interrupted((token, "staff", {"name": "staff"})), print).environment
-    again = heal.heal(Interrupted((token, "board", {"name": "board"})), print).environment
+    first = heal.heal(Interrupted((token, "staff", {"name": "staff"}))).environment
+    again = heal.heal(Interrupted((token, "board", {"name": "board"}))).environment
     assert len(json.loads(first[heal.PENDING])) == 1
     assert len(json.loads(again[heal.PENDING])) == 2
-    assert (
-        heal.heal(Interrupted(), print).environment == again
-    )  # a third run has nothing pending, and still knows
+    assert heal.heal(Interrupted()).environment == again  # a third run has nothing pending, and still knows
     heal.forget(Stack("acme"))
-    assert heal.heal(Interrupted(), print) == heal.Healed()
+    assert heal.heal(Interrupted()) == heal.Healed()
 
 
 def test_a_cloud_that_does_not_answer_stops_the_healing(
@@ -344,7 +338,7 @@ def test_a_cloud_that_does_not_answer_stops_the_healing(
         ("hcloud:index/server:Server", "server", {"name": "gatehouse-acme", "labels": LABELS})
     )
     with pytest.raises(OperatorError) as refused:
-        heal.heal(stack, print)
+        heal.heal(stack)
     assert "refused GET /v1/servers (401 Unauthorized)" in refused.value.what
     assert "token" in refused.value.remedy
-    assert stack.ran == []
+    assert stack.written == []
