@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from components.settings import SettingsError
+from operations import catalog as lines
 from operations import doctor as doctor_checks
 from operations import run
 from operations.errors import OperatorError
@@ -166,6 +167,21 @@ def login_check(
         raise OperatorError(
             f"A login at {name} did not end as the stack file says.", "See above which, and why."
         )
+
+
+@app.command()
+def catalog(
+    source: Annotated[
+        str, typer.Option("--from", help="authentik's address, or a file with its OpenAPI schema")
+    ],
+    line: Annotated[str, typer.Option(help="The release line, such as 2026.11")],
+) -> None:
+    """Learn a release line from a running authentik. Its token, if it asks for one: AUTHENTIK_TOKEN."""
+    path, count, unknown = lines.learn(source, line)
+    console.print(f"Wrote {path.name}: {count} kinds of authentik {line}.", soft_wrap=True)
+    for each in unknown:
+        console.print(f"Not declarable until it has a row in components/identity/kinds.json: {each}")
+    console.print("Then: python -m components.identity.generate, and make check", soft_wrap=True)
 
 
 def main() -> None:

@@ -7,9 +7,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.identity.door import READY, READY_ELSEWHERE, Door
+from components.identity.door import ADMITTED, READY, READY_ELSEWHERE, Door
 from components.identity.kinds import Line, defaults
 from components.objects.dialect import Kind
+from components.objects.errors import ObjectError
 from components.objects.http import Http, Refused
 
 PAUSE = 1.0
@@ -106,13 +107,24 @@ class Authentik:
             else value
         )
 
-    def _ready(self) -> Http:
+    def answers(self) -> bool:
+        """Whether it is up and takes our token at the first look. Waits for nothing, and writes nothing."""
+        from components.access import AccessError  # noqa: PLC0415  (ssh and keys, which a preview does not need)
+
+        try:
+            self._ready(ready=0.0, admitted=0.0)
+        except (ObjectError, AccessError):
+            return False
+        return True
+
+    def _ready(self, ready: float | None = None, admitted: float = ADMITTED) -> Http:
         with self._lock:
             if self._http is None:
                 base = _reached(self._address)
                 http = Http(base, self.where)
-                patience = READY if self._address.startswith("ssh:") else READY_ELSEWHERE
-                young = Door(http, self._token, self._bootstrap, ready=patience).open()
+                if ready is None:
+                    ready = READY if self._address.startswith("ssh:") else READY_ELSEWHERE
+                young = Door(http, self._token, self._bootstrap, ready=ready, admitted=admitted).open()
                 self._settled_at = time.monotonic() + (SETTLING if young else min(BRIEF, SETTLING))
                 self._http = http
             return self._http

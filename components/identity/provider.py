@@ -23,7 +23,14 @@ class AuthentikProvider(ObjectProvider):
     def dialect(self, config: Config) -> Dialect:
         """The server that the explicit provider's values name."""
         self._line = Line(config("line") or newest())
-        return Authentik(config("address") or "", config("token") or "", config("bootstrap"), self._line)
+        self._server = Authentik(
+            config("address") or "", config("token") or "", config("bootstrap"), self._line
+        )
+        return self._server
+
+    def answers(self) -> bool:
+        """Whether authentik is up and takes our token."""
+        return self._server.answers()
 
     def objections(self, _wanted: Declared) -> Iterable[tuple[str, str]]:
         """What the catalog of the line says against the fields; a plan has asked the same before."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -27,6 +28,7 @@ from pulumi.dynamic import (
 from components.objects import fields as said
 from components.objects.dialect import Config, Dialect, Kind
 from components.objects.lifeline import end_with_parent
+from components.objects.looking import ENVIRONMENT, Look
 from components.objects.reconcile import Declared, Held, Reconciler
 from components.objects.values import canonical, is_unknown
 
@@ -45,6 +47,7 @@ class ObjectProvider(ResourceProvider):
     """Reconciles objects of one server. Derive, implement `dialect`, and never move the derived class."""
 
     serialize_as_secret_always = False
+    _may_look = False
 
     def dialect(self, config: Config) -> Dialect:
         """The server to talk to, from the explicit provider's values. Must not contact anything yet."""
@@ -57,14 +60,51 @@ class ObjectProvider(ResourceProvider):
             end_with_parent()
         self._dialect = self.dialect(req.config.get)
         self._reconciler = Reconciler(self._dialect, pending_creates(os.environ.get(PENDING, "")))
+        self._look: Look | None = None
+        self._opening = threading.Lock()
+        self._may_look = bool(os.environ.get(ENVIRONMENT))
+
+    def _looking(self) -> Look | None:
+        """What looks at the server; None where nobody asked for that, or where the server does not answer."""
+        if not self._may_look:
+            return None
+        with self._opening:
+            if self._may_look and self._look is None:
+                if self.answers():
+                    self._look = Look(self._dialect, self._reconciler.store)
+                else:
+                    self._may_look = False
+                    unseen = "names, and what is to be taken over, are not looked up"
+                    _say(f"{self._dialect.where} does not answer, so {unseen}")
+            return self._look
+
+    def answers(self) -> bool:
+        """Whether the server can be asked now: one look, without waiting. Never, where looking makes no sense."""
+        return False
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Put the inputs into canonical form and object to what cannot be. Pure: previews make no call."""
+        """Put the inputs into canonical form and object to what cannot be.
+
+        Pure, so that previews make no call; unless this one was asked to look at the server.
+        """
         kind = self._kind(news)
         inputs = said.settled(self._dialect, kind, _fields(news))
         props = {**inputs, META: canonical(news[META])}
-        objections = self.objections(_declared(props))
+        wanted = _declared(props)
+        objections = list(self.objections(wanted))
+        look = self._looking()
+        if look is not None and not objections:
+            objections = look.objections(wanted)
+            if not objections and not _olds:
+                self._foretell(look, wanted)
         return CheckResult(props, [CheckFailure(field, text) for field, text in objections])
+
+    def _foretell(self, look: Look, wanted: Declared) -> None:
+        if (wanted.kind, wanted.logical) in self._reconciler.pending:
+            return
+        outlook = look.outlook(wanted)
+        if outlook:
+            _say(f"{wanted.logical}: {outlook}")
 
     def objections(self, _wanted: Declared) -> Iterable[tuple[str, str]]:
         """What is wrong with an object, as (field, text); pure, and for resources that are declared one by one."""
@@ -85,6 +125,9 @@ class ObjectProvider(ResourceProvider):
             for name in changed
             if is_unknown(news.get(name)) and name in kind.references and kind.references[name].cascade
         ]
+        hidden = [name for name in changed if name in kind.secret]
+        if hidden:  # the engine shows that something changes, and not what
+            _say(f"{_olds[META]['logical']}: {', '.join(hidden)} changes; the value is secret")
         changes = bool(changed) or self._reconciler.touched(kind, news)
         return DiffResult(changes=changes, replaces=replaces, delete_before_replace=True)
 
@@ -116,7 +159,7 @@ class ObjectProvider(ResourceProvider):
         """Delete what is ours, give back what was adopted."""
         done = self._reconciler.delete(self._kind(_props).name, _props[META]["logical"], _held(_id, _props))
         if done.startswith("kept"):
-            print(f"{_props[META]['logical']}: {done}", file=sys.stderr)
+            _say(f"{_props[META]['logical']}: {done}")
 
     def _kind(self, props: Mapping[str, Any]) -> Kind:
         return self._dialect.kind(str(props[META]["kind"]))
@@ -162,6 +205,11 @@ def _outputs(props: Mapping[str, Any], held: Held) -> dict[str, Any]:
             "unset": sorted(name for name, value in held.before.items() if value is None),
         }
     return outputs
+
+
+def _say(text: str) -> None:
+    """Tell the operator: what a provider says to standard error is shown with the run's diagnostics."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def _in_plugin_process() -> bool:

@@ -40,10 +40,10 @@ class Reconciler:
     def __init__(self, dialect: Dialect, pending: frozenset[tuple[str, str]] = frozenset()) -> None:
         """`pending`: (kind, logical name) of creates that an interrupted run began and did not finish."""
         self._dialect = dialect
-        self._pending = pending
-        self._store = Store(dialect)
+        self.pending = pending
+        self.store = Store(dialect)
         self._words = Words(dialect)
-        self._writer = Writer(dialect, self._store, self._words)
+        self._writer = Writer(dialect, self.store, self._words)
         self._claimed: set[tuple[str, str]] = set()
         self._gone: set[tuple[str, str]] = set()
         self._holders: dict[tuple[str, str], set[tuple[str, bool]]] = {}
@@ -63,7 +63,7 @@ class Reconciler:
         if there is not None:
             if wanted.adopt:  # also what an interrupted run began: it may have been there before that
                 return self._adopt(kind, wanted, there, body)
-            if (kind.name, wanted.logical) in self._pending:
+            if (kind.name, wanted.logical) in self.pending:
                 return self._take_over(kind, wanted, there, body)
             raise self._words.taken(kind, wanted.logical, wanted.fields, str(there[kind.pk]))
         item = self._writer.post(kind, wanted, body)
@@ -175,20 +175,20 @@ class Reconciler:
         return kind, replace(wanted, fields=said.settled(self._dialect, kind, wanted.fields))
 
     def _observed(self, kind: Kind, declared: Mapping[str, Any], item: Object) -> Fields:
-        return said.observed(self._store, self._dialect, kind, declared, item)
+        return said.observed(self.store, self._dialect, kind, declared, item)
 
     def _find(self, kind: Kind, held: Held) -> Object | None:
         """The object that the state speaks of: by natural key, else by pk (someone renamed it)."""
         names = [name for part in kind.key for name in part.split("|")]
         try:
-            key = {name: said.sent(self._store, kind, name, held.fields.get(name)) for name in names}
+            key = {name: said.sent(self.store, kind, name, held.fields.get(name)) for name in names}
         except Missing:
             pass  # what its key refers to is gone or renamed
         else:
             there = self._there(kind, key, held.pk)
             if there is not None:
                 return there
-        item = self._store.by_pk(kind, held.pk)
+        item = self.store.by_pk(kind, held.pk)
         if item is None or not kind.fresh_pk:
             return item
         # A counted pk may belong to quite another object on a rebuilt server: take it for a rename only if nothing
@@ -204,7 +204,7 @@ class Reconciler:
 
         Where the server allows several with one key: the one of that pk, else the one that is most like the body.
         """
-        found = self._store.matches(kind, key_of(kind, body))
+        found = self.store.matches(kind, key_of(kind, body))
         if len(found) < 2:
             return found[0] if found else None
 
@@ -231,7 +231,7 @@ class Reconciler:
         """Take over an object that someone else made. Secrets that it has are not overwritten."""
         for shadow in kind.shadows:
             other = self._dialect.kind(shadow)
-            if self._store.by_pk(other, str(there[kind.pk])) is not None:
+            if self.store.by_pk(other, str(there[kind.pk])) is not None:
                 raise self._words.shadow(kind, wanted.logical, wanted.fields, other)
         for name in kind.secret - kind.write_only:
             if name in body and not said.holds(kind, name, body[name], there.get(name)):
@@ -248,13 +248,13 @@ class Reconciler:
         before: Fields = {}
         for name in fields:
             if name not in kind.secret and not _unreadable(kind, name):
-                before[name] = said.said_by(self._store, self._dialect, kind, name, item.get(name))
+                before[name] = said.said_by(self.store, self._dialect, kind, name, item.get(name))
         return before
 
     def _clear(self, kind: Kind, name: str, body: dict[str, Any], before: dict[str, Any]) -> None:
         """Say for a field that is no longer declared what it shall be: what it was before us, else empty."""
         if name in before:
-            body[name] = said.sent(self._store, kind, name, before.pop(name))
+            body[name] = said.sent(self.store, kind, name, before.pop(name))
         elif name in kind.cleared:
             body[name] = kind.cleared[name]
 
@@ -262,18 +262,18 @@ class Reconciler:
         body: dict[str, Any] = {}
         for name, value in held.before.items():
             try:
-                body[name] = said.sent(self._store, kind, name, value)
+                body[name] = said.sent(self.store, kind, name, value)
             except Missing:
                 continue  # what it pointed to is gone; the field stays as it is
         if not all(said.holds(kind, name, value, item.get(name)) for name, value in body.items()):
             self._writer.send(kind, wanted, item, body, "restore the former values of")
-            self._store.forget(kind)
+            self.store.forget(kind)
 
     def _spare_bystanders(self, kind: Kind, logical: str, item: Object) -> None:
         """Raises ObjectError if the server would delete objects that nobody asked to be deleted."""
         for name, via, own in kind.bystanders:
             other = self._dialect.kind(name)
-            for each in self._store.all(other):
+            for each in self.store.all(other):
                 if str(each.get(via)) == str(item[own]):
                     raise self._words.bystander(kind, logical, item, other, each, via)
 

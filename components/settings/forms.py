@@ -237,7 +237,7 @@ GroupName = Annotated[
 Kind = Annotated[
     str,
     *_pattern(
-        r"[a-z_]+\.[a-z0-9_]+",
+        r"[a-z0-9_]+\.[a-z0-9_]+",
         "a kind of object",
         "Write authentik's model label, such as authentik_policies_expression.expressionpolicy",
     ),

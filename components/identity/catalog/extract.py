@@ -107,12 +107,14 @@ def _field(schema: dict[str, Any], node: dict[str, Any], *, required: bool) -> d
     return field
 
 
-def read_schema(source: str) -> dict[str, Any]:
-    """A schema from a file or a URL, as YAML or JSON."""
+def read_schema(source: str, token: str | None = None) -> dict[str, Any]:
+    """A schema from a file or a URL, as YAML or JSON; with the API token, if the server wants one.
+
+    Raises httpx.HTTPError, OSError or yaml.YAMLError when it cannot be had or read.
+    """
     if source.startswith(("http://", "https://")):
-        answer = httpx.get(
-            source, headers={"Accept": "application/json"}, timeout=60.0, follow_redirects=True
-        )
+        headers = {"Accept": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+        answer = httpx.get(source, headers=headers, timeout=60.0, follow_redirects=True)
         answer.raise_for_status()
         text = answer.text
     else:
@@ -121,9 +123,9 @@ def read_schema(source: str) -> dict[str, Any]:
     return loaded
 
 
-def write(source: str, line: str) -> Path:
+def write(schema: dict[str, Any], line: str) -> Path:
     """Extract and store the catalog of a line; returns the file's path."""
-    catalog = extract(read_schema(source), line)
+    catalog = extract(schema, line)
     target = FOLDER / f"{line}.json"
     rows = ",\n".join(
         f"{json.dumps(path)}: {json.dumps(kind, separators=(',', ':'))}"
@@ -138,7 +140,7 @@ def main() -> None:
     """`SOURCE --line LINE`."""
     match sys.argv[1:]:
         case [source, "--line", line]:
-            path = write(source, line)
+            path = write(read_schema(source), line)
             print(f"{path}: {len(json.loads(path.read_text())['kinds'])} kinds")
         case _:
             sys.exit(__doc__)
