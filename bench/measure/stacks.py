@@ -29,18 +29,13 @@ class Client(Project):
     """gatehouse itself, with a client of so many apps in some world of the bench."""
 
     def __init__(self, folder: Path, world: World, apps: int) -> None:
-        super().__init__(folder, world.env())
-        self.world = world
+        super().__init__(folder, world.env(), world.command)
         _prepare(self)
         operator = ("--operator", "sam", "--email", "sam@agency.example")
         self.gatehouse("new", STACK, "--domain", DOMAIN, *operator, *world.new_options)
         for path, value in world.sealed.items():
             self.pulumi("config", "set", "--stack", STACK, "--secret", "--path", path, given=value)
         self.edit(STACK, settings(apps))
-
-    def command(self, argv: list[str]) -> list[str]:
-        """Run where the operator sits."""
-        return self.world.command(argv)
 
 
 class Naive(Project):
@@ -50,7 +45,7 @@ class Naive(Project):
     """
 
     def __init__(self, folder: Path, program: str, like: Client) -> None:
-        self.folder, self.world = folder, like.world
+        self.folder, self.through = folder, like.through
         for part in ("stacks", ".gatehouse/state"):
             (folder / part).mkdir(parents=True)
         (folder / ".venv").symlink_to(ROOT / ".venv")
@@ -63,10 +58,6 @@ class Naive(Project):
         }
         _prepare(self)
         self.stack(STACK, {}, {})
-
-    def command(self, argv: list[str]) -> list[str]:
-        """Run where the operator sits."""
-        return self.world.command(argv)
 
 
 def settings(apps: int) -> Mapping[str, Any]:
