@@ -94,12 +94,18 @@ def destroy(stack: Stack, say: Say) -> None:
     healed = heal(stack)
     for note in healed.notes:
         say(note)
-    tell(stack, healed)
     lift_protection(stack)
-    with explained():
-        stack.automation.destroy(
-            refresh=True, run_program=True, color="auto", on_output=say, on_error=say, show_secrets=False
-        )
+    # The Automation API has no word for --ignore-protect, and the program protects again what a state edit lifts.
+    switches = (
+        "--yes",
+        "--skip-preview",
+        "--refresh",
+        "--run-program",
+        "--ignore-protect",
+        "--color",
+        "auto",
+    )
+    stack.pulumi("destroy", *switches, env=healed.environment, on_output=say)
     forget(stack)
 
 
@@ -111,8 +117,7 @@ PROTECTED = {
 
 
 def lift_protection(stack: Stack) -> None:
-    """Lift the engine's protection and Hetzner's own, which its plugin does not lift before it deletes."""
-    stack.pulumi("state", "unprotect", "--all", "--yes")
+    """Lift Hetzner's own protection, which its plugin does not lift before it deletes."""
     ours = [r for r in stack.deployment().get("resources", []) if r["type"] in PROTECTED]
     if not ours:
         return

@@ -176,5 +176,5 @@ def require_engine() -> None:
     if not shutil.which("pulumi"):
         raise OperatorError(
             "There is no `pulumi` on PATH.",
-            "Install Pulumi's CLI (3.181 or newer), or try gatehouse on the bench first: make demo",
+            "Install Pulumi's CLI (3.259 or newer), or try gatehouse on the bench first: make demo",
         )
