@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import httpx
 
 from components.settings import Settings, SettingsError, check_file
-from operations.clouds import cloudflare, hetzner
+from operations.clouds import checked, cloudflare, hetzner
 from operations.errors import OperatorError
 from operations.stack import Stack
 
@@ -95,7 +95,7 @@ def token_at_hetzner(settings: Settings) -> Finding:
             "Make an API token with read and write access in the client's Hetzner project, and set it as "
             "HCLOUD_TOKEN or gatehouse:hetznerToken.",
         )
-    answer.raise_for_status()
+    checked(answer)
     return Finding("Hetzner token", "accepted")
 
 
@@ -104,7 +104,7 @@ def server_type(settings: Settings) -> Finding:
     assert settings.server is not None
     wanted, place = settings.server.type, settings.server.location
     with hetzner(settings) as api:
-        types = api.get("server_types", params={"name": wanted}).raise_for_status().json()["server_types"]
+        types = checked(api.get("server_types", params={"name": wanted}))["server_types"]
     if not types:
         return Finding(
             "server type",
@@ -138,7 +138,7 @@ def zone(settings: Settings) -> Finding:
             f"Make a token with Zone:Read and DNS:Edit on {settings.domain}, and set it as "
             "CLOUDFLARE_API_TOKEN or gatehouse:cloudflareToken.",
         )
-    if not answer.raise_for_status().json()["result"]:
+    if not checked(answer)["result"]:
         return Finding(
             "Cloudflare zone",
             f"{settings.domain} is no zone that this token can see",

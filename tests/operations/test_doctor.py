@@ -1,0 +1,134 @@
+"""`gatehouse doctor` says what is missing before anything is touched, by name and with what to do."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.clouds.hetzner import catalog
+from bench.clouds.serving import Clouds
+from operations import doctor
+from operations.doctor import Finding
+from tests.clouds.conftest import client_of, make
+from tests.host import mocks
+
+
+@pytest.fixture
+def clouds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clouds]:
+    with make(tmp_path / "clouds").running() as running:
+        monkeypatch.setenv("HCLOUD_ENDPOINT", running.hetzner_endpoint)
+        monkeypatch.setenv("HCLOUD_TOKEN", running.tokens.hetzner)
+        monkeypatch.setenv("CLOUDFLARE_BASE_URL", running.cloudflare_base_url)
+        monkeypatch.setenv("CLOUDFLARE_API_TOKEN", running.tokens.cloudflare)
+        yield running
+
+
+def looked_at(**settings: Any) -> dict[str, Finding]:
+    """What the checks of the accounts find, by subject."""
+    wanted = mocks.settings(**{"domain": "demo.example", **settings})
+    checks = (doctor.token_at_hetzner, doctor.server_type, doctor.zone)
+    return {each.subject: each for each in (doctor.asked(check, wanted) for check in checks)}
+
+
+def test_all_is_well(clouds: Clouds) -> None:
+    found = looked_at()
+    assert set(found) == {"Hetzner token", "server type", "Cloudflare zone"}
+    assert [each for each in found.values() if not each.ok] == []
+    assert found["server type"].what == "cx23 at nbg1, 4 GB"
+    assert client_of(clouds).servers.get_all() == []
+
+
+def test_hetzner_refuses_the_token(clouds: Clouds, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HCLOUD_TOKEN", "x" * 64)
+    found = looked_at()["Hetzner token"]
+    assert found.what == "refused (401)"
+    assert "read and write" in found.remedy
+    assert "gatehouse:hetznerToken" in found.remedy
+
+
+def test_a_token_is_missing(clouds: Clouds, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HCLOUD_TOKEN")
+    monkeypatch.delenv("CLOUDFLARE_API_TOKEN")
+    found = looked_at()
+    assert not any(each.ok for each in found.values())
+    remedies = " ".join(each.remedy for each in found.values())
+    assert "Set HCLOUD_TOKEN" in remedies
+    assert "Set CLOUDFLARE_API_TOKEN" in remedies
+
+
+def test_a_token_of_the_stack_file_goes_before_the_environments(
+    clouds: Clouds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HCLOUD_TOKEN", "x" * 64)
+    assert looked_at(hetznerToken=clouds.tokens.hetzner)["Hetzner token"].ok
+
+
+def test_no_such_server_type(clouds: Clouds) -> None:
+    found = looked_at(server={"type": "cx99", "location": "nbg1"})["server type"]
+    assert found.what == "Hetzner has no server type cx99"
+    assert "gatehouse:server.type" in found.remedy
+
+
+def test_a_server_type_that_is_not_to_be_had_there(clouds: Clouds) -> None:
+    found = looked_at(server={"type": "cx23", "location": "ash"})["server type"]
+    assert found.what == "cx23 is not available at ash"
+    assert "gatehouse:server.location" in found.remedy
+    assert "nbg1" in found.remedy
+
+
+def test_a_server_type_that_is_too_small(clouds: Clouds, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = catalog.find(catalog.SERVER_TYPES, "cx23")
+    assert known is not None
+    monkeypatch.setitem(known, "memory", 1.0)
+    found = looked_at()["server type"]
+    assert found.what == "cx23 has 1.0 GB of memory"
+    assert "2 GB" in found.remedy
+
+
+def test_no_such_zone(clouds: Clouds) -> None:
+    found = looked_at(domain="elsewhere.example")["Cloudflare zone"]
+    assert found.what == "elsewhere.example is no zone that this token can see"
+    assert "gatehouse:domain" in found.remedy
+
+
+def test_cloudflare_refuses_the_token(clouds: Clouds, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLOUDFLARE_API_TOKEN", "y" * 40)
+    found = looked_at()["Cloudflare token"]
+    assert found.what.startswith("refused (4")
+    assert "Zone:Read and DNS:Edit on demo.example" in found.remedy
+
+
+def test_a_cloud_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HCLOUD_TOKEN", "x" * 64)
+    monkeypatch.setenv("HCLOUD_ENDPOINT", "http://127.0.0.1:9/v1")
+    found = doctor.asked(doctor.token_at_hetzner, mocks.settings())
+    assert found.what == "ConnectError at 127.0.0.1"
+    assert "network" in found.remedy
+
+
+def test_a_cloud_in_trouble(clouds: Clouds) -> None:
+    from bench.clouds.watch import Fault
+
+    clouds.hetzner_faults.ordered.append(Fault(path="/server_types", status=503, times=9))
+    found = looked_at()["server type"]
+    assert "(503" in found.what
+    assert "status page" in found.remedy
+
+
+def test_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for name in ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    found = {each.subject: each for each in doctor.machine()}
+    assert {name: each.ok for name, each in found.items()} == dict.fromkeys(
+        ("pulumi", "ssh", "passphrase"), False
+    )
+    assert "make demo" in found["pulumi"].remedy
+    for name in ("pulumi", "ssh"):
+        shutil.copy("/bin/true", tmp_path / name)
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "set")
+    assert all(each.ok for each in doctor.machine())
