@@ -48,12 +48,12 @@ def modules() -> dict[str, str]:
     families: dict[str, list[str]] = defaultdict(list)
     for label in labels:
         having = [line for line in lines if label in line.labels()]
-        families[_family(having[-1].path(label))].append("\n".join(_class(label, having)))
+        families[family(having[-1].path(label))].append("\n".join(_class(label, having)))
     texts = {"__init__.py": PACKAGE}
-    for family, classes in sorted(families.items()):
+    for name, classes in sorted(families.items()):
         body = "\n\n\n".join(classes) + "\n"
-        said = family.replace("_", " ").capitalize()
-        texts[f"{family}.py"] = HEADER.format(family=said, imports=_imports(body)) + body
+        said = name.replace("_", " ").capitalize()
+        texts[f"{name}.py"] = HEADER.format(family=said, imports=_imports(body)) + body
     return texts
 
 
@@ -81,7 +81,8 @@ def _imports(body: str) -> str:
     return "\n\n".join("\n".join(group) for group in groups)
 
 
-def _family(path: str) -> str:
+def family(path: str) -> str:
+    """What a kind belongs to, from where its list is: the module that its class is in."""
     first, second, *_ = [*path.strip("/").split("/"), ""]
     if first == "propertymappings":
         return "property_mappings"

@@ -119,6 +119,10 @@ class Line:
         """The name space of the kind: itself, or the family that it shares its names with."""
         return str(self._rows[label][1].get("space", label))
 
+    def loose(self, label: str) -> bool:
+        """Whether authentik allows several objects with one natural key."""
+        return bool(self._rows[label][1].get("loose"))
+
     def defaults(self, label: str) -> dict[str, Any]:
         """What the server fills in for fields that are not sent, as far as recorded."""
         return dict(self._rows[label][1].get("defaults", {}))

@@ -1,0 +1,243 @@
+"""The reference page of all kinds that can be declared, made from the catalogs and the table beside them.
+
+python -m components.identity.reference          writes docs/kinds.md
+python -m components.identity.reference --check  says whether it is as it would be written
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from components.identity import catalog
+from components.identity.generate import family
+from components.identity.kinds import Line, title
+from components.objects.dialect import Kind, Reference
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "kinds.md"
+EXAMPLES = Path(__file__).parent / "examples.yaml"
+CHOICES = 24
+"""Values of an enumeration that are listed; of more, only the first few are."""
+FEW = 6
+
+_HEAD = """\
+# Kinds
+
+Everything of authentik's that can be declared, in a stack file below `gatehouse:objects:` or with the typed classes in
+`components/identity/generated`. How objects are named, checked, adopted and deleted: [objects](objects.md). This page
+is made from the catalogs of authentik {lines} by `python -m components.identity.reference`.
+
+**needed**: without it, authentik refuses to make the object (adopting one needs only what identifies it). *secret*:
+set it with `pulumi config set --secret`; it is never shown. *never read back*: a change by hand is not seen. "refers
+to" says whose name is to be given. Where lines are given, the other lines do not have it.
+"""
+_TYPES = {"string": "text", "integer": "whole number", "number": "number", "boolean": "`true` or `false`"}
+_FORMATS = {"uuid": "UUID", "uri": "URL", "email": "e-mail address", "date-time": "date and time"}
+
+
+def page() -> str:
+    """The whole page."""
+    lines = [Line(line) for line in catalog.lines()]
+    families: dict[str, list[str]] = defaultdict(list)
+    for label in sorted({label for line in lines for label in line.declarable()}, key=_title_in(lines)):
+        having = [line for line in lines if label in line.labels()]
+        families[family(having[-1].path(label))].append(label)
+    parts = [_HEAD.format(lines=", ".join(catalog.lines()))]
+    parts.append("\n".join(_contents(lines, families)))
+    examples = {each["kind"]: each for each in load_examples()}
+    for name, labels in sorted(families.items()):
+        parts.append(f"## {_heading(name)}\n")
+        for label in labels:
+            having = [line for line in lines if label in line.labels()]
+            parts.append("\n".join(_kind(label, having, examples.get(label))))
+    return "\n".join(parts)
+
+
+def load_examples() -> list[dict[str, Any]]:
+    """One object of each of the kinds that are used most, as a stack file declares it."""
+    loaded: list[dict[str, Any]] = yaml.safe_load(EXAMPLES.read_text())
+    return loaded
+
+
+def _title_in(lines: list[Line]) -> Any:
+    def key(label: str) -> str:
+        newest = next(line for line in reversed(lines) if label in line.labels())
+        return title(newest.model(label)).lower()
+
+    return key
+
+
+def _contents(lines: list[Line], families: Mapping[str, list[str]]) -> Iterator[str]:
+    for name, labels in sorted(families.items()):
+        named = (f"[{_title_in(lines)(label)}](#{_anchor(label)})" for label in labels)
+        yield f"- **{_heading(name)}**: {', '.join(named)}"
+    yield ""
+
+
+def _heading(family_name: str) -> str:
+    return (
+        family_name.upper() if family_name in {"rac", "rbac"} else family_name.replace("_", " ").capitalize()
+    )
+
+
+def _anchor(label: str) -> str:
+    return label.replace(".", "")
+
+
+def _kind(label: str, having: list[Line], example: Mapping[str, Any] | None) -> Iterator[str]:
+    newest = having[-1]
+    kind = newest.kind(label)
+    yield f"### {label}\n"
+    key = " + ".join(" or ".join(f"`{name}`" for name in part.split("|")) for part in kind.key)
+    said = kind.title[0].upper() + kind.title[1:]
+    yield f"{said}, told apart by {key}. {' '.join(_facts(label, having))}".rstrip() + "\n"
+    yield "| field | form | |"
+    yield "|---|---|---|"
+    lines_of: dict[str, list[Line]] = {}
+    for line in having:
+        for field in line.fields(label):
+            lines_of.setdefault(field, []).append(line)
+    for field, lines in sorted(lines_of.items(), key=lambda each: (each[0] not in kind.key, each[0])):
+        notes = "; ".join(_notes(label, field, lines, having))
+        form = _form(lines[-1].fields(label)[field], lines[-1].kind(label).references.get(field))
+        yield f"| `{field}` | {_cell(form)} | {_cell(notes)} |"
+    yield ""
+    if example is not None:
+        shown = {name: value for name, value in example.items() if value is not None}
+        text = yaml.safe_dump([shown], sort_keys=False, allow_unicode=True, width=110)
+        yield f"```yaml\n{text}```\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _facts(label: str, having: list[Line]) -> Iterator[str]:
+    """What is peculiar about a kind."""
+    newest = having[-1]
+    kind = newest.kind(label)
+    if [line.line for line in having] != list(catalog.lines()):
+        yield f"In {', '.join(line.line for line in having)} only."
+    if newest.enterprise(label):
+        yield "Every write needs an enterprise licence."
+    if newest.loose(label):
+        yield "authentik allows several that are called the same; gatehouse does not."
+    if newest.space(label) != label:
+        others = newest.space(label).removeprefix("@").removeprefix("any_").replace("_", " ")
+        yield f"No two objects of this family may be called the same ({others})."
+    if kind.also:
+        yield f"Others may also name it by its `{'`, `'.join(kind.also)}`."
+    if kind.shadows:
+        yield f"authentik also lists {_joined(kind.shadows)} among these; gatehouse tells them apart."
+    if kind.bystanders:
+        via = _joined(sorted({f"{name}.{field}" for name, field, _ in kind.bystanders}))
+        yield f"It is not deleted while something refers to it that authentik would delete along: {via}."
+    if kind.released:
+        yield f"Before it is deleted, {_joined(sorted(kind.released))} is emptied: authentik would delete those too."
+    if kind.repeat:
+        yield f"Every update also sends {_joined(kind.repeat)}, since authentik demands it."
+
+
+def _joined(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _form(facts: Mapping[str, Any], reference: Reference | None) -> str:
+    if reference is not None:
+        return "list of names" if reference.many else "name"
+    if "enum" in facts:
+        values = [json.dumps(value, ensure_ascii=False) for value in facts["enum"] if value != ""]
+        plain = [f"`{value[1:-1] if value.startswith(chr(34)) else value}`" for value in values]
+        if len(plain) <= CHOICES:
+            return ", ".join(plain)
+        return f"{', '.join(plain[:FEW])}, … ({len(plain)} values; a wrong one is answered with all of them)"
+    if facts["type"] == "array":
+        return f"list of {_form(facts.get('items', {'type': 'any'}), None)}"
+    if "fields" in facts:
+        members = (
+            f"`{name}`{'' if inner.get('required') else ' (optional)'}: {_form(inner, None)}"
+            for name, inner in facts["fields"].items()
+        )
+        return f"mapping of {'; '.join(members)}"
+    if facts["type"] in {"object", "any"}:
+        return "mapping"
+    form = _FORMATS.get(facts.get("format", ""), _TYPES[facts["type"]])
+    low, high = facts.get("minimum"), facts.get("maximum")
+    if low is not None and high is not None and high - low < 100_000:
+        form += f" from {low} to {high}"
+    longest = facts.get("maxLength")
+    return f"{form}, at most {longest} characters" if longest else form
+
+
+def _notes(label: str, field: str, lines: list[Line], having: list[Line]) -> Iterator[str]:
+    newest = lines[-1]
+    kind = newest.kind(label)
+    facts = newest.fields(label)[field]
+    needed = [line for line in lines if line.fields(label)[field].get("required")]
+    if needed == lines:
+        yield "**needed**"
+    elif needed:
+        yield f"**needed** in {', '.join(line.line for line in needed)}"
+    if lines != having:
+        yield f"{', '.join(line.line for line in lines)}"
+    if field in kind.references:
+        yield "refers to " + _targets(newest, kind.references[field])
+    if field in kind.secret:
+        yield "*secret*"
+    yield from _peculiar(kind, field)
+    default = newest.defaults(label).get(field, facts.get("default"))
+    if default not in (None, "", [], {}):
+        yield f"default `{json.dumps(default, ensure_ascii=False)}`"
+
+
+def _targets(line: Line, reference: Reference) -> str:
+    if len(reference.to) == 1 and reference.to[0].startswith("@"):
+        return f"any {reference.to[0].removeprefix('@any_').removeprefix('@').replace('_', ' ')}"
+    named = _joined(label for to in reference.to for label in line.members(to))
+    return (
+        f"{named}; with the kind in front (`kind:name`) where it is not plain"
+        if len(reference.to) > 1
+        else named
+    )
+
+
+def _peculiar(kind: Kind, field: str) -> Iterator[str]:
+    """What is peculiar about a field."""
+    reference = kind.references.get(field)
+    if field in kind.setters:
+        yield "set by a call of its own, whenever it changes"
+    elif field in kind.write_only:
+        yield "*never read back*"
+    if field in kind.unordered or (reference is not None and reference.many):
+        yield "order means nothing"
+    if reference is not None and reference.cascade:
+        yield "authentik deletes this object with what it names"
+    if field in kind.merged:
+        yield "members that are not declared stay as they are"
+    if field in kind.additions:
+        yield f"authentik adds {_joined(sorted(kind.additions[field]))} by itself"
+
+
+def main(arguments: list[str]) -> int:
+    """Write the page, or with `--check` compare it; the exit status says whether it was right."""
+    text = page()
+    if PAGE.exists() and PAGE.read_text() == text:
+        return 0
+    if "--check" in arguments:
+        print(
+            f"{PAGE.relative_to(ROOT)} is not what the catalogs say: run python -m components.identity.reference"
+        )
+        return 1
+    PAGE.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

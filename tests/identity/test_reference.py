@@ -1,0 +1,63 @@
+"""The reference page of all kinds, and its examples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.plain import PlainWorld
+from components.identity import catalog
+from components.identity.kinds import Line
+from components.identity.plan import Plan
+from components.identity.reference import PAGE, load_examples, main, page
+from tests.operations.client import BenchClient
+
+
+def test_the_page_is_what_the_catalogs_say(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert main(["--check"]) == 0
+    monkeypatch.setattr("components.identity.reference.ROOT", tmp_path)
+    monkeypatch.setattr("components.identity.reference.PAGE", tmp_path / "kinds.md")
+    assert main(["--check"]) == 1
+    assert main([]) == 0
+    assert (tmp_path / "kinds.md").read_text() == PAGE.read_text()
+
+
+@pytest.mark.parametrize("line", catalog.lines())
+def test_every_kind_and_field_is_there(line: str) -> None:
+    sections = {part.partition("\n")[0]: part.partition("\n## ")[0] for part in page().split("\n### ")[1:]}
+    known = Line(line)
+    for label in known.declarable():
+        rows = {row.split("`")[1] for row in sections[label].splitlines() if row.startswith("| `")}
+        assert known.fields(label).keys() <= rows, label
+
+
+def test_links_lead_somewhere() -> None:
+    text = page()
+    anchors = {
+        line.removeprefix("### ").replace(".", "") for line in text.splitlines() if line.startswith("### ")
+    }
+    linked = {part.partition(")")[0] for part in text.split("](#")[1:]}
+    assert linked == anchors
+
+
+def test_the_examples_are_right_for_the_newest_line() -> None:
+    examples = load_examples()
+    assert len({each["kind"] for each in examples}) == len(examples) >= 30
+    plan = Plan(catalog.newest())
+    for each in examples:
+        plan.add(each["kind"], each["name"], each.get("fields", {}), adopt=each.get("adopt", False))
+    assert plan.findings() == []
+    assert plan.warnings == []
+    for each in examples:
+        assert f"- kind: {each['kind']}\n  name: {each['name']}" in page()
+
+
+@pytest.mark.engine
+def test_the_examples_can_be_made_together(tmp_path: Path) -> None:
+    with PlainWorld(tmp_path / "world", lambda _: None, memory=True).running() as world:
+        client = BenchClient(tmp_path / "project", world, objects=load_examples())
+        said = client.pulumi("up")
+        assert f"+ {len(load_examples()) + 3} created" in said  # with stack, client and provider
+        client.pulumi("preview", "--refresh", "--expect-no-changes")
+        client.pulumi("destroy")
