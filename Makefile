@@ -15,8 +15,8 @@ demo: setup ## a client from nothing to a login, on the bench (KEEP=1 leaves it 
 	@$(PYTHON) -m bench demo $(if $(KEEP),--keep)
 
 lint: setup ## format, lint, types
-	@.venv/bin/ruff format --check --quiet .
-	@.venv/bin/ruff check --quiet .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 
 check: lint ## lint, types and the fast tests, below a minute
