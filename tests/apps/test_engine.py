@@ -82,7 +82,9 @@ def test_apps_are_there_as_declared(stack: Stack) -> None:
     assert stack.get("core/applications/grafana/")["provider"] == provider["pk"]
     (outpost,) = stack.get("outposts/instances/?name__iexact=authentik%20Embedded%20Outpost")["results"]
     assert [each["name"] for each in outpost["providers_obj"]] == ["dash"]
-    discovery = httpx.get(f"{stack.world.issuer}/application/o/grafana/.well-known/openid-configuration").json()
+    discovery = httpx.get(
+        f"{stack.world.issuer}/application/o/grafana/.well-known/openid-configuration"
+    ).json()
     told = json.loads(stack.project.pulumi("stack", "output", "apps", "--stack", "acme"))
     assert discovery["issuer"] == told["grafana"]["issuer"]
 
