@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -139,15 +139,8 @@ class BenchClient:
         return found
 
     def kill(self, run: subprocess.Popen[str]) -> None:
-        """SIGKILL to everything that this run started."""
-        everything = [psutil.Process(run.pid), *psutil.Process(run.pid).children(recursive=True)]
-        for process in everything:
-            with suppress(psutil.NoSuchProcess):
-                process.send_signal(signal.SIGKILL)
-        for process in self.processes():  # what was started meanwhile, or has lost its parent
-            with suppress(psutil.NoSuchProcess):
-                process.send_signal(signal.SIGKILL)
-        run.communicate(timeout=PATIENCE)
+        """SIGKILL to everything that this run started, also what has lost its parent meanwhile."""
+        kill(run, self.processes())
         wait_for(lambda: not self.processes(), "everything to be dead")
 
     def kill_engine(self, run: subprocess.Popen[str]) -> None:
@@ -195,23 +188,19 @@ class BenchClient:
             time.sleep(0.3)
 
 
+def kill(run: subprocess.Popen[str], more: Iterable[psutil.Process] = ()) -> None:
+    """SIGKILL to a process and all its descendants at once."""
+    with suppress(psutil.NoSuchProcess):
+        more = [psutil.Process(run.pid), *psutil.Process(run.pid).children(recursive=True), *more]
+    for process in more:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGKILL)
+    run.communicate(timeout=PATIENCE)
+
+
 def wait_for(what: Callable[[], bool], words: str, patience: float = PATIENCE) -> None:
     """Wait until it is so. Raises AssertionError when it takes longer than `patience` seconds."""
     deadline = time.monotonic() + patience
     while not what():
         assert time.monotonic() < deadline, f"waited {patience:.0f} s for {words}"
         time.sleep(0.02)
-
-
-def environment_of(process: psutil.Process) -> Mapping[str, str]:
-    """What a process was started with, as long as it is there."""
-    with suppress(psutil.Error, OSError):
-        return process.environ()
-    return {}
-
-
-def command_of(process: psutil.Process) -> list[str]:
-    """Its arguments, as long as it is there."""
-    with suppress(psutil.Error, OSError):
-        return process.cmdline()
-    return []

@@ -1,0 +1,120 @@
+"""A run that is killed while Hetzner makes the server, and a server that somebody deleted by hand."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.clouds.serving import Clouds
+from bench.project import Project
+from components.secrets import new_root_secret
+from tests.clouds.conftest import client_of, make
+from tests.host.mocks import KEY
+from tests.operations.client import kill, wait_for
+
+pytestmark = pytest.mark.engine
+
+KINDS = ("ssh_keys", "firewalls", "primary_ips", "volumes", "servers")
+
+
+@pytest.fixture
+def clouds(tmp_path: Path) -> Iterator[Clouds]:
+    with make(tmp_path / "clouds", action_seconds=0.05).running() as running:
+        yield running
+
+
+@pytest.fixture
+def project(tmp_path: Path, clouds: Clouds) -> Project:
+    environment = {
+        "HCLOUD_ENDPOINT": clouds.hetzner_endpoint,
+        "HCLOUD_TOKEN": clouds.tokens.hetzner,
+        "CLOUDFLARE_BASE_URL": clouds.cloudflare_base_url,
+        "CLOUDFLARE_API_TOKEN": clouds.tokens.cloudflare,
+    }
+    made = Project(tmp_path / "project", environment)
+    shutil.copy(Path(__file__).with_name("box_program.py"), made.folder / "__main__.py")
+    settings: dict[str, Any] = {
+        "client": "acme", "domain": "demo.example", "protect": False,
+        "server": {"type": "cx23", "location": "nbg1", "image": "debian-12"},
+        "operators": [{"name": "sam", "email": "sam@agency.example", "sshKey": KEY}],
+        "authentik": {"version": "2026.8.3"}, "network": {"ipv6": False},
+    }  # fmt: skip
+    made.stack("acme", settings, {"rootSecret": new_root_secret()})
+    return made
+
+
+def made(clouds: Clouds) -> dict[str, list[str]]:
+    """The ids of what there is at Hetzner."""
+    return {kind: sorted(clouds.project.all(kind)) for kind in KINDS}
+
+
+def test_a_server_that_a_killed_run_had_ordered_is_found_again(project: Project, clouds: Clouds) -> None:
+    clouds.project.seconds = 3.0  # so that there is time to kill while Hetzner's actions run
+    run = project.start("up", "acme", "--yes")
+    try:
+        wait_for(
+            lambda: bool(clouds.project.all("servers")) or run.poll() is not None, "a server to be ordered"
+        )
+        assert run.poll() is None
+    finally:
+        kill(run)
+    clouds.project.seconds = 0.05
+    before = made(clouds)
+    plain = project.pulumi("up", "--yes", "--skip-preview", "--stack", "acme", check=False)
+    assert "pulumi cancel" in plain
+
+    said = project.gatehouse("up", "acme", "--yes")
+    assert "Server server: had been made by the interrupted run; taken into the state" in said
+    after = made(clouds)
+    assert {kind: len(ids) for kind, ids in after.items()} == dict.fromkeys(KINDS, 1)
+    assert {kind: ids for kind, ids in before.items() if ids} == {
+        kind: after[kind] for kind, ids in before.items() if ids
+    }
+    assert client_of(clouds).servers.get_by_name("gatehouse-acme").status == "running"
+    assert "No change." in project.gatehouse("up", "acme", "--yes")
+    project.gatehouse("preview", "acme", "--refresh", "--expect-no-changes")
+
+    # Somebody deletes the server at Hetzner: it is made again, with the addresses and the volume that it had.
+    hetzner = client_of(clouds)
+    hetzner.servers.get_by_name("gatehouse-acme").delete().wait_until_finished()
+    assert "server" in project.gatehouse("preview", "acme", "--refresh")
+    project.gatehouse("up", "acme", "--yes")
+    again = made(clouds)
+    assert {**again, "servers": []} == {**after, "servers": []}
+    assert again["servers"] != after["servers"]
+    server = hetzner.servers.get_by_name("gatehouse-acme")
+    assert [volume.id for volume in server.volumes] == [int(after["volumes"][0])]
+
+    # … or it is gone when all is to be taken down.
+    server.delete().wait_until_finished()
+    project.gatehouse("destroy", "acme", "--confirm", "acme")
+    assert made(clouds) == {kind: [] for kind in KINDS}
+
+
+def test_bad_accounts_are_found_before_anything_is_made(project: Project, clouds: Clouds) -> None:
+    for environment, words in (
+        (
+            {"HCLOUD_TOKEN": "x" * 64},
+            ("Nothing was touched", "Hetzner token", "refused (401)", "read and write"),
+        ),
+        (
+            {"CLOUDFLARE_API_TOKEN": "y" * 40},
+            ("Nothing was touched", "Cloudflare token", "DNS:Edit on demo.example"),
+        ),
+    ):
+        said = project.gatehouse("up", "acme", "--yes", check=False, **environment)
+        assert [word for word in words if word not in said] == []
+    project.edit("acme", {"domain": "elsewhere.example", "server": {"type": "cx23", "location": "ash"}})
+    said = project.gatehouse("up", "acme", "--yes", check=False)
+    for words in (
+        "elsewhere.example is no zone",
+        "gatehouse:domain",
+        "not available at ash",
+        "gatehouse:server.location",
+    ):
+        assert words in said
+    assert made(clouds) == {kind: [] for kind in KINDS}
