@@ -20,6 +20,8 @@ from bench.world import World, WorldError
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 Place = Annotated[Path, typer.Option("--directory", help="where all state of this world is kept")]
 _DEFAULT = CACHE / "world"
+_PLAIN = CACHE / "plain"
+MEASURED = CACHE / "measured-world"  # a whole client's, while `figures` measures it
 
 
 @app.command()
@@ -56,9 +58,11 @@ def down(directory: Place = _DEFAULT) -> None:
 @app.command()
 def clean(directory: Place = _DEFAULT) -> None:
     """Stop everything, whatever a killed run left, and forget its state."""
-    world = World(directory)
-    with world.alone():
-        world.clean()
+    for place in (directory, MEASURED):
+        world = World(place)
+        with world.alone():
+            world.clean()
+    PlainWorld(_PLAIN).clean()
 
 
 @app.command()
@@ -70,7 +74,7 @@ def demo(
 
     world: World | PlainWorld = World(_DEFAULT)
     if reasons := missing():
-        world = PlainWorld(CACHE / "plain", progress=typer.echo)
+        world = PlainWorld(_PLAIN, progress=typer.echo)
         typer.echo(
             "No box can be made here: this client's authentik runs without one. A whole client needs more:"
         )
@@ -92,7 +96,7 @@ def figures(
     """Measure what gatehouse costs, as ratios against programs that do nothing more than they must."""
     from bench.measure.figures import measure  # noqa: PLC0415  (what it needs, the other commands don't)
 
-    measure(runs, large=large)
+    measure(MEASURED, runs, large=large)
 
 
 if __name__ == "__main__":

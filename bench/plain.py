@@ -36,6 +36,8 @@ class PlainWorld:
     """One authentik on loopback below `directory`; with `memory` it keeps its state in memory alone."""
 
     figure = "demo_plain_seconds"
+    enter = ""
+    exported = ("PATH", "PULUMI_HOME")
     title = "an authentik on loopback; no server, DNS, TLS or proxy (box: none)"
 
     def __init__(

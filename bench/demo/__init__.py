@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import time
@@ -53,6 +54,14 @@ class World(Protocol):
     @property
     def sealed(self) -> Mapping[str, str]:
         """Secret settings that a client needs on this bench, by their path in the stack file."""
+
+    @property
+    def enter(self) -> str:
+        """What to type before a command so that it runs where the operator sits; with a space behind it."""
+
+    @property
+    def exported(self) -> tuple[str, ...]:
+        """Variables of `env` that a command needs beside that."""
 
     def start(self) -> None:
         """Bring everything up."""
@@ -167,6 +176,24 @@ class Demo:
         stored = json.loads(self.quiet([*PULUMI, "config", "--show-secrets", "--json"]))
         return Secrets(stored["gatehouse:rootSecret"]["value"]).value("authentik/bootstrap-token")
 
+    def look_around(self) -> str:
+        """How to look around in what is left running."""
+        told = json.loads(self.quiet([*GATEHOUSE, "outputs", CLIENT, "--json"]))
+        own = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_BACKEND_URL", *self.world.exported)
+        lines = [f"export {name}={shlex.quote(self.environment()[name])}" for name in own]
+        enter = self.world.enter
+        lines += [
+            f"{enter}./gatehouse outputs {CLIENT} --show-secrets",
+            f"{enter}pulumi stack --stack {CLIENT}",
+        ]
+        if address := told.get("address"):
+            lines += [f"{enter}ssh -F .gatehouse/{CLIENT}/ssh_config {address} docker ps", f"{enter}bash"]
+        end = [f"{enter}./gatehouse destroy {CLIENT}", "make clean"]
+        return "\n".join(
+            ["", f"Left running; authentik answers at {told['adminUrl']}. Look around, from this folder, with:",
+             *(f"  {line}" for line in lines), "Take it down with:", *(f"  {line}" for line in end)]
+        )  # fmt: skip
+
     def environment(self) -> dict[str, str]:
         """The operator's environment: the world's, with a passphrase and a state of the demo's own."""
         return {
@@ -248,7 +275,7 @@ def demo(world: World, *, keep: bool, cold: bool) -> int:
     try:
         run.run()
         if keep:
-            say(f"\nLeft running. {LOOK_AROUND}")
+            say(run.look_around())
         else:
             run.destroy()
         done = True
@@ -265,12 +292,3 @@ def demo(world: World, *, keep: bool, cold: bool) -> int:
     caches, goal = ("cold", 600) if cold else ("warm", 180)
     record("demo", **{f"{world.figure}_{caches}": (round(seconds, 1), goal)})
     return 0
-
-
-LOOK_AROUND = """Look around with:
-  .venv/bin/python -m bench enter ./gatehouse outputs demo --show-secrets
-  .venv/bin/python -m bench enter ssh -F .gatehouse/demo/ssh_config box
-  .venv/bin/python -m bench enter bash          (PATH has the engine: pulumi stack --stack demo)
-Take it down with:
-  .venv/bin/python -m bench enter ./gatehouse destroy demo
-  make clean"""
