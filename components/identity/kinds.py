@@ -27,6 +27,11 @@ OWNED_BY_OTHER_SIDE: Mapping[str, Mapping[str, str]] = {
 }
 """Fields that are one relation with a field of another kind, both replaced whole: only the other side is managed."""
 
+EXCLUSIVE: Mapping[str, frozenset[str]] = {
+    "authentik_core.application": frozenset({"provider", "backchannel_providers"}),
+}
+"""Fields that name what belongs to one object only."""
+
 RELEASED: Mapping[str, frozenset[str]] = {
     "authentik_core.application": frozenset({"backchannel_providers"}),
 }
@@ -103,9 +108,15 @@ class Line:
         path, row = self._rows[label]
         hidden = {*row.get("never_send", ()), *OWNED_BY_OTHER_SIDE.get(label, {}), row["pk"]}
         own = {name: {"type": "string", "write_only": True} for name in SETTERS.get(label, {})}
+        return {name: facts for name, facts in self._facts(path, row).items() if name not in hidden} | own
+
+    def _facts(self, path: str, row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """What the schema says of all fields, and which authentik cannot do without although it does not say so."""
+        needed = row.get("needed", ())
         return {
-            name: facts for name, facts in self._catalog[path]["fields"].items() if name not in hidden
-        } | own
+            name: {**facts, "required": True} if name in needed else facts
+            for name, facts in self._catalog[path]["fields"].items()
+        }
 
     def model(self, label: str) -> str:
         """The model's name as authentik writes it ("authentik_core.Group")."""
@@ -157,7 +168,7 @@ class Line:
                 label, path, (key,), title=label.removeprefix("@any_").replace("_", " "), also=("managed",)
             )
         path, row = self._rows[label]
-        facts = self._catalog[path]["fields"]
+        facts = self._facts(path, row)
         references = {
             name: self._reference(ref) for name, ref in row["refs"].items() if name in facts and ref["to"]
         }
@@ -186,6 +197,7 @@ class Line:
             merged=MERGED.get(label, frozenset()),
             instants=frozenset(name for name, field in facts.items() if field.get("format") == "date-time"),
             cleared=dict(self._cleared(label, facts)),
+            never_null=frozenset(name for name, field in facts.items() if not field.get("nullable")),
             repeat=tuple(row.get("repeat", ())),
             additions={name: frozenset(value) for name, value in row.get("adds", {}).items()},
             fresh_pk=bool(row.get("counted")),

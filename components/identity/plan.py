@@ -14,7 +14,7 @@ from typing import Any
 import pulumi
 
 from components.identity import catalog, check
-from components.identity.kinds import Line, defaults
+from components.identity.kinds import EXCLUSIVE, Line, defaults
 from components.identity.provider import AuthentikProvider
 from components.identity.specs import Finding, Names, PlanError, Spec
 from components.objects.dialect import Reference
@@ -124,6 +124,7 @@ class Plan:
             findings += wrong
         names = Names()
         findings += self._duplicates(sound, names)
+        findings += self._taken_twice(sound)
         position = {id(spec): index for index, spec in sound.items()}
         edges: dict[tuple[int, str], dict[str, tuple[str, int]]] = {}
         graph: dict[int, set[int]] = {index: set() for index in sound}
@@ -164,6 +165,17 @@ class Plan:
                 yield Finding(
                     spec.where, f"the logical name {spec.logical!r} is used twice", "Give one another"
                 )
+
+    def _taken_twice(self, sound: Mapping[int, Spec]) -> Iterator[Finding]:
+        """Objects that belong to one other at most: authentik refuses a second one, or moves them without a word."""
+        owners: dict[tuple[str, str], Spec] = {}
+        for spec in sound.values():
+            mine = [name for field, _, name in self._written(spec) if field in EXCLUSIVE.get(spec.kind, ())]
+            for name in mine:
+                first = owners.setdefault((spec.kind, name), spec)
+                if first is not spec or mine.count(name) > 1:
+                    what = f"{name!r} belongs to {first.where} already"
+                    yield Finding(spec.where, what, "It can belong to one only; leave it out of the other")
 
     def _called(self, spec: Spec) -> str:
         """The natural key in words, as `objects.store.Store.name_of` says it of what is on the server."""

@@ -93,6 +93,8 @@ class Kind:
     """Dates with time: compared as moments, not as texts."""
     cleared: Mapping[str, Any] = field(default_factory=dict)
     """What to send for a field that is no longer declared."""
+    never_null: frozenset[str] = frozenset()
+    """Fields that may be read as null, and cannot be written so."""
     repeat: tuple[str, ...] = ()
     """Fields that every update must carry, managed or not; their present value is sent."""
     additions: Mapping[str, frozenset[str]] = field(default_factory=dict)

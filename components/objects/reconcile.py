@@ -254,13 +254,17 @@ class Reconciler:
     def _clear(self, kind: Kind, name: str, body: dict[str, Any], before: dict[str, Any]) -> None:
         """Say for a field that is no longer declared what it shall be: what it was before us, else empty."""
         if name in before:
-            body[name] = said.sent(self.store, kind, name, before.pop(name))
+            value = before.pop(name)
+            if value is not None or name not in kind.never_null:
+                body[name] = said.sent(self.store, kind, name, value)
         elif name in kind.cleared:
             body[name] = kind.cleared[name]
 
     def _restore(self, kind: Kind, wanted: Declared, item: Object, held: Held) -> None:
         body: dict[str, Any] = {}
         for name, value in held.before.items():
+            if value is None and name in kind.never_null:
+                continue  # it stays as it is
             try:
                 body[name] = said.sent(self.store, kind, name, value)
             except Missing:

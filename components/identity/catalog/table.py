@@ -113,6 +113,9 @@ def _row(whole: dict[str, Any], relations: dict[str, Any], line: str) -> dict[st
     if adds:
         row["adds"] = adds
     formats = {name: each for name, each in whole.get("format", {}).items() if each == "country_list_sorted"}
+    needed = sorted(r["f"] for r in whole.get("rules", ()) if r["rule"] == "required_undeclared")
+    if needed:
+        row["needed"] = needed
     if formats:
         row["sorted"] = sorted(formats)
     return row
