@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench import figures
+from bench.machine import missing
 from bench.measure import parts, tables
 from bench.measure.floor import floor
 from bench.measure.requests import Loop, requests, same
@@ -17,6 +18,7 @@ from bench.measure.traffic import Traffic, traffic
 from bench.measure.watch import Seen, watch
 from bench.plain import PlainWorld
 from bench.project import Project
+from bench.world import World
 
 PREVIEW_GOAL, UP_GOAL, CALLS_GOAL = 1.1, 1.2, 1.0
 _SKIP = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
@@ -27,12 +29,20 @@ class BrokenPromiseError(Exception):
     """gatehouse asked for something that it promises not to ask for."""
 
 
-def measure(runs: int = RUNS, *, large: bool = False) -> None:
-    """Measure all; `large` adds clients of 500 apps (half an hour and more)."""
+def measure(world: Path, runs: int = RUNS, *, large: bool = False) -> None:
+    """Measure all, a whole client in a world that is kept in `world` meanwhile.
+
+    `large` adds clients of 500 apps: an hour and more.
+    """
     place = Path(tempfile.mkdtemp(prefix="gatehouse-bench-"))
     place.chmod(0o700)
     try:
         tables.opening(runs)
+        reasons = missing()
+        if reasons:
+            tables.without_box(reasons)
+        else:
+            _whole(place / "whole", World(world, progress=tables.quiet), runs)
         for apps in (12, 100, *((500,) if large else ())):
             _previews(place / f"previews-{apps}", apps, runs)
         for apps in (12, *((100, 500) if large else ())):
@@ -41,21 +51,41 @@ def measure(runs: int = RUNS, *, large: bool = False) -> None:
         shutil.rmtree(place, ignore_errors=True)
 
 
+def _whole(place: Path, world: World, runs: int) -> None:
+    """A preview without change of a whole client on a box, against the floor."""
+    with world.alone():
+        world.clean()  # of a run that was killed
+        try:
+            world.start()
+            pair = _preview(place, Client(place / "client", world, 12), runs, "a whole client with 12 apps")
+        finally:
+            world.clean()
+    _record("preview_noop_12_ratio", pair, PREVIEW_GOAL)
+
+
 def _previews(place: Path, apps: int, runs: int) -> None:
-    """A preview without change, against the floor; and where its time goes."""
+    """A preview without change of a client that is identities alone, against the floor."""
     with PlainWorld(place / "world", tables.quiet, memory=True).running() as world:
         client = Client(place / "client", world, apps)
-        up(client)()
-        base = floor(place / "floor", client)
-        for each in (client, base):  # both must say that there is nothing to do, or nothing is compared
-            each.pulumi("preview", "--stack", STACK, "--expect-no-changes")
-        pair = paired(preview(client), preview(base), runs)
-        tables.ratio(f"No-op preview of {apps} apps, identity only", pair, PREVIEW_GOAL, naive="the floor")
-        _record(f"preview_noop_{apps}_ratio", pair, PREVIEW_GOAL)
-        tables.processes(f"Its processes, {apps} apps", watch(client, "preview", "--stack", STACK))
-        tables.processes("Those of the floor", watch(base, "preview", "--stack", STACK))
+        pair = _preview(place, client, runs, f"{apps} apps without a box")
+        if apps == 12:
+            _record("preview_noop_12_identity_ratio", pair, PREVIEW_GOAL)
+        if apps != 12 or missing():
+            _record(f"preview_noop_{apps}_ratio", pair, PREVIEW_GOAL)
         if apps == 12:
             _parts(client)
+
+
+def _preview(place: Path, client: Client, runs: int, what: str) -> Pair:
+    up(client)()
+    base = floor(place / "floor", client)
+    for each in (client, base):  # both must say that there is nothing to do, or nothing is compared
+        each.pulumi("preview", "--stack", STACK, "--expect-no-changes")
+    pair = paired(preview(client), preview(base), runs)
+    tables.ratio(f"No-op preview of {what}", pair, PREVIEW_GOAL, naive="the floor")
+    tables.processes(f"Processes of the preview of {what}", watch(client, "preview", "--stack", STACK))
+    tables.processes("Those of the floor", watch(base, "preview", "--stack", STACK))
+    return pair
 
 
 def _parts(client: Client) -> None:
@@ -88,7 +118,7 @@ def _ups(place: Path, apps: int, runs: int) -> None:
         loop, alone = Loop(naive), Times()
         alone.take(loop.up)
         loop.down()
-        tables.ratio(f"Up of {apps} apps from nothing, identity only", pair, UP_GOAL, naive="requests alone")
+        tables.ratio(f"Up of {apps} apps from nothing, without a box", pair, UP_GOAL, naive="requests alone")
         tables.seconds("The same requests in a plain loop", {"httpx, one after the other": alone.seconds})
         _record(f"up_{apps}_ratio", pair, UP_GOAL)
         _state_writes(client, apps)

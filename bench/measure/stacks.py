@@ -16,11 +16,6 @@ from bench.project import Project
 STACK = "acme"
 DOMAIN = "acme.example"
 GROUPS = ("staff", "engineering", "board")
-_PROJECT = """\
-name: gatehouse
-runtime: {name: python, options: {toolchain: pip, virtualenv: .venv}}
-stackConfigDir: stacks
-"""
 # Python writes bytecode on an operator's machine, so a run here may too, whatever this shell says.
 _PYTHON = ("PYTHONDONTWRITEBYTECODE", "PYTHONPROFILEIMPORTTIME")
 
@@ -41,7 +36,7 @@ class Client(Project):
 class Naive(Project):
     """A naive program of `bench.measure.naive`, in a folder of its own beside the client's.
 
-    Its project and stack are called as the client's, so that URNs are the same.
+    It has the client's own Pulumi.yaml and stack file, so URNs and what the engine reads are the same.
     """
 
     def __init__(self, folder: Path, program: str, like: Client) -> None:
@@ -49,7 +44,8 @@ class Naive(Project):
         for part in ("stacks", ".gatehouse/state"):
             (folder / part).mkdir(parents=True)
         (folder / ".venv").symlink_to(ROOT / ".venv")
-        (folder / "Pulumi.yaml").write_text(_PROJECT)
+        shutil.copy(like.folder / "Pulumi.yaml", folder)
+        shutil.copy(like.folder / "stacks" / f"Pulumi.{STACK}.yaml", folder / "stacks")
         shutil.copy(ROOT / "bench" / "measure" / "naive" / f"{program}.py", folder / "__main__.py")
         self.environment = {
             **like.environment,
@@ -57,7 +53,7 @@ class Naive(Project):
             "PYTHONPATH": str(ROOT),
         }
         _prepare(self)
-        self.stack(STACK, {}, {})
+        self.pulumi("stack", "init", STACK)
 
 
 def settings(apps: int) -> Mapping[str, Any]:

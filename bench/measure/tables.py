@@ -28,8 +28,14 @@ def opening(runs: int) -> None:
         f"Ratios of medians over {runs} runs of each side, in turn (A B A B), after one unmeasured run of each. "
         f"This machine has {cores} cores and a load of {load:.1f}: trust the ratios, not the seconds. "
         "The processor's ratio counts processor time alone, which other work on the machine hardly disturbs. "
-        "An authentik without a box stands behind it all, so that Hetzner, Docker and NPM are left out."
+        "Previews are measured of a whole client where a box can be made, and of one without a box; everything else "
+        "of the latter alone: Hetzner, Docker and NPM cost what they cost."
     )
+
+
+def without_box(reasons: Sequence[str]) -> None:
+    """What is not measured, and why."""
+    _console.print("No whole client is measured, since no box can be made here: " + "; ".join(reasons))
 
 
 def ratio(title: str, pair: Pair, goal: float, naive: str) -> None:

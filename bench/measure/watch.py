@@ -40,9 +40,9 @@ def watch(project: Project, *args: str) -> list[Seen]:
     Raises RuntimeError if it fails.
     """
     argv = project.through(["pulumi", "--non-interactive", *args])
-    began = time.time()
     output = project.folder / ".gatehouse" / "watched"
     with output.open("w") as log:
+        began = time.time()
         process = subprocess.Popen(
             argv,
             cwd=project.folder,
@@ -53,23 +53,23 @@ def watch(project: Project, *args: str) -> list[Seen]:
         )
         seen: dict[int, Seen] = {}
         top = psutil.Process(process.pid)
+        clock = top.create_time()  # psutil's own, up to a second beside the other
         while process.poll() is None:
             with suppress(psutil.Error):
                 for each in (top, *top.children(recursive=True)):
-                    _note(each, seen, began)
+                    _note(each, seen, time.time() - began, clock)
             time.sleep(_PAUSE)
     if process.returncode:
         raise RuntimeError(f"pulumi {' '.join(args)} failed:\n{output.read_text()[-2000:]}")
     return sorted((each for each in seen.values() if each.role), key=lambda each: each.began)
 
 
-def _note(process: psutil.Process, seen: dict[int, Seen], zero: float) -> None:
+def _note(process: psutil.Process, seen: dict[int, Seen], now: float, clock: float) -> None:
     with suppress(psutil.Error, OSError):
-        now = time.time() - zero
         known = seen.get(process.pid)
         role = _role(" ".join(process.cmdline()) + " ")
         if known is None:
-            known = seen[process.pid] = Seen(role, process.create_time() - zero, now)
+            known = seen[process.pid] = Seen(role, process.create_time() - clock, now)
         known.role = role or known.role  # launchers become what they launch
         known.ended = now
         spent = process.cpu_times()
