@@ -222,10 +222,42 @@ def test_an_edit_is_previewed_as_itself(client: BenchClient, declared: Settings,
 
 
 def test_every_edit_was_exact() -> None:
-    """Last in this module: counts what has passed before it."""
+    """Counts what has passed before it in this module."""
     assert len(EDITS) == 30
     record("test", single_edits_exact=(len(exact), len(EDITS)))
     assert exact == EDITS.keys()
+
+
+def test_what_a_plain_preview_cannot_know_shows_when_it_looks(
+    client: BenchClient, declared: Settings
+) -> None:
+    settings = copy.deepcopy(declared)
+    raw("partner.acme.example", flow_recovery="nowhere")(settings)
+    settings["objects"] += [
+        {
+            "kind": "authentik_flows.flow",
+            "name": "default-invalidation-flow",
+            "fields": {"title": "Bye"},
+            "adopt": True,
+        },
+        {"kind": BRAND, "name": "shop.acme.example", "fields": {"flow_unenrollment": "hand-made"}},
+    ]
+    flow = {"slug": "hand-made", "name": "x", "title": "x", "designation": "unenrollment"}
+    client.api.post("/api/v3/flows/instances/", json=flow).raise_for_status()
+    client.edit(**settings, secrets={})
+    said = client.project.gatehouse("preview", "acme")
+    assert "'nowhere' is neither declared here nor a default object" in said
+    assert "'hand-made' is neither declared here nor a default object" in said
+    said = client.project.gatehouse("preview", "acme", "--refresh", check=False)
+    assert "flow_recovery names 'nowhere', and there is no such flow" in said
+    assert "flow_unenrollment names" not in said
+
+    unset("partner.acme.example", "flow_recovery")(settings)
+    client.edit(**settings)
+    said = client.project.gatehouse("preview", "acme", "--refresh")
+    assert "takes over flow 'default-invalidation-flow'" in said
+    assert 'changes title: "Default Invalidation Flow" => "Bye"' in said
+    assert "2 to create" in said
 
 
 def previewed(client: BenchClient) -> Steps:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
 from bench.plain import PlainWorld
 from components.identity import catalog
 from components.identity.kinds import Line
 from components.identity.plan import Plan
 from components.identity.reference import PAGE, load_examples, main, page
+from components.settings.forms import Kind
 from tests.operations.client import BenchClient
 
 
@@ -30,6 +32,13 @@ def test_every_kind_and_field_is_there(line: str) -> None:
     for label in known.declarable():
         rows = {row.split("`")[1] for row in sections[label].splitlines() if row.startswith("| `")}
         assert known.fields(label).keys() <= rows, label
+
+
+@pytest.mark.parametrize("line", catalog.lines())
+def test_a_stack_file_may_name_every_kind(line: str) -> None:
+    form: TypeAdapter[str] = TypeAdapter(Kind)
+    for label in Line(line).declarable():
+        assert form.validate_python(label) == label
 
 
 def test_links_lead_somewhere() -> None:
