@@ -148,7 +148,7 @@ def outputs(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
 ) -> None:
     """Print issuer, client id and discovery URL of each app, and the box's address."""
-    show_outputs(Stack(name).require(), console, show_secrets=show_secrets, as_json=as_json)
+    show_outputs(Stack(name).require(), show_secrets=show_secrets, as_json=as_json)
 
 
 @app.command("login-check")

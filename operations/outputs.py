@@ -11,7 +11,7 @@ from rich.table import Table
 from operations.stack import Stack
 
 
-def show(stack: Stack, console: Console, *, show_secrets: bool, as_json: bool) -> None:
+def show(stack: Stack, *, show_secrets: bool, as_json: bool) -> None:
     """Print the stack's outputs; secrets as `[secret]` unless asked for."""
     # The Automation API tells secrets apart only at the top, and hands out those below in clear: ask the CLI.
     secrets = ["--show-secrets"] if show_secrets else []
@@ -20,8 +20,6 @@ def show(stack: Stack, console: Console, *, show_secrets: bool, as_json: bool) -
         print(json.dumps(values, indent=2))
         return
     table = Table(box=None, show_header=False, pad_edge=False)
-    for _ in range(4):
-        table.add_column(overflow="fold")  # a value that is cut off cannot be copied
     for name, value in sorted(values.items()):
         if isinstance(value, dict):
             for key, detail in value.items():
@@ -30,4 +28,5 @@ def show(stack: Stack, console: Console, *, show_secrets: bool, as_json: bool) -
                     table.add_row(name, key, what, escape(str(text)))
         else:
             table.add_row(name, "", "", escape(str(value)))
-    console.print(table)
+    # As wide as it is: a value that is cut off, or broken into lines by us, cannot be copied.
+    Console(width=4096).print(table)
