@@ -114,8 +114,16 @@ def test_new_needs_a_passphrase_and_an_engine(project: Project, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    "command", [["preview"], ["up", "--yes"], ["destroy", "--confirm", "nobody"], ["outputs"], ["login-check"], ["doctor"]]
-)  # fmt: skip
+    "command",
+    [
+        ["preview"],
+        ["up", "--yes"],
+        ["destroy", "--confirm", "nobody"],
+        ["outputs"],
+        ["login-check"],
+        ["doctor"],
+    ],
+)
 def test_a_client_that_there_is_not(project: Project, command: list[str]) -> None:
     said = project.gatehouse(command[0], "nobody", *command[1:], check=False)
     assert "stacks/Pulumi.nobody.yaml" in said
@@ -131,7 +139,7 @@ def test_without_an_engine(project: Project, tmp_path: Path) -> None:
         assert "Traceback" not in said
 
 
-# doctor, preview, outputs, login-check ---------------------------------------------------------------------------------
+# doctor, preview, outputs, login-check ------------------------------------------------------------------------------
 
 
 def test_doctor_changes_nothing(client: BenchClient) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from bench.figures import record
 from bench.plain import PlainWorld
-from tests.operations.client import BenchClient, wait_for
+from tests.operations.client import LISTS, BenchClient, wait_for
 
 pytestmark = pytest.mark.engine
 
@@ -29,7 +29,7 @@ class Killing:
 
     client: BenchClient
     converged: list[str] = field(default_factory=list)
-    tried: list[str] = field(default_factory=list)
+    others: dict[str, int] = field(default_factory=dict)
 
     def converges(self, point: str) -> str:
         """Run `gatehouse up`, and see that all is as the stack file says; what it said."""
@@ -57,9 +57,20 @@ class Killing:
         for key in wanted["apps"]:
             application = client.one("application", key)
             assert application["provider"] == client.one("provider", key)["pk"]
+        self.others = self.others or self.count_others()
+        assert self.count_others() == self.others, "something else was left in authentik"
         assert client.pending() == []
         assert client.locks() == []
         wait_for(lambda: not client.processes(), "the run's processes to end")
+
+    def count_others(self) -> dict[str, int]:
+        """How much there is in authentik of every kind that the stack file does not declare."""
+        state = self.client.api.get("/_bench/state").json()
+        ours = {f"/{path}/" for path in LISTS.values()}
+        noise = ("_", "/events/", "/admin/", "/tasks/")
+        return {
+            kind: len(each) for kind, each in state.items() if kind not in ours and not kind.startswith(noise)
+        }
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +82,6 @@ def killing(tmp_path_factory: pytest.TempPathFactory, world: PlainWorld) -> Iter
     killing = Killing(client)
     yield killing
     client.end()
-    record("test", kill_points_converged=(len(killing.converged), GOAL))
 
 
 def killed(
@@ -94,14 +104,26 @@ def killed(
 
 
 def up_killed_at(
-    killing: Killing, method: str, path: str, *, gently: bool = False, command: str = "up"
+    killing: Killing,
+    method: str,
+    path: str,
+    *,
+    gently: bool = False,
+    command: str = "up",
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> None:
     """Start a command, and kill it while its request is under way that is named here, which is never carried out."""
     client = killing.client
     client.hold(method, path)
     confirmed = ["--yes"] if command == "up" else ["--confirm", "acme"]
     run = client.project.start(command, "acme", *confirmed)
-    killed(killing, run, client.faults_met, f"{method} {path}", gently=gently)
+
+    def there() -> bool:
+        if met := client.faults_met():
+            meanwhile()
+        return met
+
+    killed(killing, run, there, f"{method} {path}", gently=gently)
 
 
 def test_before_the_first_write(killing: Killing) -> None:
@@ -148,7 +170,13 @@ def test_inside_an_object_of_two_steps(killing: Killing) -> None:
 
 def test_during_the_refresh(killing: Killing) -> None:
     killing.client.edit(apps={"grafana": {**GRAFANA, "name": "Dashboards"}})
-    up_killed_at(killing, "GET", "/providers/oauth2/$", gently=True)
+
+    def another_run() -> None:
+        said = killing.client.up(check=False)
+        assert "locked by a run that is alive" in said
+        assert "Wait until it ends" in said
+
+    up_killed_at(killing, "GET", "/providers/oauth2/$", gently=True, meanwhile=another_run)
     killing.converges("refresh")
     assert killing.client.one("application", "grafana")["name"] == "Dashboards"
 
@@ -256,4 +284,5 @@ def test_between_the_create_and_the_delete_of_a_renamed_resource(killing: Killin
 
 
 def test_at_least_ten_points(killing: Killing) -> None:
+    record("test", kill_points_converged=(len(killing.converged), GOAL))
     assert len(killing.converged) >= GOAL, killing.converged
