@@ -32,13 +32,18 @@ _PROPAGATION_SECONDS = 20
 
 @dataclass(frozen=True)
 class Route:
-    """A name and where it leads to. `framing`: whether gatehouse says who may frame it (else the app does)."""
+    """A name and where it leads to.
+
+    `framing`: whether gatehouse says who may frame it (else the app does). `below`: whether browsers are to ask for all
+    names below it by https too, which the client's bare domain must not demand of names that gatehouse has no part in.
+    """
 
     host: str
     scheme: str
     forward_host: str
     port: int
     framing: bool = False
+    below: bool = True
 
 
 class Proxy(pulumi.ComponentResource):
@@ -96,23 +101,28 @@ class Proxy(pulumi.ComponentResource):
 
 def routes(settings: Settings) -> list[Route]:
     """What is served: authentik, and each app that the box stands in front of."""
-    return [Route(settings.auth_host, *AUTHENTIK, framing=True), *map(_route, _fronted(settings))]
+    return [
+        Route(settings.auth_host, *AUTHENTIK, framing=True),
+        *(_route(app, settings) for app in _fronted(settings)),
+    ]
 
 
 def _fronted(settings: Settings) -> list[App]:
     return [app for app in settings.apps if app.upstream is not None]
 
 
-def _route(app: App) -> Route:
+def _route(app: App, settings: Settings) -> Route:
     host = urlsplit(app.url).hostname or ""
-    if app.protocol == "proxy":
+    below = host != settings.domain
+    if app.speaks == "proxy":
         # authentik asks who it is first, and passes on what may pass.
-        return Route(host, *AUTHENTIK)
+        return Route(host, *AUTHENTIK, below=below)
     parts = urlsplit(app.upstream or "")
     forward = parts.hostname or ""
     if not _FORWARD_HOST.fullmatch(forward):
         raise ValueError(f"{forward!r} cannot be written into nginx's configuration")
-    return Route(host, parts.scheme, forward, parts.port or (443 if parts.scheme == "https" else 80))
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return Route(host, parts.scheme, forward, port, below=below)
 
 
 def cloudflare_token(settings: Settings) -> tuple[str, bool]:
@@ -188,4 +198,4 @@ def advanced_config(route: Route) -> str:
     """The lines that NPM puts into the host's server block."""
     text = (Path(__file__).parent / "advanced.conf.j2").read_text(encoding="utf-8")
     template = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, autoescape=False).from_string(text)  # noqa: S701
-    return template.render(framing=route.framing).strip()
+    return template.render(framing=route.framing, below=route.below).strip()

@@ -101,7 +101,7 @@ class Operator(Model):
     """Their account's name on the box: lower-case letters, digits, - and _."""
 
     email: EmailAddress
-    """Where they are reached; the first operator's address goes to authentik's administrator and to Let's Encrypt."""
+    """Where they are reached; the first operator's address goes to authentik's administrator, at its first start."""
 
     ssh_key: SshPublicKey = ""
     """The one line of their public key file; needed where there is a box."""

@@ -119,7 +119,7 @@ def test_only_npm_may_say_where_a_request_came_from() -> None:
 def test_npm_has_its_administrator_before_it_answers() -> None:
     npm = env(containers()["npm"])
     # It takes lower-case addresses only, and until there is a user, anyone may become one.
-    assert npm["INITIAL_ADMIN_EMAIL"] == "sam@agency.example" == admin_identity(settings())
+    assert npm["INITIAL_ADMIN_EMAIL"] == "gatehouse@acme.example" == admin_identity(settings())
     assert npm["INITIAL_ADMIN_PASSWORD"] == secrets().value("npm/admin-password")
 
 

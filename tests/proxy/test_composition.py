@@ -71,7 +71,7 @@ def test_the_token_is_secret_wherever_it_goes() -> None:
 def test_the_provider_knows_the_way_and_nothing_more() -> None:
     inputs = declare()["pulumi-python npm"].inputs
     assert inputs["gatehouse:address"] == "ssh:acme@203.0.113.10/127.0.0.1:81"
-    assert inputs["gatehouse:identity"] == "sam@agency.example"
+    assert inputs["gatehouse:identity"] == "gatehouse@acme.example"
     assert {key for key in inputs if key.startswith("gatehouse:")} == {
         "gatehouse:address", "gatehouse:identity", "gatehouse:secret",
     }  # fmt: skip
@@ -112,7 +112,7 @@ def test_what_npm_writes_into_nginx_is_checked() -> None:
         key="x", id="x", url="https://x.acme.example", upstream="http://evil;host:1", protocol="oidc"
     )
     with pytest.raises(ValueError, match="nginx"):
-        proxy._route(app)
+        proxy._route(app, settings())
 
 
 def test_an_app_keeps_its_own_say_about_framing() -> None:
@@ -123,3 +123,26 @@ def test_an_app_keeps_its_own_say_about_framing() -> None:
     for text in (own, ours):
         assert text == text.strip() and "add_header" not in text and "{%" not in text and "{#" not in text
         assert text.count("{") == text.count("}") == 1
+
+
+def test_the_bare_domain_speaks_for_itself_alone() -> None:
+    apps = {
+        "site": {"preset": "grafana", "url": "https://acme.example", "upstream": "http://site:80"},
+        "wiki": {"preset": "grafana", "url": "https://wiki.acme.example", "upstream": "http://wiki:80"},
+    }
+    told = {
+        route.host: proxy.advanced_config(route).splitlines()[0]
+        for route in proxy.routes(settings(apps=apps))
+    }
+    header = 'more_set_headers "Strict-Transport-Security: max-age=63072000'
+    assert told == {
+        "auth.acme.example": f'{header}; includeSubDomains";',
+        "acme.example": f'{header}";',
+        "wiki.acme.example": f'{header}; includeSubDomains";',
+    }
+
+
+def test_whoever_is_the_first_operator_npm_is_logged_in_to_by_the_same_name() -> None:
+    other = [{"name": "kim", "email": "kim@agency.example", "sshKey": KEY}]
+    for found in (declare(), declare(operators=other)):
+        assert found["pulumi-python npm"].inputs["gatehouse:identity"] == "gatehouse@acme.example"
