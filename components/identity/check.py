@@ -11,6 +11,7 @@ from pulumi.output import Unknown
 
 from components.identity import catalog
 from components.identity.kinds import OWNED_BY_OTHER_SIDE, Line
+from components.identity.rules import rule_findings
 from components.identity.specs import Finding, Spec
 from components.objects.values import is_empty
 
@@ -76,6 +77,7 @@ def field_findings(line: Line, spec: Spec) -> Iterator[Finding]:
         if facts.get("required") and spec.fields.get(name) is None:
             wanted = _article(facts) if name not in references else "the name of another object"
             yield Finding(spec.where, f"{name} is missing", f"Give it {wanted}")
+    yield from rule_findings(line, spec)
 
 
 def _unknown(line: Line, kind: str, name: str, where: str) -> Finding:

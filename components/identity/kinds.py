@@ -130,6 +130,10 @@ class Line:
         """The name space of the kind: itself, or the family that it shares its names with."""
         return str(self._rows[label][1].get("space", label))
 
+    def rules(self, label: str) -> list[dict[str, Any]]:
+        """What authentik demands of several fields together; the forms are explained in `rules`."""
+        return list(self._rows[label][1].get("rules", ()))
+
     def loose(self, label: str) -> bool:
         """Whether authentik allows several objects with one natural key."""
         return bool(self._rows[label][1].get("loose"))

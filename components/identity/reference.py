@@ -18,6 +18,7 @@ import yaml
 from components.identity import catalog
 from components.identity.generate import family
 from components.identity.kinds import Line, title
+from components.identity.rules import in_words
 from components.objects.dialect import Kind, Reference
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -143,6 +144,7 @@ def _facts(label: str, having: list[Line]) -> Iterator[str]:
         yield f"Before it is deleted, {_joined(sorted(kind.released))} is emptied: authentik would delete those too."
     if kind.repeat:
         yield f"Every update also sends {_joined(kind.repeat)}, since authentik demands it."
+    yield from in_words(newest, label)
 
 
 def _joined(names: Iterable[str]) -> str:

@@ -130,7 +130,7 @@ def test_names_are_unique_where_authentik_has_one_name_space() -> None:
     plan.add(
         "authentik_providers_proxy.proxyprovider",
         "same",
-        {**FLOWS, "external_host": "https://x.acme.example"},
+        {**FLOWS, "mode": "forward_single", "external_host": "https://x.acme.example"},
     )
     plan.add("authentik_core.group", "same", {})
     plan.add("authentik_core.group", "other", {}, logical_name="same")

@@ -19,6 +19,21 @@ from components.identity.catalog import FOLDER
 TARGET = FOLDER.parent / "kinds.json"
 _OWN_RIGHT = ("/providers/", "/sources/", "/stages/", "/endpoints/agents/connectors/")
 _PARTS = ("/providers/oauth2-dcr/", "/stages/invitation/invitations/")
+_BETWEEN = frozenset(
+    {
+        "required_if",
+        "any_true",
+        "any_true_if",
+        "any_not_empty",
+        "any_set",
+        "not_empty",
+        "not_empty_if",
+        "exactly_one",
+        "reserved",
+        "no_space",
+    }
+)
+"""Rules between fields that can be checked without asking the server."""
 _PLAIN = (
     "manage",
     "manage_why",
@@ -116,6 +131,14 @@ def _row(whole: dict[str, Any], relations: dict[str, Any], line: str) -> dict[st
     needed = sorted(r["f"] for r in whole.get("rules", ()) if r["rule"] == "required_undeclared")
     if needed:
         row["needed"] = needed
+    rules = [
+        rule
+        for rule in whole.get("rules", ())
+        # What a provider type's own URLs are is in authentik's code only.
+        if rule["rule"] in _BETWEEN and "without_default_urls" not in rule.get("when", {}).values()
+    ]
+    if rules:
+        row["rules"] = rules
     if formats:
         row["sorted"] = sorted(formats)
     return row
