@@ -27,26 +27,22 @@ def load() -> Settings:
     import pulumi  # noqa: PLC0415  (checking a file needs no engine)
     from pulumi.runtime import config as runtime  # noqa: PLC0415
 
-    raw, clear = {}, []
+    raw: dict[str, object] = {}
+    found: list[Problem] = []
     for key, text in runtime.CONFIG.get().items():
         if key.startswith(PREFIX):
             name = key.removeprefix(PREFIX)
             raw[name] = _value(text)
             if not runtime.is_config_secret(key):
-                clear += [
+                found += [
                     Problem(path, "this secret is in clear", SET_SECRET)
                     for path in _secrets_in(name, raw[name])
                 ]
     file = stack_file(pulumi.get_stack())
+    found += _another_clients(file, raw)
     if file.exists():
-        clear += _in_clear(file)
-    try:
-        settings = parse(raw)
-    except SettingsError as error:
-        raise SettingsError(sorted({*error.problems, *clear})) from None
-    if clear:
-        raise SettingsError(sorted(set(clear)))
-    return settings
+        found += _in_clear(file)
+    return _parsed(raw, found)
 
 
 def check_file(path: Path) -> Settings:
@@ -54,7 +50,19 @@ def check_file(path: Path) -> Settings:
 
     Secret values are empty. Raises SettingsError with every mistake, FileNotFoundError without such a file.
     """
-    return parse(_read(path), sealed=True)
+    raw = _read(path)
+    return _parsed(raw, _another_clients(path, raw), sealed=True)
+
+
+def _parsed(raw: Mapping[str, object], found: list[Problem], *, sealed: bool = False) -> Settings:
+    """The settings, unless something was found already: then that comes together with all other mistakes."""
+    try:
+        settings = parse(raw, sealed=sealed)
+    except SettingsError as error:
+        raise SettingsError(sorted({*error.problems, *found})) from None
+    if found:
+        raise SettingsError(sorted(set(found)))
+    return settings
 
 
 def stack_file(stack: str) -> Path:
@@ -81,6 +89,21 @@ def _read(path: Path) -> dict[str, object]:
     return {
         str(key).removeprefix(PREFIX): value for key, value in config.items() if str(key).startswith(PREFIX)
     }
+
+
+def _another_clients(path: Path, raw: Mapping[str, object]) -> list[Problem]:
+    """A copied stack file brings another client's name along, and with it that client's server, keys and secrets."""
+    client, name = raw.get("client"), path.name.removeprefix("Pulumi.").removesuffix(".yaml")
+    if not path.name.startswith("Pulumi.") or not isinstance(client, str) or client == name:
+        return []
+    return [
+        Problem(
+            dotted("client"),
+            f"{client!r} is not the client whose stack file this is, which is {name}",
+            f"Write {name}; if the file is a copy, throw it away and make one with ./gatehouse new {name}, since "
+            f"clients must not share a root secret",
+        )
+    ]
 
 
 def _in_clear(path: Path) -> list[Problem]:

@@ -101,3 +101,13 @@ def test_what_is_no_stack_file_is_said_to_be_none(tmp_path: Path, text: str, wha
     (tmp_path / "Pulumi.x.yaml").write_text(text)
     with pytest.raises(SettingsError, match=what):
         check_file(tmp_path / "Pulumi.x.yaml")
+
+
+def test_a_copied_file_is_refused(engine: Engine, tmp_path: Path) -> None:
+    engine(good() | {"client": "other"})
+    for look in (load, lambda: check_file(tmp_path / "Pulumi.acme.yaml")):
+        with pytest.raises(SettingsError) as caught:
+            look()
+        (problem,) = caught.value.problems
+        assert problem.path == "gatehouse:client"
+        assert "gatehouse new acme" in problem.remedy
