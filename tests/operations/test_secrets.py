@@ -123,8 +123,9 @@ class Watched:
 
     def clean(self) -> None:
         """See that nothing so far shows a secret, and the state holds the root secret and the config in no form."""
+        places = list(self.places())
         for name, looks in self.secrets().items():
-            for place, text in self.places():
+            for place, text in places:
                 assert not [look for look in looks if look in text], f"{name} is in {place}"
         open_state = self.client.project.pulumi("stack", "export", "--show-secrets", "--stack", "acme")
         assert not [look for look in self.root_forms() if look in open_state], (
