@@ -118,8 +118,10 @@ def _write(path: Path, text: str) -> None:
 
 def _run_directory() -> Path:
     """Where sockets of shared connections lie. Raises AccessError when somebody else may write there."""
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
-    path = Path(runtime) / "gatehouse" if runtime else Path(f"/tmp/gatehouse-{os.getuid()}")  # noqa: S108  (checked below)
+    runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or "/dev/null")
+    # After `su`, or in a container, it may name what is not there, or what is another's.
+    usable = runtime.is_dir() and runtime.stat().st_uid == os.getuid()
+    path = runtime / "gatehouse" if usable else Path(f"/tmp/gatehouse-{os.getuid()}")  # noqa: S108  (checked below)
     path.mkdir(mode=0o700, exist_ok=True)
     found = path.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from components.settings.apps import App
 from components.settings.base import Problem, dotted
 from components.settings.checking import declared, either, touched
+from components.settings.forms import LOOPBACK
 from components.settings.model import Settings
 from components.settings.names import nearest
 from components.settings.presets import presets
@@ -121,6 +122,12 @@ def check_urls(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
                 dotted(*path, "url"),
                 f"gatehouse serves whole hosts, not {parts.path} alone",
                 f"Write https://{parts.netloc}",
+            )
+        if app.upstream and settings.box.kind != "none" and urlsplit(app.upstream).hostname in LOOPBACK:
+            yield Problem(
+                dotted(*path, "upstream"),
+                f"{app.upstream} is the proxy's own container, not the box",
+                "Let the app run in a container of Docker's network `gatehouse`, and give that container's name",
             )
         if app.issuer:
             yield from _issuer(settings, app, app.issuer)

@@ -42,7 +42,8 @@ class App(Model):
     """Where authentik may send people back to (oidc), all on the app's URL; in place of the preset's."""
 
     upstream: Upstream | None = None
-    """Where the box reaches the app, such as http://dashboard:8080. With it, gatehouse serves the app's URL."""
+    """Where the proxy reaches the app: http://dashboard:8080 for a container `dashboard` of the box's Docker network
+    `gatehouse`, or another machine. With it, gatehouse serves the app's URL."""
 
     scopes: tuple[Literal["openid", "email", "profile", "offline_access", "entitlements"], ...] | None = None
     """What the app may ask for (oidc); in place of the preset's."""

@@ -77,6 +77,13 @@ def warnings(settings: Settings) -> Iterator[Problem]:
         yield from memory_findings(dotted("server", "type"), type_, SERVER_TYPES[type_], len(settings.apps))[
             1
         ]
+    if settings.box.kind == "host" and "ssh_from" in settings.network.model_fields_set:
+        yield Problem(
+            dotted("network", "sshFrom"),
+            "it is Hetzner's firewall that keeps others out, and a box that was there has none of ours: SSH stays open "
+            "to all who hold a key",
+            "Set it in the firewall in front of the box as well",
+        )
     if settings.redis is True and settings.box.kind != "none" and not _uses_redis(settings.authentik.line):
         yield Problem(
             dotted("redis"),

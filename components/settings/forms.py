@@ -13,7 +13,7 @@ from components.settings.base import wrong
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # authentik's own URLs below /application/o/, which an application's slug would shadow (facts of its documentation).
 RESERVED_SLUGS = ("authorize", "token", "device", "userinfo", "introspect", "revoke")
 
@@ -95,7 +95,7 @@ def url_problem(value: str, *, schemes: tuple[str, ...] = ("https",)) -> tuple[s
             f"{value!r} has the scheme {parts.scheme}",
             f"Use {' or '.join(f'{each}://' for each in schemes)}",
         )
-    if parts.scheme == "http" and "http" not in schemes and host not in _LOOPBACK:
+    if parts.scheme == "http" and "http" not in schemes and host not in LOOPBACK:
         return f"{value!r} is not encrypted", f"Write https://{value.removeprefix('http://')}"
     if parts.username is not None:
         return f"{value!r} has a user name or password in it", "Leave everything before the @ out"
@@ -157,6 +157,11 @@ def _upstream(value: str) -> str:
     parts = urlsplit(value)
     if parts.path or parts.query or parts.fragment:
         raise wrong(f"{value!r} has a path", f"Write {parts.scheme}://{parts.netloc}")
+    if ":" in (parts.hostname or ""):
+        raise wrong(
+            f"{value!r} has an IPv6 address, and the containers' network is IPv4 only",
+            "Give a host name or an IPv4 address",
+        )
     return value
 
 

@@ -68,3 +68,11 @@ def test_urls_are_their_own_answer() -> None:
     assert access.tunnel("https://auth.acme.example") == "https://auth.acme.example"
     with pytest.raises(ValueError, match="neither a URL nor ssh:"):
         access.tunnel("acme@192.0.2.1/127.0.0.1:9000")
+
+
+def test_a_runtime_directory_that_is_not_there_is_done_without(
+    secrets: Secrets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "gone"))
+    access.write_files("acme", secrets)
+    assert f'"/tmp/gatehouse-{os.getuid()}/' in Path(".gatehouse/acme/ssh_config").read_text()

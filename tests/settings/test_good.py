@@ -100,6 +100,13 @@ def test_redis_that_is_not_used_is_mentioned_once() -> None:
     assert settings(redis=True, authentik={"version": "2025.8.6"}).warnings == ()
 
 
+def test_who_may_use_ssh_is_not_decided_here_on_a_box_that_was_there() -> None:
+    box = {"host": "198.51.100.7", "hostKey": good()["operators"][0]["sshKey"]}
+    (warning,) = settings(server=None, box=box).warnings
+    assert warning.path == "gatehouse:network.sshFrom"
+    assert settings(server=None, box=box, network=None).warnings == ()
+
+
 def many_apps(count: int) -> dict[str, Any]:
     return {f"app{n}": {"preset": "grafana", "url": f"https://app{n}.acme.example"} for n in range(count)}
 
