@@ -49,7 +49,12 @@ def new(
     email: Annotated[
         str, typer.Option(prompt="Your e-mail address", help="The first operator's e-mail address")
     ],
-    ssh_key: Annotated[str | None, typer.Option(help="The operator's public SSH key")] = None,
+    ssh_key: Annotated[
+        str | None,
+        typer.Option(
+            help="The operator's public SSH key, or the file that has it", show_default="yours in ~/.ssh"
+        ),
+    ] = None,
     server_type: Annotated[str, typer.Option(help="Hetzner's server type")] = "cx23",
     location: Annotated[str, typer.Option(help="Hetzner's location")] = "nbg1",
     version: Annotated[str, typer.Option(help="authentik's version")] = "2026.8.3",
@@ -101,7 +106,9 @@ def doctor(
 @app.command()
 def preview(
     name: Name,
-    refresh: Annotated[bool, typer.Option(help="Look for drift on the box and in authentik too")] = False,
+    refresh: Annotated[
+        bool, typer.Option(help="Look for changes made by hand, at Hetzner, on the box and in authentik")
+    ] = False,
     diff: Annotated[bool, typer.Option(help="Show every changed property")] = False,
     expect_no_changes: Annotated[bool, typer.Option(help="Fail if anything would change")] = False,
 ) -> None:
@@ -144,7 +151,9 @@ def destroy(
 @app.command()
 def outputs(
     name: Name,
-    show_secrets: Annotated[bool, typer.Option(help="Print client secrets in clear")] = False,
+    show_secrets: Annotated[
+        bool, typer.Option(help="Print client secrets and first passwords in clear")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON")] = False,
 ) -> None:
     """Print issuer, client id and discovery URL of each app, and the box's address."""
@@ -155,7 +164,7 @@ def outputs(
 def login_check(
     name: Name, app_name: Annotated[str | None, typer.Option("--app", help="Only this app")] = None
 ) -> None:
-    """Log in to each app as a person who may, and as one who may not."""
+    """Log in to each app as a person who may, and as one who may not, both with their first passwords."""
 
     def said(checked: Checked) -> None:
         verdict = "[green]as declared[/]" if checked.ok else "[red]NOT as declared[/]"
@@ -165,7 +174,9 @@ def login_check(
 
     if not check_logins(Stack(name), app_name, said):
         raise OperatorError(
-            f"A login at {name} did not end as the stack file says.", "See above which, and why."
+            f"A login at {name} did not end as the stack file says.",
+            "See above which, and why. People who have changed their first password, or have a second factor, "
+            "cannot be logged in from here.",
         )
 
 
@@ -187,7 +198,7 @@ def catalog(
 def main() -> None:
     """Run the command line; an error that has a remedy is printed without a traceback."""
     try:
-        app()
+        app(prog_name="./gatehouse")
     except (OperatorError, SettingsError) as error:
         print(f"gatehouse: {error}", file=sys.stderr)
         sys.exit(1)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import httpx
+import yaml
 
 from components.settings import Settings, SettingsError, check_file
 from operations.clouds import checked, cloudflare, hetzner
 from operations.errors import OperatorError
-from operations.stack import Stack
+from operations.stack import PROJECT, STACKS, Stack
 
+OLDEST_ENGINE = (3, 259)  # what gatehouse asks of Pulumi's CLI has been in it since then
 MEMORY_MINIMUM_GB = 2  # authentik's own documentation: at least 2 CPU cores and 2 GB of RAM
 
 
@@ -33,7 +37,7 @@ class Finding:
 
 def machine() -> Iterator[Finding]:
     """What the operator's machine needs."""
-    yield program("pulumi", "Install Pulumi's CLI, or try gatehouse on the bench first: make demo")
+    yield engine()
     yield program("ssh", "Install an OpenSSH client; gatehouse reaches the box through it.")
     passphrase = os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE") or os.environ.get("PULUMI_CONFIG_PASSPHRASE")
     yield Finding(
@@ -41,6 +45,21 @@ def machine() -> Iterator[Finding]:
         "set" if passphrase else "not set",
         "" if passphrase else "Set PULUMI_CONFIG_PASSPHRASE_FILE to a file that only you can read.",
     )
+
+
+def engine() -> Finding:
+    """Whether there is a `pulumi`, and it is not too old."""
+    found = program("pulumi", "Install Pulumi's CLI, or try gatehouse on the bench first: make demo")
+    if not found.ok:
+        return found
+    said = subprocess.run(
+        [found.what, "version"], capture_output=True, text=True, timeout=60, check=False
+    ).stdout.strip()
+    version = re.match(r"v?(\d+)\.(\d+)", said)
+    if version and (int(version[1]), int(version[2])) < OLDEST_ENGINE:
+        oldest = ".".join(map(str, OLDEST_ENGINE))
+        return Finding("pulumi", f"{found.what} is {said}", f"Update it: gatehouse needs {oldest} or newer.")
+    return Finding("pulumi", f"{found.what} {said}".strip())
 
 
 def program(name: str, remedy: str) -> Finding:
@@ -62,12 +81,26 @@ def client(stack: Stack) -> Iterator[Finding]:
         yield Finding(f"stacks/{stack.file.name}", error.what, error.remedy)
         return
     yield Finding(f"stacks/{stack.file.name}", "valid")
+    yield from own_root(stack)
     for advice in settings.warnings:
         yield Finding(advice.path, f"{advice.what} ({advice.remedy})")
     if settings.box.kind == "server":
         yield from (asked(check, settings) for check in (token_at_hetzner, server_type, zone))
     elif settings.box.kind == "host":
         yield asked(zone, settings)
+
+
+def own_root(stack: Stack) -> Iterator[Finding]:
+    """A finding if another stack file has this root secret: it was copied, since encrypted anew it looks different."""
+    config = yaml.safe_load(stack.file.read_text())["config"]
+    sealed = config[f"{PROJECT}:rootSecret"]["secure"]
+    twins = [file.name for file in sorted(STACKS.glob("Pulumi.*.yaml")) if file.name != stack.file.name]
+    if shared := [name for name in twins if sealed in (STACKS / name).read_text()]:
+        yield Finding(
+            "root secret",
+            f"stacks/{shared[0]} has the same: every password and key of the one client opens the other",
+            "Which of the two is not up yet is the copy: throw that file away, and make one with ./gatehouse new.",
+        )
 
 
 def asked(check: Callable[[Settings], Finding], settings: Settings) -> Finding:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -75,7 +76,7 @@ def new(wanted: NewClient) -> Stack:
     argument.
 
     Raises:
-        OperatorError: a stack file of that name is there already, or the engine or the passphrase is missing.
+        OperatorError: a stack file of that name is there already, or the engine, the passphrase or a key is missing.
         components.settings.SettingsError: what was asked for is no valid stack file.
     """
     stack = Stack(wanted.client)
@@ -84,6 +85,8 @@ def new(wanted: NewClient) -> Stack:
             f"stacks/{stack.file.name} exists already.", "Choose another name, or edit that file."
         )
     root = new_root_secret()
+    if not wanted.authentik_url:
+        wanted = replace(wanted, ssh_key=public_key(wanted.ssh_key))
     check(wanted, root)
     require_engine()
     if not (os.environ.get("PULUMI_CONFIG_PASSPHRASE") or os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE")):
@@ -99,10 +102,38 @@ def new(wanted: NewClient) -> Stack:
     return stack
 
 
+OWN_KEYS = ("id_ed25519.pub", "id_ecdsa.pub", "id_rsa.pub")
+"""Where ssh keeps an operator's own keys, below ~/.ssh, best first."""
+
+
+def public_key(given: str | None) -> str:
+    """The line of a public key: as it was given, out of the file that was named, or out of the operator's own.
+
+    Raises:
+        OperatorError: there is no such file, or no key of the operator's own.
+    """
+    if given and len(given.split()) > 1:
+        return given
+    own = [Path.home() / ".ssh" / name for name in OWN_KEYS]
+    for file in [Path(given).expanduser()] if given else own:
+        if file.is_file():
+            return file.read_text().strip()
+    raise OperatorError(
+        f"There is no file {given}."
+        if given
+        else "There is no public SSH key in ~/.ssh to let you into the box with.",
+        "Give the line of your public key, or the file that has it, with --ssh-key; `ssh-keygen -t ed25519` makes one.",
+    )
+
+
 def encrypt(stack: Stack, root: str) -> Any:
-    """Let Pulumi encrypt the root secret into the stack file; the file's content afterwards."""
+    """Let Pulumi encrypt the root secret into the stack file; the file's content afterwards.
+
+    Raises:
+        OperatorError: Pulumi refused.
+    """
     command = stack.automation.workspace.pulumi_command.command
-    subprocess.run(
+    done = subprocess.run(
         [
             command,
             "--non-interactive",
@@ -117,9 +148,14 @@ def encrypt(stack: Stack, root: str) -> Any:
         env={**os.environ, **stack.automation.workspace.env_vars},
         input=root,
         text=True,
-        check=True,
+        check=False,
         capture_output=True,
     )
+    if done.returncode:
+        raise OperatorError(
+            f"Pulumi says: {done.stderr.strip()}",
+            f"Put right what it names, remove stacks/{stack.file.name}, then run the same command again.",
+        )
     return yaml.safe_load(stack.file.read_text())
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from bench.project import Project
+from operations import doctor, new
+from operations.errors import OperatorError
 from operations.stack import Stack
 
 
@@ -29,3 +31,49 @@ def test_a_new_client_needs_no_backend_to_be_named(tmp_path: Path) -> None:
     # The engine and our own look at its files agree on where they are.
     assert (project.folder / ".gatehouse/state/.pulumi/stacks/gatehouse/acme.json").is_file()
     assert "acme" in project.pulumi("stack", "ls")
+
+
+def test_the_operators_own_key_is_taken_unless_another_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(OperatorError, match="--ssh-key"):
+        new.public_key(None)
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "id_rsa.pub").write_text("ssh-rsa AAAA sam\n")
+    (tmp_path / ".ssh" / "id_ed25519.pub").write_text("ssh-ed25519 AAAA sam\n")
+    assert new.public_key(None) == "ssh-ed25519 AAAA sam"
+    assert new.public_key("~/.ssh/id_rsa.pub") == "ssh-rsa AAAA sam"
+    assert new.public_key("ssh-ed25519 BBBB kim") == "ssh-ed25519 BBBB kim"
+    with pytest.raises(OperatorError, match=r"no file \S+/elsewhere\.pub"):
+        new.public_key(f"{tmp_path}/elsewhere.pub")
+
+
+@pytest.mark.parametrize(
+    ("said", "fine"), [("v3.258.0", False), ("v2.300.0", False), ("v3.259.0", True), ("v4.0.0", True)]
+)
+def test_an_engine_that_is_too_old_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, fine: bool
+) -> None:
+    (tmp_path / "pulumi").write_text(f"#!/bin/sh\necho {said}\n")
+    (tmp_path / "pulumi").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    found = doctor.engine()
+    assert found.ok is fine
+    assert said in found.what
+
+
+def test_a_root_secret_that_was_copied_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "STACKS", tmp_path)
+    text = "config:\n  gatehouse:rootSecret:\n    secure: v1:{}\n"
+    for name, sealed in (("acme", "one"), ("beta", "one"), ("other", "two")):
+        (tmp_path / f"Pulumi.{name}.yaml").write_text(text.format(sealed))
+
+    def looked_at(name: str) -> list[str]:
+        stack = Stack(name)
+        stack.file = tmp_path / stack.file.name
+        return [each.what for each in doctor.own_root(stack)]
+
+    assert "stacks/Pulumi.beta.yaml has the same" in looked_at("acme")[0]
+    assert "stacks/Pulumi.acme.yaml has the same" in looked_at("beta")[0]
+    assert looked_at("other") == []
