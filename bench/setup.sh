@@ -1,7 +1,5 @@
 #!/bin/sh
 # Makes the Python environment of this checkout, and on Debian as root what the bench needs beside it.
-# usage: bench/setup.sh            the Python environment (the operator's commands, the tests)
-#        bench/setup.sh system     on Debian as root: what a box on the bench is made with
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -22,19 +20,16 @@ system() {
   if [ -n "$missing" ]; then
     echo "Installing$missing" >&2
     apt-get -qq update
-    # No server of these is wanted on this machine itself: the bench starts its own.
-    printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d.gatehouse
-    chmod 755 /usr/sbin/policy-rc.d.gatehouse
-    moved=""
+    # No server of these is wanted on this machine itself: the bench starts its own. Whatever ends this script takes the
+    # policy away again, or no package could start a service here any more.
     if [ ! -e /usr/sbin/policy-rc.d ]; then
-      mv /usr/sbin/policy-rc.d.gatehouse /usr/sbin/policy-rc.d
-      moved=yes
+      trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+      trap 'exit 1' HUP INT TERM
+      printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d
+      chmod 755 /usr/sbin/policy-rc.d
     fi
     # shellcheck disable=SC2086
-    DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends $missing >&2 || failed=yes
-    [ -z "$moved" ] || rm -f /usr/sbin/policy-rc.d
-    rm -f /usr/sbin/policy-rc.d.gatehouse
-    [ -z "${failed:-}" ] || exit 1
+    DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends $missing >&2
     # Nor at its next boot.
     case " $missing " in *" openssh-server "*) systemctl --quiet disable ssh >/dev/null 2>&1 || true ;; esac
     case " $missing " in *" nginx-light "*) systemctl --quiet disable nginx >/dev/null 2>&1 || true ;; esac
@@ -44,6 +39,10 @@ system() {
 environment() {
   wanted=$(cat requirements*.txt | cksum)
   [ "$(cat .venv/gatehouse 2>/dev/null || true)" = "$wanted" ] && return 0
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+    echo "gatehouse needs Python 3.11 or newer as python3; this is $(python3 --version 2>&1)" >&2
+    exit 1
+  }
   echo "Making the Python environment in .venv" >&2
   [ -x .venv/bin/python ] || python3 -m venv .venv
   .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
