@@ -67,10 +67,10 @@ def watch(project: Project, *args: str) -> list[Seen]:
 def _note(process: psutil.Process, seen: dict[int, Seen], now: float, clock: float) -> None:
     with suppress(psutil.Error, OSError):
         known = seen.get(process.pid)
-        role = _role(" ".join(process.cmdline()) + " ")
+        called = role(" ".join(process.cmdline()) + " ")
         if known is None:
-            known = seen[process.pid] = Seen(role, process.create_time() - clock, now)
-        known.role = role or known.role  # launchers become what they launch
+            known = seen[process.pid] = Seen(called, process.create_time() - clock, now)
+        known.role = called or known.role  # launchers become what they launch
         known.ended = now
         spent = process.cpu_times()
         known.processor = spent.user + spent.system
@@ -79,9 +79,10 @@ def _note(process: psutil.Process, seen: dict[int, Seen], now: float, clock: flo
             known.peak = int(peak.group(1)) * 1024
 
 
-def _role(command: str) -> str:
-    for pattern, role in _ROLES:
+def role(command: str) -> str:
+    """What a process is, by its command line; empty for one that does not matter here."""
+    for pattern, called in _ROLES:
         if found := re.search(pattern, command):
             names = [name for name in found.groups() if name and name.isalpha()]
-            return f"{role} {names[0]}" if role == "plugin" and names else role
+            return f"{called} {names[0]}" if called == "plugin" and names else called
     return ""
