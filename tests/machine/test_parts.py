@@ -21,6 +21,7 @@ from bench import ca, images, packages, processes, registry, sources
 from bench.images import store
 from bench.machine import image, network
 from bench.processes import Recorded
+from tests.machine.conftest import until
 
 SOURCES = """\
 Types: deb deb-src
@@ -92,6 +93,15 @@ def test_the_package_proxy_speaks_to_the_archives_only_and_keeps_packages(
     try:
         for _ in range(2):
             assert get("GET", "http://mirror.example/debian/pool/a.deb") == (200, b"a package")
+            # The client has all of it a moment before the cache has it under its name.
+            until(
+                lambda: any(
+                    len(p.read_bytes()) == 9 and not p.name.startswith("tmp")
+                    for p in (tmp_path / "cache").rglob("*")
+                    if p.is_file()
+                ),
+                "the package is kept",
+            )
         assert asked == ["/debian/pool/a.deb"]
         for _ in range(2):
             assert get("GET", "http://mirror.example/debian/dists/InRelease")[0] == 200
