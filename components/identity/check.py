@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 import pulumi
@@ -161,6 +160,8 @@ def _later(value: Any) -> bool:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """A question for the nearest known name; empty if none is near."""
+    from difflib import get_close_matches  # noqa: PLC0415  (for mistakes alone)
+
     close = get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f"Did you mean {close[0]!r}?" if close else ""
 

@@ -7,6 +7,7 @@ when they are pickled; what they need later comes from the explicit provider res
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -57,6 +58,10 @@ class ObjectProvider(ResourceProvider):
         """Called once a process, before anything else."""
         if _in_plugin_process():
             sys.tracebacklimit = 0  # errors are for operators; a library's stack helps nobody
+            # All that is loaded by now stays for good; to look it through for garbage again and again costs a preview
+            # 15 ms.
+            gc.freeze()
+            gc.set_threshold(50_000, 20, 100)
             end_with_parent()
         self._dialect = self.dialect(req.config.get)
         self._reconciler = Reconciler(self._dialect, pending_creates(os.environ.get(PENDING, "")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
@@ -30,6 +31,10 @@ class SettingsError(Exception):
         super().__init__(
             "\n".join([f"The stack file has {count}:", *(f"  {problem}" for problem in problems)])
         )
+
+
+# There are no plugins of pydantic's here. To look for some, it reads what every installed package says of itself.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 
 class Model(BaseModel):
