@@ -37,7 +37,8 @@ flock -w 900 9 || die "another run has held /run/gatehouse-harden.lock for 15 mi
 rm -f "$RECORD"
 
 container=no
-if systemd-detect-virt --quiet --container; then container=yes; else PACKAGES+=(systemd-timesyncd); fi
+# Docker confines its containers with AppArmor where the parser is there, and says nothing where it is not.
+if systemd-detect-virt --quiet --container; then container=yes; else PACKAGES+=(apparmor systemd-timesyncd); fi
 
 # put PATH MODE < TEXT: replaces a file at once and as a whole, unless it says so already. Whether a service has to
 # take it up is told by the file's age, not by this run, since an earlier run may have been killed in between.

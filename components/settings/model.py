@@ -92,7 +92,8 @@ class Settings(Model):
     """Whether the server, its volume and its addresses refuse to be destroyed."""
 
     rebuild: Annotated[int, Field(ge=1)] = 1
-    """Count up to have the server made anew; its data are on the volume and stay."""
+    """Count up to have the server made anew; its data are on the volume and stay. While `protect` is on this is
+    refused: set it to false, run `up`, then count up."""
 
     _warnings: tuple[Problem, ...] = PrivateAttr(default=())
 
