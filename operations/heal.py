@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import tenacity
 
 from components.access import ssh_command
 from operations.clouds import checked, cloudflare, hetzner
@@ -27,6 +28,8 @@ from operations.errors import OperatorError
 from operations.stack import ROOT, Stack
 
 PENDING = "GATEHOUSE_PENDING_CREATES"
+SERVER = "hcloud:index/server:Server"
+PATIENCE = 300.0  # seconds that Hetzner may take to finish a server; usually ten
 
 
 @dataclass(frozen=True)
@@ -80,11 +83,31 @@ def settle(stack: Stack, found: Mapping[str, str]) -> None:
     operations = deployment.pop("pending_operations", [])
     deployment["pending_operations"] = [op for op in operations if op["type"] != "creating"]
     deployment.setdefault("resources", []).extend(
-        {**op["resource"], "id": found[urn], "outputs": op["resource"].get("inputs", {})}
+        {**op["resource"], "id": found[urn], "outputs": outputs(op["resource"])}
         for op in operations
         if op["type"] == "creating" and (urn := op["resource"]["urn"]) in found
     )
     stack.put(deployment)
+
+
+def outputs(resource: Mapping[str, Any]) -> dict[str, Any]:
+    """What the state says of a resource until it is refreshed: its inputs, in the form that the state has them in.
+
+    Hetzner's plugin gives a server addresses that differ from the state's by cutting its power, even where the
+    state only leaves out what says nothing; a server that is just booting for the first time would not survive that.
+    """
+    kept: dict[str, Any] = without_notes(resource.get("inputs", {}))
+    if resource["type"] == SERVER and kept.get("publicNets"):
+        whole = {"ipv4": 0, "ipv4Enabled": True, "ipv6": 0, "ipv6Enabled": True}
+        kept["publicNets"] = [whole | net for net in kept["publicNets"]]
+    return kept
+
+
+def without_notes(value: Any) -> Any:
+    """A value without what the engine's bridge notes in inputs (`__defaults`)."""
+    if isinstance(value, dict):
+        return {name: without_notes(inner) for name, inner in value.items() if name != "__defaults"}
+    return [without_notes(inner) for inner in value] if isinstance(value, list) else value
 
 
 def memory(stack: Stack) -> Path:
@@ -122,10 +145,21 @@ Finder = Callable[[Mapping[str, Any], Any], "str | None"]
 def by_name(path: str) -> Finder:
     """A finder of a Hetzner object by its name, which is unique in a project, and our labels, which prove it ours."""
 
+    # What is still being made takes no orders ("server is locked, an action is running"): wait for it.
+    @tenacity.retry(
+        retry=tenacity.retry_if_result(lambda found: any(item.get("locked") for item in found)),
+        wait=tenacity.wait_fixed(1),
+        stop=tenacity.stop_after_delay(PATIENCE),
+        retry_error_callback=lambda state: state.outcome and state.outcome.result(),
+    )
+    def look(client: httpx.Client, name: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = checked(client.get(path, params={"name": name}))[path]
+        return found
+
     def find(inputs: Mapping[str, Any], settings: Any) -> str | None:
         with hetzner(settings) as client:
-            found = checked(client.get(path, params={"name": inputs["name"]}))
-        for item in found[path]:
+            found = look(client, str(inputs["name"]))
+        for item in found:
             if inputs.get("labels", {}).items() <= item["labels"].items():
                 return str(item["id"])
             raise OperatorError(
@@ -185,7 +219,7 @@ FINDERS: dict[str, Finder] = {
     "hcloud:index/firewall:Firewall": by_name("firewalls"),
     "hcloud:index/primaryIp:PrimaryIp": by_name("primary_ips"),
     "hcloud:index/volume:Volume": by_name("volumes"),
-    "hcloud:index/server:Server": by_name("servers"),
+    SERVER: by_name("servers"),
     "hcloud:index/volumeAttachment:VolumeAttachment": volume_attachment,
     "cloudflare:index/dnsRecord:DnsRecord": dns_record,
 }

@@ -53,7 +53,7 @@ def made(clouds: Clouds) -> dict[str, list[str]]:
 
 
 def test_a_server_that_a_killed_run_had_ordered_is_found_again(project: Project, clouds: Clouds) -> None:
-    clouds.project.seconds = 3.0  # so that there is time to kill while Hetzner's actions run
+    clouds.project.seconds = 6.0  # so that Hetzner still makes the server when the next run asks for it
     run = project.start("up", "acme", "--yes")
     try:
         wait_for(
@@ -75,6 +75,9 @@ def test_a_server_that_a_killed_run_had_ordered_is_found_again(project: Project,
         kind: after[kind] for kind, ids in before.items() if ids
     }
     assert client_of(clouds).servers.get_by_name("gatehouse-acme").status == "running"
+    commands = {action["command"] for action in clouds.project.all("actions").values()}
+    assert "create_server" in commands
+    assert commands.isdisjoint({"stop_server", "shutdown_server"}), "its power was cut while it first booted"
     assert "No change." in project.gatehouse("up", "acme", "--yes")
     project.gatehouse("preview", "acme", "--refresh", "--expect-no-changes")
 
