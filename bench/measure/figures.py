@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from bench import figures
@@ -57,7 +58,9 @@ def _whole(place: Path, world: World, runs: int) -> None:
         world.clean()  # of a run that was killed
         try:
             world.start()
-            pair = _preview(place, Client(place / "client", world, 12), runs, "a whole client with 12 apps")
+            client = Client(place / "client", world, 12)
+            pair = _preview(place, client, runs, "a whole client with 12 apps")
+            tables.seconds("Its plugins alone, until they answer", _answering(client, parts.plugins(client)))
         finally:
             world.clean()
     _record("preview_noop_12_ratio", pair, PREVIEW_GOAL)
@@ -90,10 +93,7 @@ def _preview(place: Path, client: Client, runs: int, what: str) -> Pair:
 
 def _parts(client: Client) -> None:
     alone = {"CLI (`pulumi version`)": parts.several(lambda: parts.command(client, "pulumi", "version"))}
-    for title, argv in parts.processes(client).items():
-        alone[f"{title}, until it answers"] = parts.several(
-            lambda argv=argv: parts.until_it_answers(client, argv)  # type: ignore[misc]
-        )
+    alone |= _answering(client, parts.processes(client))
     tables.seconds("What its parts cost alone", alone)
     tables.imports(
         {
@@ -102,6 +102,13 @@ def _parts(client: Client) -> None:
             "the provider's process": parts.imports(client, parts.PROVIDER),
         }
     )
+
+
+def _answering(client: Client, commands: Mapping[str, list[str]]) -> dict[str, float]:
+    return {
+        f"{title}, until it answers": parts.several(partial(parts.until_it_answers, client, argv))
+        for title, argv in commands.items()
+    }
 
 
 def _ups(place: Path, apps: int, runs: int) -> None:
