@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -83,8 +83,10 @@ class Whole:
             assert time.monotonic() - began < PATIENCE, f"{words!r} was not said in time"
         else:
             raise AssertionError(f"{words!r} was never said:\n{''.join(self.screen[-60:])}")
-        for each in self.started():
-            each.send_signal(signal.SIGKILL)
+        while found := self.started():  # again, for those that were started while the first ones were killed
+            for each in found:
+                with contextlib.suppress(psutil.NoSuchProcess):  # ended by itself, its parent being gone
+                    each.kill()
         process.wait()
 
     def started(self) -> list[psutil.Process]:
