@@ -10,6 +10,7 @@ import os
 import subprocess
 import threading
 import time
+from functools import cache
 from pathlib import Path
 
 LAUNCHER = "pulumi-resource-pulumi-python"
@@ -17,8 +18,9 @@ INTERVAL = 0.5
 """Seconds between two looks."""
 
 
+@cache
 def end_with_parent() -> None:
-    """End this process, at once, when the engine that started it has ended."""
+    """End this process, at once, when the engine that started it has ended. One watch a process is enough."""
     parent = os.getppid()
     grandparent = _parent_of(parent) if LAUNCHER in _command_of(parent) else None
     threading.Thread(target=_watch, args=(parent, grandparent), name="lifeline", daemon=True).start()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import itertools
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -22,15 +24,35 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 ROOT = Path(__file__).parents[2]
 UNKNOWN = rpc.UNKNOWN
+_RUNS = itertools.count(1)
+_LOOP = asyncio.new_event_loop()
+"""One for all calls: a loop of its own for each costs as much as the call itself."""
 
 
 class Plugin:
     """One running provider process."""
 
-    def __init__(self, stub: Any, provider: ResourceProvider, config: Mapping[str, str]) -> None:
+    def __init__(
+        self, stub: Any, provider: ResourceProvider, config: Mapping[str, str], blob: str = ""
+    ) -> None:
         self._stub = stub
+        self._provider = provider
         self.config = config
-        self.blob = serialize_provider(provider)
+        self.blob = blob or serialize_provider(provider)
+
+    def later(self) -> Plugin:
+        """A provider that knows nothing but what is on the server, like that of a later run, in the same process.
+
+        `pulumi.dynamic` keeps one provider for each pickle that it has been shown, and configures it anew: a pickle
+        that differs, in an attribute that nobody reads, is another provider. All that `components.objects` ever
+        remembers (lists, what it claimed, deleted and noticed, its connection) hangs on the provider; what a process
+        shares are the tables of the catalog, which no server has a part in, and tunnels, which are not used here.
+        """
+        provider = type(self._provider)()
+        provider.run = next(_RUNS)  # type: ignore[attr-defined]
+        # Not the SDK's own function: each call of it wraps pickle once more, which ends the recursion at 1,000 calls.
+        blob = base64.b64encode(pickle.dumps(provider)).decode()
+        return Plugin(self._stub, provider, self.config, blob)
 
     def check(self, news: Mapping[str, Any], olds: Mapping[str, Any] | None = None) -> dict[str, Any]:
         request = provider_pb2.CheckRequest(olds=self._struct(olds or {}), news=self._struct(news))
@@ -64,7 +86,7 @@ class Plugin:
         self._stub.Delete(provider_pb2.DeleteRequest(id=id_, properties=self._struct(props)))
 
     def _struct(self, props: Mapping[str, Any]) -> struct_pb2.Struct:
-        return asyncio.run(rpc.serialize_properties({**props, "__provider": self.blob}, {}))
+        return _LOOP.run_until_complete(rpc.serialize_properties({**props, "__provider": self.blob}, {}))
 
 
 @contextmanager
