@@ -11,7 +11,8 @@ from typing import Any
 import grpc
 import pytest
 
-from bench.authentik.testing import serve
+from bench.authentik import writes
+from bench.authentik.testing import Running, serve
 from bench.figures import record
 from components.identity.kinds import Line
 from components.identity.provider import AuthentikProvider
@@ -32,9 +33,7 @@ def test_every_kind_of_the_line(version: str, monkeypatch: pytest.MonkeyPatch) -
     line = Line(version)
     failed: dict[str, str] = {}
     with serve(version=VERSIONS[version]) as server:
-        for kind in server.server.api.line.kinds.values():
-            # as if there were a licence; without one, see below
-            monkeypatch.delitem(kind.facts, "enterprise", raising=False)
+        licensed(server, monkeypatch)
         traffic = Traffic(server)
         hand = ByHand(server, line, traffic)
         config = {"address": server.url, "token": TOKEN, "bootstrap": server.token, "line": version}
@@ -52,6 +51,13 @@ def test_every_kind_of_the_line(version: str, monkeypatch: pytest.MonkeyPatch) -
         record("kinds", kinds_2026_8_share=(passed / len(line.declarable()), 1.0))
     assert not failed, "\n".join(f"{label}: {text}" for label, text in failed.items())
     assert len(line.declarable()) == DECLARABLE[version]
+
+
+def licensed(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if there were a licence; without one, see below."""
+    for kind in server.server.api.line.kinds.values():
+        monkeypatch.delitem(kind.facts, "enterprise", raising=False)
+    monkeypatch.setattr(writes, "enterprise_field", lambda request, rule: False)
 
 
 def make(running: Plugin, label: str, fields: dict[str, Any]) -> None:
