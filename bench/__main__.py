@@ -91,12 +91,15 @@ def demo(
 @app.command()
 def figures(
     runs: Annotated[int, typer.Option(min=5, help="of each side, in turn")] = 7,
-    large: Annotated[bool, typer.Option("--large", help="clients of 500 apps too: an hour and more")] = False,
+    apps: Annotated[
+        list[int] | None,
+        typer.Option(help="size of a client, several times for several; all sizes take over an hour"),
+    ] = None,
 ) -> None:
     """Measure what gatehouse costs, as ratios against programs that do nothing more than they must."""
-    from bench.measure.figures import measure  # noqa: PLC0415  (what it needs, the other commands don't)
+    from bench.measure.figures import SIZES, measure  # noqa: PLC0415  (what it needs, the other commands don't)
 
-    measure(MEASURED, runs, large=large)
+    measure(MEASURED, runs, apps or SIZES)
 
 
 if __name__ == "__main__":

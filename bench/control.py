@@ -31,7 +31,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-JOURNAL_LENGTH = 5000
+JOURNAL_LENGTH = 20_000
 """Requests remembered; older ones are dropped."""
 
 

@@ -4,50 +4,44 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from bench import figures
 from bench.machine import missing
-from bench.measure import parts, tables
+from bench.measure import parts, promises, tables
+from bench.measure.commands import SKIP, down, preview, refresh, up, up_refreshed
 from bench.measure.floor import floor
 from bench.measure.requests import Loop, requests, same
 from bench.measure.stacks import STACK, Client, Naive
+from bench.measure.tables import Size
 from bench.measure.timing import RUNS, Pair, Times, paired
 from bench.measure.traffic import Traffic, traffic
 from bench.measure.watch import Seen, watch
 from bench.plain import PlainWorld
-from bench.project import Project
 from bench.world import World
 
 PREVIEW_GOAL, UP_GOAL, CALLS_GOAL = 1.1, 1.2, 1.0
-_SKIP = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
-_STATE_RUNS = 3
+SIZES = (12, 100, 500)
+"""Apps of the clients that are measured."""
+_FIRST_CHANGE = -2  # those that are measured count from -1
+_LONG, _LONG_RUNS = 100, 3
+"""From so many apps on an up takes minutes, and runs only so often."""
 
 
-class BrokenPromiseError(Exception):
-    """gatehouse asked for something that it promises not to ask for."""
-
-
-def measure(world: Path, runs: int = RUNS, *, large: bool = False) -> None:
-    """Measure all, a whole client in a world that is kept in `world` meanwhile.
-
-    `large` adds clients of 500 apps: an hour and more.
-    """
+def measure(world: Path, runs: int = RUNS, sizes: Sequence[int] = SIZES) -> None:
+    """Measure all, a whole client in a world that is kept in `world` meanwhile."""
     place = Path(tempfile.mkdtemp(prefix="gatehouse-bench-"))
     place.chmod(0o700)
     try:
-        tables.opening(runs)
+        tables.opening(runs, _LONG_RUNS, _LONG)
         reasons = missing()
         if reasons:
             tables.without_box(reasons)
         else:
             _whole(place / "whole", World(world, progress=tables.quiet), runs)
-        for apps in (12, 100, *((500,) if large else ())):
-            _previews(place / f"previews-{apps}", apps, runs)
-        for apps in (12, *((100, 500) if large else ())):
-            _ups(place / f"ups-{apps}", apps, runs)
+        tables.sizes([_identities(place / str(apps), apps, runs) for apps in sizes])
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
@@ -59,6 +53,7 @@ def _whole(place: Path, world: World, runs: int) -> None:
         try:
             world.start()
             client = Client(place / "client", world, 12)
+            up(client)()
             pair = _preview(place, client, runs, "a whole client with 12 apps")
             tables.seconds("Its plugins alone, until they answer", _answering(client, parts.plugins(client)))
         finally:
@@ -66,21 +61,37 @@ def _whole(place: Path, world: World, runs: int) -> None:
     _record("preview_noop_12_ratio", pair, PREVIEW_GOAL)
 
 
-def _previews(place: Path, apps: int, runs: int) -> None:
-    """A preview without change of a client that is identities alone, against the floor."""
-    with PlainWorld(place / "world", tables.quiet, memory=True).running() as world:
+def _identities(place: Path, apps: int, runs: int) -> Size:
+    """A client that is identities alone, on an authentik that takes its time."""
+    with PlainWorld(place / "world", tables.quiet, memory=True, options=("--latency",)).running() as world:
         client = Client(place / "client", world, apps)
-        pair = _preview(place, client, runs, f"{apps} apps without a box")
-        if apps == 12:
-            _record("preview_noop_12_identity_ratio", pair, PREVIEW_GOAL)
-        if apps != 12 or missing():
-            _record(f"preview_noop_{apps}_ratio", pair, PREVIEW_GOAL)
-        if apps == 12:
+        seen: list[Seen] = []
+        first = traffic(world, lambda: seen.extend(watch(client, "up", "--yes", "--stack", STACK)))
+        tables.processes(f"Processes of an up of {apps} apps", seen)
+        quiet = _nothing_changed(world, client, apps, first)
+        previews = _preview(place, client, runs, f"{apps} apps without a box")
+        whole_too = apps == 12 and not missing()
+        _record(f"preview_noop_{apps}{'_identity' if whole_too else ''}_ratio", previews, PREVIEW_GOAL)
+        client.change(_FIRST_CHANGE)
+        edited = traffic(world, up(client))
+        naive = requests(place / "naive", client, world, first, quiet["preview --refresh"], edited)
+        _alike(world, naive, first, quiet["preview --refresh"], edited)
+        refreshes = paired(refresh(client), refresh(naive), runs)
+        _against(f"`preview --refresh` of {apps} apps", f"refresh_{apps}_ratio", refreshes, PREVIEW_GOAL)
+        edits = paired(up(client), up(naive), runs, before=(client.change, naive.change))
+        _against(f"One edit of {apps} apps, from preview to state", f"edit_{apps}_ratio", edits, UP_GOAL)
+        ups = _ups(client, naive, apps, runs)
+        _against(f"Up of {apps} apps from nothing", f"up_{apps}_ratio", ups, UP_GOAL)
+        down(naive)()
+        if apps == SIZES[0]:
             _parts(client)
+            _loop(naive)
+        skipped = Times()
+        skipped.take(up(client, **SKIP))
+        return Size(apps, previews, refreshes, edits, ups, skipped.seconds, seen)
 
 
 def _preview(place: Path, client: Client, runs: int, what: str) -> Pair:
-    up(client)()
     base = floor(place / "floor", client)
     for each in (client, base):  # both must say that there is nothing to do, or nothing is compared
         each.pulumi("preview", "--stack", STACK, "--expect-no-changes")
@@ -89,6 +100,49 @@ def _preview(place: Path, client: Client, runs: int, what: str) -> Pair:
     tables.processes(f"Processes of the preview of {what}", watch(client, "preview", "--stack", STACK))
     tables.processes("Those of the floor", watch(base, "preview", "--stack", STACK))
     return pair
+
+
+def _nothing_changed(world: PlainWorld, client: Client, apps: int, first: Traffic) -> dict[str, Traffic]:
+    """What is asked of authentik when nothing changed; raises BrokenPromiseError if it is more than promised."""
+    seen = {
+        "up that changes nothing": traffic(world, up(client)),
+        "preview": traffic(world, preview(client)),
+        "preview --refresh": traffic(world, refresh(client)),
+        "up --refresh that changes nothing": traffic(world, up_refreshed(client)),
+    }
+    tables.traffic(f"What is asked of authentik, {apps} apps", {"up from nothing": first, **seen})
+    promises.hold(seen)
+    calls = round(promises.calls_per_kind(seen["preview --refresh"]), 3)
+    figures.record("bench", refresh_calls_per_kind=(calls, CALLS_GOAL))
+    return seen
+
+
+def _alike(world: PlainWorld, naive: Naive, first: Traffic, refreshed: Traffic, edited: Traffic) -> None:
+    """Raises UnlikeError unless the naive program asks for what gatehouse asked for."""
+    same(first, traffic(world, up(naive)))
+    same(refreshed, traffic(world, refresh(naive)))
+    naive.change(_FIRST_CHANGE)
+    same(edited, traffic(world, up(naive)))
+
+
+def _ups(client: Client, naive: Naive, apps: int, runs: int) -> Pair:
+    """From nothing, each with the other one's objects away too."""
+
+    def nothing(_: int) -> None:
+        down(client)()
+        down(naive)()
+
+    long = apps >= _LONG
+    return paired(
+        up(client), up(naive), _LONG_RUNS if long else runs, before=(nothing, nothing), warm=not long
+    )
+
+
+def _loop(naive: Naive) -> None:
+    loop, alone = Loop(naive), Times()
+    alone.take(loop.up)
+    loop.down()
+    tables.seconds("The same requests in a plain loop", {"httpx, one after the other": alone.seconds})
 
 
 def _parts(client: Client) -> None:
@@ -111,91 +165,9 @@ def _answering(client: Client, commands: Mapping[str, list[str]]) -> dict[str, f
     }
 
 
-def _ups(place: Path, apps: int, runs: int) -> None:
-    """An `up` from nothing, against a naive program that sends the same requests; what is asked of authentik."""
-    with PlainWorld(place / "world", tables.quiet, memory=True, options=("--latency",)).running() as world:
-        client = Client(place / "client", world, apps)
-        first = traffic(world, up(client))
-        naive = requests(place / "naive", client, world, first)
-        _promises(world, client, apps, first)
-        down(client)()
-        same(first, traffic(world, up(naive)))
-        tables.processes(f"Processes of an up of {apps} apps", _watched_up(client, naive))
-        pair = paired(up(client), up(naive), runs, (down(client), down(naive)))
-        loop, alone = Loop(naive), Times()
-        alone.take(loop.up)
-        loop.down()
-        tables.ratio(f"Up of {apps} apps from nothing, without a box", pair, UP_GOAL, naive="requests alone")
-        tables.seconds("The same requests in a plain loop", {"httpx, one after the other": alone.seconds})
-        _record(f"up_{apps}_ratio", pair, UP_GOAL)
-        _state_writes(client, apps)
-
-
-def _watched_up(client: Client, naive: Naive) -> list[Seen]:
-    down(naive)()
-    seen = watch(client, "up", "--yes", "--stack", STACK)
-    down(client)()
-    return seen
-
-
-def _promises(world: PlainWorld, client: Client, apps: int, first: Traffic) -> None:
-    """What is asked of authentik when nothing changed; raises BrokenPromiseError if it is more than promised."""
-    seen = {
-        "up that changes nothing": traffic(world, up(client)),
-        "preview": traffic(world, preview(client)),
-        "preview --refresh": traffic(world, _run(client, "preview", "--refresh", "--expect-no-changes")),
-        "up --refresh that changes nothing": traffic(
-            world, _run(client, "up", "--yes", "--skip-preview", "--refresh")
-        ),
-    }
-    tables.traffic(f"What is asked of authentik, {apps} apps", {"up from nothing": first, **seen})
-    wrong = [f"{title}: {what}" for title, found in seen.items() for what in broken(title, found)]
-    if wrong:
-        raise BrokenPromiseError("More was asked of authentik than promised:\n" + "\n".join(wrong))
-    refresh = seen["preview --refresh"]
-    calls = (len(refresh.entries) - refresh.door - refresh.pages) / len(refresh.lists)
-    if apps == 12:
-        figures.record("bench", refresh_calls_per_kind=(round(calls, 3), CALLS_GOAL))
-
-
-def broken(title: str, found: Traffic) -> list[str]:
-    """What a run that changes nothing asked for beyond what is promised for it."""
-    wrong = [f"wrote: {write}" for write in found.writes]
-    if "refresh" in title:
-        wrong += [f"{count} lists of {path}" for path, count in found.lists.items() if count != 1]
-        wrong += [f"read one object: {path}" for path in found.singles]
-        return wrong if found.lists else [*wrong, "nothing was read: the refresh did not refresh"]
-    return wrong + [f"asked: GET {e['path']}" for e in found.entries if e["method"] == "GET"]
-
-
-def _state_writes(client: Client, apps: int) -> None:
-    """The share of an up that goes into writing the state after each step."""
-    whole, skipped = Times(), Times()
-    for _ in range(_STATE_RUNS):
-        whole.take(up(client))
-        down(client)()
-        skipped.take(_run(client, "up", "--yes", **_SKIP))
-        down(client)()
-    tables.state(apps, whole.seconds, skipped.seconds)
-
-
-def up(project: Project) -> Callable[[], object]:
-    """Bring it up."""
-    return _run(project, "up", "--yes")
-
-
-def down(project: Project) -> Callable[[], object]:
-    """Destroy it."""
-    return _run(project, "destroy", "--yes")
-
-
-def preview(project: Project) -> Callable[[], object]:
-    """Preview it."""
-    return _run(project, "preview")
-
-
-def _run(project: Project, *args: str, **environment: str) -> Callable[[], object]:
-    return lambda: project.pulumi(*args, "--stack", STACK, check=True, given=None, **environment)
+def _against(title: str, name: str, pair: Pair, goal: float) -> None:
+    tables.ratio(f"{title}, without a box", pair, goal, naive="requests alone")
+    _record(name, pair, goal)
 
 
 def _record(name: str, pair: Pair, goal: float) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx
 
-from bench.measure.naive.sends import Sender
-from bench.measure.stacks import Client, Naive
+from bench.measure.naive.sends import CHANGE, REFRESH, Sender
+from bench.measure.stacks import APART, Client, Naive
 from bench.measure.traffic import DOOR, Traffic
 from bench.plain import PlainWorld
 
@@ -36,31 +36,47 @@ _NEEDS = {
     "/providers/all/": "/core/applications/",
 }
 """Lists of what others refer to, and who refers to it."""
-_APART = {"set_password": "password"}
+_UNIQUE = {"name", "slug", "username", "client_id"}
+"""Fields that no two objects may have alike."""
+_SEPARATE = {"set_password": "password"}
 
 
 class UnlikeError(Exception):
     """The naive program does not do the same as gatehouse, so a ratio would mean nothing."""
 
 
-def requests(folder: Path, client: Client, world: PlainWorld, seen: Traffic) -> Naive:
-    """The naive program for what `client` sent to `world` when it was brought up."""
+def requests(
+    folder: Path, client: Client, world: PlainWorld, seen: Traffic, refreshed: Traffic, changed: Traffic
+) -> Naive:
+    """The naive program for what `client` sent to `world` when it was brought up, refreshed, and changed."""
     naive = Naive(folder, "requests", client)
-    (folder / "requests.json").write_text(json.dumps(document(world, seen)))
+    made = document(world, seen)
+    made["lists"] |= {REFRESH: _lists(refreshed), CHANGE: _lists(changed)}
+    (folder / "requests.json").write_text(json.dumps(made))
     return naive
+
+
+def _lists(seen: Traffic) -> list[str]:
+    """What was asked for that is no object."""
+    return [_whole(e) for e in seen.entries if e["method"] == "GET" and (e["query"] or e["path"] in DOOR)]
+
+
+def _whole(entry: dict[str, Any]) -> str:
+    return f"{entry['path']}?{entry['query']}" if entry["query"] else str(entry["path"])
 
 
 def document(world: PlainWorld, seen: Traffic) -> dict[str, Any]:
     """What the naive program reads: lists by the kind before whose first object they come, and the objects."""
-    posts = [e for e in seen.entries if e["method"] == "POST" and e["path"].rsplit("/", 2)[1] not in _APART]
+    posts = [
+        e for e in seen.entries if e["method"] == "POST" and e["path"].rsplit("/", 2)[1] not in _SEPARATE
+    ]
     kinds = {entry["path"] for entry in posts}
     lists: dict[str, list[str]] = {"": []}
     for entry in seen.entries:
-        whole = f"{entry['path']}?{entry['query']}" if entry["query"] else entry["path"]
         if entry["method"] == "GET" and (entry["query"] or entry["path"] in DOOR):
             needed = f"{_API}{_NEEDS.get(entry['path'].removeprefix(_API), '')}"
             before = entry["path"] if entry["path"] in kinds else needed if needed in kinds else ""
-            lists.setdefault(before, []).append(whole)
+            lists.setdefault(before, []).append(_whole(entry))
     known = _known(world)
     passwords = {
         e["path"].split("/")[-3]: e["body"]["password"] for e in seen.entries if "/set_password/" in e["path"]
@@ -68,7 +84,7 @@ def document(world: PlainWorld, seen: Traffic) -> dict[str, Any]:
     users = {name: pk for pk, name in known["/core/users/"].items()}
     objects = [_object(entry, number, known) for number, entry in enumerate(posts)]
     for item in objects:
-        if (pk := users.get(item["body"].get("username", ""))) in passwords:
+        if (pk := users.get(item["body"].get("username", "").removesuffix(APART))) in passwords:
             item["body"]["password"] = passwords[pk]
             item["call"]["apart"] = {"password": "set_password/"}
     return {"address": world.issuer, "token": world.token, "lists": lists, "objects": objects}
@@ -84,6 +100,8 @@ def _object(entry: dict[str, Any], number: int, known: dict[str, dict[str, str]]
             value = body.pop(field)
             keys = [f"{to}{known[to][str(pk)]}" for pk in (value if isinstance(value, list) else [value])]
             edges[field] = keys if isinstance(value, list) else keys[0]
+    for field in _UNIQUE & body.keys():
+        body[field] += APART
     return {
         "key": f"{kind}{called}",
         "name": f"{kind.strip('/').replace('/', '-')}-{called}",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import compileall
+import json
 import os
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,9 @@ from bench.project import Project
 
 STACK = "acme"
 DOMAIN = "acme.example"
+CHANGED = "app1"
+APART = "-naive"
+"""What the naive program puts behind names, so that its objects can be there at the same time."""
 GROUPS = ("staff", "engineering", "board")
 # Python writes bytecode on an operator's machine, so a run here may too, whatever this shell says.
 _PYTHON = ("PYTHONDONTWRITEBYTECODE", "PYTHONPROFILEIMPORTTIME")
@@ -30,7 +33,13 @@ class Client(Project):
         self.gatehouse("new", STACK, "--domain", DOMAIN, *operator, *world.new_options)
         for path, value in world.sealed.items():
             self.pulumi("config", "set", "--stack", STACK, "--secret", "--path", path, given=value)
-        self.edit(STACK, settings(apps))
+        self.settings = settings(apps)
+        self.edit(STACK, self.settings)
+
+    def change(self, number: int) -> None:
+        """Give one app another address to start at."""
+        self.settings["apps"][CHANGED]["launchUrl"] = launch_url(number)
+        self.edit(STACK, self.settings)
 
 
 class Naive(Project):
@@ -55,8 +64,21 @@ class Naive(Project):
         _prepare(self)
         self.pulumi("stack", "init", STACK)
 
+    def change(self, number: int) -> None:
+        """As `Client.change`."""
+        path = self.folder / "requests.json"
+        document = json.loads(path.read_text())
+        [item] = [item for item in document["objects"] if item["body"].get("slug") == f"{CHANGED}{APART}"]
+        item["body"]["meta_launch_url"] = launch_url(number)
+        path.write_text(json.dumps(document))
 
-def settings(apps: int) -> Mapping[str, Any]:
+
+def launch_url(number: int) -> str:
+    """Where the app that is changed starts, one for each number."""
+    return f"https://{CHANGED}.{DOMAIN}/{number}"
+
+
+def settings(apps: int) -> dict[str, Any]:
     """What a client with so many apps has beside what `gatehouse new` writes: a few groups and people."""
     return {
         "groups": list(GROUPS),

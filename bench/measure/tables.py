@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import psutil
 from rich.console import Console
@@ -21,11 +22,39 @@ def quiet(_: str) -> None:
     """Progress that nobody needs to see."""
 
 
-def opening(runs: int) -> None:
+@dataclass
+class Size:
+    """What was measured of a client of so many apps: gatehouse against the naive, and the first up's processes."""
+
+    apps: int
+    previews: Pair
+    refreshes: Pair
+    edits: Pair
+    ups: Pair
+    skipped: float
+    """Seconds of an up that writes its state once, at the end."""
+    seen: Sequence[Seen]
+
+    @property
+    def written(self) -> float:
+        """The share of an up that the engine spends on writing its state after each step."""
+        return max(0.0, 1 - self.skipped / self.ups.ours.seconds)
+
+    def processor(self, *roles: str) -> float:
+        """Seconds of processor time."""
+        return sum(each.processor for each in self.seen if each.role in roles)
+
+    def memory(self, *roles: str) -> int:
+        """The most that one of these processes had, in bytes."""
+        return max(each.peak for each in self.seen if each.role in roles)
+
+
+def opening(runs: int, long_runs: int, long: int) -> None:
     """What the reader has to know first."""
     cores, load = psutil.cpu_count(), psutil.getloadavg()[0]
     _console.print(
-        f"Ratios of medians over {runs} runs of each side, in turn (A B A B), after one unmeasured run of each. "
+        f"Ratios of medians over {runs} runs of each side (ups of {long} and more apps: {long_runs}), in turn "
+        "(A B A B), after one unmeasured run of each. "
         f"This machine has {cores} cores and a load of {load:.1f}: trust the ratios, not the seconds. "
         "The processor's ratio counts processor time alone, which other work on the machine hardly disturbs. "
         "Previews are measured of a whole client where a box can be made, and of one without a box; everything else "
@@ -110,10 +139,31 @@ def traffic(title: str, seen: Mapping[str, Traffic]) -> None:
     _console.print(table)
 
 
-def state(apps: int, whole: float, skipped: float) -> None:
-    """The share of an up that goes into writing the state."""
-    share = max(0.0, 1 - skipped / whole)
-    _console.print(
-        f"State: an up of {apps} apps takes {whole:.1f} s, and {skipped:.1f} s without a state written after each "
-        f"step: {share:.0%} of it are the engine's own state writes.\n"
-    )
+def sizes(measured: Sequence[Size]) -> None:
+    """How what was measured grows with the number of apps."""
+    table = Table(title="What it is for clients of several sizes", title_justify="left")
+    table.add_column("")
+    for size in measured:
+        table.add_column(f"{size.apps} apps", justify="right")
+    for title, value in _GROWTH:
+        table.add_row(title, *(value(size) for size in measured))
+    _console.print(table)
+
+
+_OURS = ("program", "provider of REST objects")
+_GROWTH: tuple[tuple[str, Callable[[Size], str]], ...] = (
+    ("no-op preview, ratio", lambda size: f"{size.previews.ratio:.2f}"),
+    ("preview --refresh, ratio", lambda size: f"{size.refreshes.ratio:.2f}"),
+    ("one edit, ratio", lambda size: f"{size.edits.ratio:.2f}"),
+    ("up from nothing, ratio", lambda size: f"{size.ups.ratio:.2f}"),
+    ("up from nothing", lambda size: f"{size.ups.ours.seconds:.1f} s"),
+    ("of that, the engine's writing of its state", lambda size: f"{size.written:.0%}"),
+    ("processor time of program and provider, an app", lambda size: f"{_an_app(size, *_OURS):.0f} ms"),
+    ("that of the CLI and engine, an app", lambda size: f"{_an_app(size, 'CLI and engine'):.0f} ms"),
+    ("most memory of the program or provider", lambda size: f"{size.memory(*_OURS) / _MEGABYTE:.0f} MB"),
+    ("that of the CLI and engine", lambda size: f"{size.memory('CLI and engine') / _MEGABYTE:.0f} MB"),
+)
+
+
+def _an_app(size: Size, *roles: str) -> float:
+    return size.processor(*roles) / size.apps * 1000

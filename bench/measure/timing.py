@@ -59,14 +59,17 @@ def paired(
     ours: Callable[[], object],
     naive: Callable[[], object],
     runs: int = RUNS,
-    after: tuple[Callable[[], object], Callable[[], object]] = (lambda: None, lambda: None),
+    *,
+    before: tuple[Callable[[int], object], Callable[[int], object]] = (lambda _: None, lambda _: None),
+    warm: bool = True,
 ) -> Pair:
-    """Run both in turn, each once unmeasured first. `after` (ours, naive) undoes a run; not measured."""
+    """Run both in turn, with `warm` each once unmeasured first. `before` (ours, naive) makes ready for a run, whose
+    number it is given; not measured."""
     pair = Pair()
-    for number in range(runs + 1):
-        for times, run, undo in ((pair.ours, ours, after[0]), (pair.naive, naive, after[1])):
-            (times if number else Times()).take(run)
-            undo()
+    for number in range(-1 if warm else 0, runs):
+        for times, run, ready in ((pair.ours, ours, before[0]), (pair.naive, naive, before[1])):
+            ready(number)
+            (times if number >= 0 else Times()).take(run)
     return pair
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bench.measure.figures import broken
 from bench.measure.floor import document
 from bench.measure.naive.sends import whole
+from bench.measure.promises import broken
 from bench.measure.requests import UnlikeError, same
 from bench.measure.timing import Pair, Times, paired
 from bench.measure.traffic import Traffic
@@ -95,9 +95,21 @@ def test_both_sides_run_in_turn_and_the_first_of_each_is_not_counted() -> None:
     def noted(name: str) -> Callable[[], None]:
         return lambda: order.append(name)
 
-    pair = paired(noted("a"), noted("b"), 2, (noted("undo a"), noted("undo b")))
-    assert order == ["a", "undo a", "b", "undo b"] * 3
+    def ready(name: str) -> Callable[[int], None]:
+        return lambda number: order.append(f"{name} {number}")
+
+    pair = paired(noted("a"), noted("b"), 2, before=(ready("for a"), ready("for b")))
+    assert order == [
+        each for number in (-1, 0, 1) for each in (f"for a {number}", "a", f"for b {number}", "b")
+    ]
     assert (len(pair.ours.wall), len(pair.naive.wall)) == (2, 2)
+
+
+def test_what_ran_before_needs_no_run_that_is_not_counted() -> None:
+    order: list[str] = []
+    pair = paired(lambda: order.append("a"), lambda: order.append("b"), 1, warm=False)
+    assert order == ["a", "b"]
+    assert (len(pair.ours.wall), len(pair.naive.wall)) == (1, 1)
 
 
 def test_a_ratio_is_one_of_medians() -> None:

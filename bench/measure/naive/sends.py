@@ -7,10 +7,20 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from pulumi.dynamic import ConfigureRequest, CreateResult, DiffResult, ResourceProvider
+from pulumi.dynamic import (
+    ConfigureRequest,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    ResourceProvider,
+    UpdateResult,
+)
 
 CALL = "call"
 """Input that says how an object is made: {path, url, apart: {field: path}}; all other inputs are its body."""
+REFRESH, CHANGE = "refresh", "change"
+"""Lists that are asked for before something is read again or changed."""
+_BESIDE = (CALL, "pk", "where", "__provider")
 
 
 class Sender:
@@ -51,9 +61,15 @@ class Sender:
             self.send("POST", where + path, {name: fields[name]})
         return self.send("GET", where)["pk"], where
 
+    def change(self, where: str, fields: dict[str, Any]) -> None:
+        """Change some fields of an object and read it back."""
+        self.look_round(CHANGE)
+        self.send("PATCH", where, fields)
+        self.send("GET", where)
+
 
 class Sends(ResourceProvider):
-    """Creates and deletes."""
+    """Creates, changes and deletes."""
 
     serialize_as_secret_always = False  # as gatehouse
 
@@ -65,15 +81,24 @@ class Sends(ResourceProvider):
         self._sender: Sender | None = None
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Nothing ever changes here."""
-        return DiffResult(changes=False)
+        """Whether any field is another."""
+        return DiffResult(changes=bool(changed(_olds, _news)))
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Send what there is to send."""
-        hidden = (CALL, "pk", "__provider")
-        fields = {name: whole(value) for name, value in props.items() if name not in hidden}
+        fields = {name: whole(value) for name, value in props.items() if name not in _BESIDE}
         pk, where = self._at().make(props[CALL], fields)
         return CreateResult(str(pk), {**props, "pk": pk, "where": where})
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """Ask for what there is, and trust that nothing changed."""
+        self._at().look_round(REFRESH)
+        return ReadResult(id_, props)
+
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        """Send what changed."""
+        self._at().change(_olds["where"], changed(_olds, _news))
+        return UpdateResult({**_news, "pk": _olds["pk"], "where": _olds["where"]})
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Delete it."""
@@ -84,6 +109,15 @@ class Sends(ResourceProvider):
             if self._sender is None:
                 self._sender = Sender(*self._given)
             return self._sender
+
+
+def changed(olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
+    """The fields that are new."""
+    return {
+        name: whole(value)
+        for name, value in news.items()
+        if name not in _BESIDE and value is not None and value != olds.get(name)
+    }
 
 
 def whole(value: Any) -> Any:
