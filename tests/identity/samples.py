@@ -95,6 +95,8 @@ NEEDED = {
     ("authentik_policies_event_matcher.eventmatcherpolicy", "action"),
     ("authentik_sources_ldap.ldapsource", "sync_users"),
     ("authentik_sources_ldap.ldapsource", "sync_groups"),
+    ("authentik_sources_ldap.ldapsource", "user_property_mappings"),
+    ("authentik_sources_ldap.ldapsource", "group_property_mappings"),
     ("authentik_stages_identification.identificationstage", "user_fields"),
     ("authentik_stages_redirect.redirectstage", "target_flow"),
     ("authentik_stages_redirect.redirectstage", "target_static"),
