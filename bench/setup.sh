@@ -54,3 +54,4 @@ mkdir -p .gatehouse/state
 chmod 700 .gatehouse
 system
 environment
+.venv/bin/python -m bench.clients # authentik's own, for tests

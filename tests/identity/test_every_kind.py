@@ -1,11 +1,13 @@
 """Every declarable kind of every line, through its whole life, against an emulator with authentik's own schemas.
 
 Each is created, read back without a difference, changed field by field, changed by hand and repaired, taken back to
-the least, deleted, adopted and given back: through a real provider process, gRPC and HTTP.
+the least, deleted, adopted and given back: through a real provider process, gRPC and HTTP. What was sent on the way is
+held against the models of authentik's own Python client.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -13,13 +15,15 @@ import pytest
 
 from bench.authentik import writes
 from bench.authentik.testing import Running, serve
+from bench.clients import VERSIONS as CLIENTS
 from bench.figures import record
 from components.identity.kinds import Line
 from components.identity.provider import AuthentikProvider
+from tests.identity.client_models import verdicts
 from tests.identity.conftest import TOKEN
 from tests.identity.life import Life
 from tests.identity.samples import Samples
-from tests.identity.traffic import ByHand, Traffic
+from tests.identity.traffic import ByHand, Traffic, Write
 from tests.objects.plugin import Plugin, plugin
 
 pytestmark = pytest.mark.engine
@@ -28,51 +32,117 @@ VERSIONS = {"2025.8": "2025.8.6", "2026.2": "2026.2.2", "2026.8": "2026.8.3"}
 DECLARABLE = {"2025.8": 83, "2026.2": 92, "2026.8": 99}
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_every_kind_of_the_line(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    line = Line(version)
+@dataclass
+class Lived:
+    """What became of the declarable kinds of a line, and what was written on their way."""
+
+    line: Line
+    failed: dict[str, str]
+    writes: list[Write]
+
+
+@pytest.fixture(scope="module", params=VERSIONS)
+def lived(request: pytest.FixtureRequest) -> Lived:
+    """One provider process takes all declarable kinds of a line through their lives, against one server."""
+    line = Line(request.param)
     failed: dict[str, str] = {}
-    with serve(version=VERSIONS[version]) as server:
-        licensed(server, monkeypatch)
+    with serve(version=VERSIONS[line.line]) as server, pytest.MonkeyPatch.context() as patch:
+        licensed(server, patch)
         traffic = Traffic(server)
         hand = ByHand(server, line, traffic)
-        config = {"address": server.url, "token": TOKEN, "bootstrap": server.token, "line": version}
-        with plugin(AuthentikProvider(), config) as running:
+        with plugin(AuthentikProvider(), config(server, line)) as running:
             samples = Samples(line, lambda label, fields: make(running, label, fields))
             for label in line.declarable():
                 try:
                     Life(line, samples, running, traffic, hand, label).run()
                 except Exception as error:
                     failed[label] = f"{type(error).__name__}: {str(error)[:700]}"
-    passed = len(line.declarable()) - len(failed)
-    print(f"authentik {version}: {passed} of {len(line.declarable())} declarable kinds pass")
-    record("kinds", **{f"kinds_{version.replace('.', '_')}": (passed, DECLARABLE[version])})
-    if version == "2026.8":
-        record("kinds", kinds_2026_8_share=(passed / len(line.declarable()), 1.0))
-    assert not failed, "\n".join(f"{label}: {text}" for label, text in failed.items())
-    assert len(line.declarable()) == DECLARABLE[version]
+    return Lived(line, failed, traffic.all)
 
 
-def licensed(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if there were a licence; without one, see below."""
-    for kind in server.server.api.line.kinds.values():
-        monkeypatch.delitem(kind.facts, "enterprise", raising=False)
-    monkeypatch.setattr(writes, "enterprise_field", lambda request, rule: False)
+def test_every_kind_of_the_line(lived: Lived) -> None:
+    name, declarable = lived.line.line, len(lived.line.declarable())
+    passed = declarable - len(lived.failed)
+    print(f"authentik {name}: {passed} of {declarable} declarable kinds pass")
+    record("kinds", **{f"kinds_{name.replace('.', '_')}": (passed, DECLARABLE[name])})
+    if name == "2026.8":
+        record("kinds", kinds_2026_8_share=(passed / declarable, 1.0))
+    assert not lived.failed, "\n".join(f"{label}: {text}" for label, text in lived.failed.items())
+    assert declarable == DECLARABLE[name]
 
 
-def make(running: Plugin, label: str, fields: dict[str, Any]) -> None:
-    """What a sample refers to."""
-    run = running.later()
-    run.create(run.check({**fields, "gatehouse": {"kind": label, "logical": "target"}}))
+def test_what_is_sent_is_what_authentiks_own_client_would_send(lived: Lived) -> None:
+    sent = [each for each in lived.writes if each.method != "DELETE"]
+    version = VERSIONS[lived.line.line]
+    found = verdicts(version, [(each.model, each.body) for each in sent])
+    wrong = [
+        f"{each.method} {each.path} ({each.model or 'no model'}): {verdict}"
+        for each, verdict in zip(sent, found, strict=True)
+        if verdict != []
+    ]
+    print(f"authentik-client {version}: {len(sent) - len(wrong)} of {len(sent)} payloads are good")
+    assert not wrong, "\n".join(wrong)
+    for label in lived.line.declarable():
+        path = lived.line.path(label)
+        assert {each.method for each in sent if each.path.startswith(path)} == {"POST", "PATCH"}, label
+
+
+@pytest.mark.parametrize("version", CLIENTS)
+def test_the_client_finds_what_is_wrong(version: str) -> None:
+    good: dict[str, Any] = {"target": "00000000-0000-4000-8000-000000000001", "order": 0}
+    binding = [good, {"order": 0}, good | {"order": "0"}, good | {"colour": "red"}, good | {"target": "x"}]
+    found = verdicts(version, [*(("PolicyBindingRequest", each) for each in binding), ("NoSuchModel", good)])
+    assert found[0] == []
+    for field, verdict in zip(("target", "order", "colour", "target"), found[1:5], strict=True):
+        assert verdict is not None
+        assert [each.partition(":")[0] for each in verdict] == [field]
+    assert found[5] is None
+
+
+def test_there_is_a_client_for_every_server() -> None:
+    assert tuple(VERSIONS.values()) == CLIENTS
+
+
+def test_a_later_run_knows_nothing_of_an_earlier_one() -> None:
+    """Or it would prove nothing that the lives above are led by one process."""
+    line = Line("2026.8")
+    label = "authentik_core.group"
+    with serve(version=VERSIONS["2026.8"]) as server:
+        hand = ByHand(server, line, Traffic(server))
+        with plugin(AuthentikProvider(), config(server, line)) as run:
+            props = run.check({"name": "staff", "gatehouse": {"kind": label, "logical": "staff"}})
+            id_, outs = run.create(props)
+            hand.request("DELETE", f"{line.path(label)}{id_}/")
+            assert run.read(id_, outs)[0] == id_
+            assert run.later().read(id_, outs)[0] == ""
 
 
 def test_without_a_licence_enterprise_kinds_say_so() -> None:
     line = Line("2026.8")
     label = "authentik_stages_mtls.mutualtlsstage"
     assert line.enterprise(label)
-    with serve(version=VERSIONS["2026.8"]) as server:
-        config = {"address": server.url, "token": TOKEN, "bootstrap": server.token, "line": "2026.8"}
-        with plugin(AuthentikProvider(), config) as running:
-            samples = Samples(line, lambda label, fields: make(running, label, fields))
-            with pytest.raises(grpc.RpcError, match="need an enterprise licence"):
-                make(running, label, samples.fields(label, 0))
+    with (
+        serve(version=VERSIONS["2026.8"]) as server,
+        plugin(AuthentikProvider(), config(server, line)) as running,
+    ):
+        samples = Samples(line, lambda label, fields: make(running, label, fields))
+        with pytest.raises(grpc.RpcError, match="need an enterprise licence"):
+            make(running, label, samples.fields(label, 0))
+
+
+def config(server: Running, line: Line) -> dict[str, str]:
+    """The explicit provider resource's values."""
+    return {"address": server.url, "token": TOKEN, "bootstrap": server.token, "line": line.line}
+
+
+def licensed(server: Running, patch: pytest.MonkeyPatch) -> None:
+    """As if there were a licence; without one, see above."""
+    for kind in server.server.api.line.kinds.values():
+        patch.delitem(kind.facts, "enterprise", raising=False)
+    patch.setattr(writes, "enterprise_field", lambda request, rule: False)
+
+
+def make(running: Plugin, label: str, fields: dict[str, Any]) -> None:
+    """What a sample refers to."""
+    run = running.later()
+    run.create(run.check({**fields, "gatehouse": {"kind": label, "logical": "target"}}))
