@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from typing import Any
 
-from bench.authentik import access, crypto, defaults
+from bench.authentik import access, crypto, defaults, permissions
 from bench.authentik.api import Action, Api
 from bench.authentik.avatars import avatar
 from bench.authentik.calls import Answer, Call, checked
@@ -198,6 +198,7 @@ INFO: dict[tuple[str, str], Action] = {
     ("GET", "/admin/system/"): system,
     ("GET", "/root/config/"): config,
     ("GET", "/core/users/me/"): me,
+    ("GET", "/rbac/permissions/"): permissions.listing,
     ("GET", "/core/brands/current/"): current_brand,
     ("GET", "/outposts/instances/default_settings/"): outpost_defaults,
     ("GET", "/outposts/instances/{uuid}/health/"): outpost_health,

@@ -22,7 +22,7 @@ from components.identity.provider import AuthentikProvider
 from tests.identity.client_models import verdicts
 from tests.identity.conftest import TOKEN
 from tests.identity.life import Life
-from tests.identity.samples import Samples
+from tests.identity.samples import NEVER_CHANGED, Samples
 from tests.identity.traffic import ByHand, Traffic, Write
 from tests.objects.plugin import Plugin, plugin
 
@@ -97,6 +97,36 @@ def test_the_client_finds_what_is_wrong(version: str) -> None:
         assert verdict is not None
         assert [each.partition(":")[0] for each in verdict] == [field]
     assert found[5] is None
+
+
+def test_every_field_is_changed_or_has_a_reason_not_to_be() -> None:
+    same = set()
+    for line in map(Line, VERSIONS):
+        samples = Samples(line, lambda label, fields: None)
+        for label in line.declarable():
+            one, other = (samples.fields(label, variant) for variant in (0, 1))
+            same |= {f"{label}.{name}" for name in line.fields(label) if one.get(name) == other.get(name)}
+    assert same == {*NEVER_CHANGED}
+
+
+def test_a_binding_turns_from_one_to_another() -> None:
+    """A group, then a policy, then a user: what was named before is cleared, which sending the new one does not do."""
+    line = Line("2026.8")
+    label = "authentik_policies.policybinding"
+    bound = {"target": "authentik_flows.flow:default-source-enrollment", "order": 7}
+    bound["gatehouse"] = {"kind": label, "logical": "binding"}
+    subjects = {"group": "authentik Admins", "policy": "default-oobe-password-usable", "user": "akadmin"}
+    with serve(version=VERSIONS["2026.8"]) as server:
+        hand = ByHand(server, line, Traffic(server))
+        with plugin(AuthentikProvider(), config(server, line)) as run:
+            id_, outs = run.create(run.check({**bound, "group": subjects["group"]}))
+            for name in ("policy", "user", "group"):
+                wanted = run.check({**bound, name: subjects[name]}, outs)
+                assert run.diff(id_, outs, wanted) == (True, [])
+                outs = run.update(id_, outs, wanted)
+                assert outs == wanted
+                [item] = [each for each in hand.listed(line.kind(label)) if each["pk"] == id_]
+                assert [each for each in subjects if item[each] is not None] == [name]
 
 
 def test_there_is_a_client_for_every_server() -> None:
