@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.secrets import Secrets
+from components.ssh_words import Cause, cause, last_words
 
 FILES = Path(".gatehouse")
 CONNECT_SECONDS = (
@@ -245,20 +246,19 @@ def _free_port() -> int:
 
 
 def _failure(client: str, host: str, stderr: str) -> AccessError:
-    lines = [line for line in stderr.strip().splitlines() if not line.startswith("@")]
-    words = lines[-1] if lines else "ssh gave no reason"
-    if re.search(r"host key verification failed|host identification has changed", stderr, re.I):
+    why = cause(stderr)
+    if why is Cause.OTHER_MACHINE:
         return HostKeyMismatchError(
             f"{host} does not have {client}'s host key: another machine has this address, or somebody is in between. "
             f"Nothing was sent. Look at Hetzner's console which server has it; if {client}'s box was made anew outside "
             f"of gatehouse, run `gatehouse up {client}`, which gives it its key"
         )
-    if re.search(r"permission denied|too many authentication failures", stderr, re.I):
+    if why is Cause.KEY_REFUSED:
         return KeyRefusedError(
             f"{host} refuses {client}'s deploy key: it is not in /home/deploy/.ssh/authorized_keys there, or the root "
             f"secret is not the one that the box was made with. Log in with your own key and look"
         )
     return UnreachableError(
-        f"{host} ({client}'s box) cannot be reached over ssh: {words}. Look whether it runs, whether this machine's "
-        f"address is in gatehouse:network.sshFrom, and whether port 22 is let out here"
+        f"{host} ({client}'s box) cannot be reached over ssh: {last_words(stderr)}. Look whether it runs, whether "
+        f"this machine's address is in gatehouse:network.sshFrom, and whether port 22 is let out here"
     )

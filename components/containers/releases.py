@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from components.lines import uses_redis
+
 IMAGE = "ghcr.io/goauthentik/server"  # never :latest, which stands still at 2025.2
 # Upstream's compose file has this for every line below. Another major would refuse the data of this one.
 POSTGRES_IMAGE = "postgres:16-alpine"
@@ -19,14 +21,17 @@ class Release:
     """How one line of authentik is run."""
 
     line: str
-    redis: bool = False
-    """Whether it uses Redis at all; from 2025.10 on its settings are ignored."""
     data: tuple[tuple[str, str], ...] = (("authentik/data", "/data"),)
     """Directories below /srv/gatehouse and where server and worker see them."""
     shm_mb: int | None = None
     """Shared memory in MB, where upstream asks for more than Docker's 64."""
     base_url: bool = False
     """Whether it takes AUTHENTIK_WEB__BASE_URL (and will demand it)."""
+
+    @property
+    def redis(self) -> bool:
+        """Whether it uses Redis at all."""
+        return uses_redis(self.line)
 
 
 # 2025.12 moved media to /data/media; older lines are given just that part, so that nothing moves on the disk.
@@ -35,7 +40,7 @@ _MEDIA = (("authentik/data/media", "/media"),)
 RELEASES = {
     release.line: release
     for release in (
-        Release(line="2025.8", redis=True, data=_MEDIA),
+        Release(line="2025.8", data=_MEDIA),
         Release(line="2025.10", data=_MEDIA),
         Release(line="2025.12"),
         Release(line="2026.2", shm_mb=512),

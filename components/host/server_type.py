@@ -8,8 +8,7 @@ from typing import Any
 import pulumi
 from pulumi.runtime import invoke_async
 
-from components.settings.checks import memory_findings
-from components.settings.host import Server
+from components.settings.host import Server, memory_findings
 
 
 def check(

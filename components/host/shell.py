@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.ssh_words import Cause, cause, last_words
+
 # OpenSSH's exit status for its own failures, as against those of the remote command (ssh(1)).
 _OWN_FAILURE = 255
-_MISMATCH = re.compile(
-    r"host key verification failed|host identification has changed|host key is known", re.I
-)
-_REFUSED = re.compile(r"permission denied|too many authentication failures", re.I)
-_NO_NAME = re.compile(r"could not resolve hostname", re.I)
 _TAIL_LINES = 25
 
 
@@ -107,11 +103,13 @@ class Shell:
         return done.stdout
 
     def _failure(self, said: str) -> BoxError:
-        words = said.splitlines()[-1] if said else "ssh gave no reason"
-        if _MISMATCH.search(said):
-            return HostKeyMismatchError(f"{self.address}: {words}")
-        if _REFUSED.search(said):
-            return KeyRefusedError(f"{self.address}: {words}")
-        if _NO_NAME.search(said):
-            return BoxError(f"{self.address}: {words}. Check the host name in the stack file and your DNS")
-        return UnreachableError(f"{self.address}: {words}")
+        words = f"{self.address}: {last_words(said)}"
+        match cause(said):
+            case Cause.OTHER_MACHINE:
+                return HostKeyMismatchError(words)
+            case Cause.KEY_REFUSED:
+                return KeyRefusedError(words)
+            case Cause.NO_NAME:
+                return BoxError(f"{words}. Check the host name in the stack file and your DNS")
+            case Cause.NO_CONNECTION:
+                return UnreachableError(words)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from components.settings.apps import App
 from components.settings.base import Problem, SettingsError
-from components.settings.checks import memory_findings
-from components.settings.host import Box, ExistingBox, NetworkOptions, Operator, Server
+from components.settings.host import Box, ExistingBox, NetworkOptions, Operator, Server, memory_findings
 from components.settings.identity import Authentik, Group, Person, RawObject
 from components.settings.loading import check_file, load
 from components.settings.mail import Email

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from components.lines import LINES, newest, number, uses_redis
 from components.secrets import SecretError, check_override, form_of, secret_names
 from components.settings.app_checks import check_apps, check_icons, check_urls
 from components.settings.base import Problem, dotted
 from components.settings.checking import declared, either, touched
-from components.settings.host import SERVER_TYPES
-from components.settings.lines import LINES, newest
+from components.settings.host import SERVER_TYPES, memory_findings
 from components.settings.model import Settings
 from components.settings.names import nearest
 
@@ -35,27 +35,6 @@ def check(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
         _email,
     ):
         yield from one(settings, broken)
-
-
-def memory_findings(path: str, what: str, gigabytes: float, apps: int) -> tuple[list[Problem], list[Problem]]:
-    """What refuses and what is advised against on `gigabytes` of memory with so many apps."""
-    if gigabytes < 2:
-        return [
-            Problem(
-                path,
-                f"{what} has {gigabytes:g} GB of memory, and authentik does not run in less than 2",
-                "Take a type with 4 GB, such as cx23",
-            )
-        ], []
-    if gigabytes < 4 and apps > 6:
-        return [], [
-            Problem(
-                path,
-                f"{what} has {gigabytes:g} GB of memory for {apps} apps",
-                "Take a type with 4 GB or more, such as cx23, beyond six apps",
-            )
-        ]
-    return [], []
 
 
 def missing_token(settings: Settings) -> Iterator[Problem]:
@@ -84,16 +63,12 @@ def warnings(settings: Settings) -> Iterator[Problem]:
             "to all who hold a key",
             "Set it in the firewall in front of the box as well",
         )
-    if settings.redis is True and settings.box.kind != "none" and not _uses_redis(settings.authentik.line):
+    if settings.redis is True and settings.box.kind != "none" and not uses_redis(settings.authentik.line):
         yield Problem(
             dotted("redis"),
             f"authentik {settings.authentik.line} does not use Redis, which still runs",
             "Write auto to run it only where it is used, or false",
         )
-
-
-def _uses_redis(line: str) -> bool:
-    return tuple(map(int, line.split("."))) <= (2025, 8)
 
 
 def _authentik(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
@@ -102,7 +77,7 @@ def _authentik(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
     line, path = settings.authentik.line, dotted("authentik", "version")
     if line in LINES:
         return
-    if _number(line) > _number(newest()):
+    if number(line) > number(newest()):
         yield Problem(
             path,
             f"authentik {line} is newer than what this gatehouse knows, which is up to {newest()}",
@@ -112,10 +87,6 @@ def _authentik(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
         yield Problem(
             path, f"this gatehouse does not know authentik {line}", f"Take a version of {either(LINES)}"
         )
-
-
-def _number(line: str) -> tuple[int, ...]:
-    return tuple(map(int, line.split(".")))
 
 
 def _where(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:

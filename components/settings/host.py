@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from components.settings.base import Model, wrong
+from components.settings.base import Model, Problem, wrong
 from components.settings.forms import AccountName, EmailAddress, Host, Network, TypeName, Username
 from components.settings.secret_forms import SshPublicKey
 
@@ -21,6 +21,29 @@ SERVER_TYPES: dict[str, float] = {
     "cax11": 4, "cax21": 8, "cax31": 16, "cax41": 32,
     "ccx13": 8, "ccx23": 16, "ccx33": 32, "ccx43": 64, "ccx53": 128, "ccx63": 192,
 }  # fmt: skip
+
+MEMORY_MINIMUM_GB = 2  # authentik's own documentation: at least 2 CPU cores and 2 GB of RAM
+
+
+def memory_findings(path: str, what: str, gigabytes: float, apps: int) -> tuple[list[Problem], list[Problem]]:
+    """What refuses and what is advised against on `gigabytes` of memory with so many apps."""
+    if gigabytes < MEMORY_MINIMUM_GB:
+        return [
+            Problem(
+                path,
+                f"{what} has {gigabytes:g} GB of memory, and authentik does not run in less than {MEMORY_MINIMUM_GB}",
+                "Take a type with 4 GB, such as cx23",
+            )
+        ], []
+    if gigabytes < 4 and apps > 6:
+        return [], [
+            Problem(
+                path,
+                f"{what} has {gigabytes:g} GB of memory for {apps} apps",
+                "Take a type with 4 GB or more, such as cx23, beyond six apps",
+            )
+        ]
+    return [], []
 
 
 class Server(Model):

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr
 
+from components.lines import uses_redis
 from components.secrets import Secrets
 from components.settings.apps import KEY, App
 from components.settings.base import Model, Problem, wrong
@@ -92,8 +93,8 @@ class Settings(Model):
     """Whether the server, its volume and its addresses refuse to be destroyed."""
 
     rebuild: Annotated[int, Field(ge=1)] = 1
-    """Count up to have the server made anew; its data are on the volume and stay. While `protect` is on this is
-    refused: set it to false, run `up`, then count up."""
+    """Count up to have the server made anew; its data are on the volume and stay. `gatehouse up` says what goes and
+    what stays; while `protect` is on it asks for the client's name first (or takes `--confirm NAME`)."""
 
     _warnings: tuple[Problem, ...] = PrivateAttr(default=())
 
@@ -126,7 +127,7 @@ class Settings(Model):
     def wants_redis(self) -> bool:
         """Whether a Redis container runs."""
         if self.redis == "auto":
-            return tuple(map(int, self.authentik.line.split("."))) <= (2025, 8)
+            return uses_redis(self.authentik.line)
         return self.redis
 
     @property

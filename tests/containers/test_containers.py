@@ -8,7 +8,7 @@ from components.containers import releases
 from components.containers.containers import Containers, _duration
 from components.containers.specs import SUBNET, admin_identity, all_specs
 from components.host.host import Host
-from components.settings.lines import LINES
+from components.lines import LINES
 from tests.host.mocks import KEY, Registered, run, secrets, settings
 
 BOX = {"host": "198.51.100.7", "hostKey": KEY, "port": 2222}

@@ -7,12 +7,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from components.lines import number
+
 FOLDER = Path(__file__).parent
 
 
 def lines() -> tuple[str, ...]:
     """The release lines that there is a catalog for, oldest first."""
-    return tuple(sorted((path.stem for path in FOLDER.glob("20*.json")), key=_number))
+    return tuple(sorted((path.stem for path in FOLDER.glob("20*.json")), key=number))
 
 
 def newest() -> str:
@@ -28,7 +30,3 @@ def load(line: str) -> dict[str, dict[str, Any]]:
         raise KeyError(line)
     kinds: dict[str, dict[str, Any]] = json.loads(path.read_text())["kinds"]
     return kinds
-
-
-def _number(line: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in line.split("."))
