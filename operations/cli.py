@@ -41,6 +41,19 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
+def confirmed(name: str, given: str | None, what: str) -> None:
+    """Have the client's name typed, unless it was given already.
+
+    Raises:
+        OperatorError: it is another one.
+    """
+    typed = given or typer.prompt(f"{what} Type the client's name to go on")
+    if typed != name:
+        raise OperatorError(
+            f"{typed!r} is not {name!r}; nothing was touched.", "Type the client's name exactly."
+        )
+
+
 @app.command()
 def new(
     name: Name,
@@ -123,9 +136,22 @@ def up(
     name: Name,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask after the preview")] = False,
     refresh: Annotated[bool, typer.Option(help="Look for drift first, and repair it")] = True,
+    confirm: Annotated[
+        str | None,
+        typer.Option(help="The client's name, to let a protected server be made anew without being asked"),
+    ] = None,
 ) -> None:
     """Bring the client up to what its stack file says; settle what a killed run left."""
-    count = run.up(Stack(name), say, refresh=refresh, confirm=None if yes else typer.confirm)
+
+    def agree() -> None:
+        if yes and confirm is None:
+            raise OperatorError(
+                "Nothing was touched: --yes does not cover that a protected server is deleted.",
+                f"Look at ./gatehouse preview {name}, then run: ./gatehouse up {name} --yes --confirm {name}",
+            )
+        confirmed(name, confirm, f"This deletes {name}'s server and makes it anew.")
+
+    count = run.up(Stack(name), say, refresh=refresh, confirm=None if yes else typer.confirm, agree=agree)
     console.print("[green]No change.[/]" if count == 0 else f"[green]Done: {count} resources changed.[/]")
 
 
@@ -138,13 +164,7 @@ def destroy(
 ) -> None:
     """Take everything of this client down: its server, its data, its DNS records."""
     stack = Stack(name).require()
-    typed = confirm or typer.prompt(
-        f"This deletes {name}'s server and all data on it. Type the client's name to go on"
-    )
-    if typed != name:
-        raise OperatorError(
-            f"{typed!r} is not {name!r}; nothing was touched.", "Type the client's name exactly."
-        )
+    confirmed(name, confirm, f"This deletes {name}'s server and all data on it.")
     run.destroy(stack, say)
 
 

@@ -3,57 +3,65 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
+from pydantic import SecretStr
+from pydantic.alias_generators import to_camel
 
 from components.settings import Settings
+from components.settings.base import dotted
 from operations.errors import OperatorError
 
-HETZNER = "https://api.hetzner.cloud/v1"
-CLOUDFLARE = "https://api.cloudflare.com/client/v4"
 TIMEOUT = 15.0  # seconds; a look-up that takes longer is as good as none
 
 
-def hetzner(settings: Settings) -> httpx.Client:
-    """A client of Hetzner's API with this client's token.
+@dataclass(frozen=True)
+class Cloud:
+    """One of the two, and where its address and its token come from."""
 
-    Raises:
-        OperatorError: there is no token.
-    """
-    return api(
-        os.environ.get("HCLOUD_ENDPOINT", HETZNER),
-        settings.hetzner_token.get_secret_value() if settings.hetzner_token else None,
-        "HCLOUD_TOKEN",
-        "gatehouse:hetznerToken",
-    )
+    url: str
+    url_variable: str
+    """What names another address, as that cloud's own plugin takes it."""
+    token_variable: str
+    token_setting: str
+    """The field of `Settings`, which goes before the environment."""
 
+    def source(self, settings: Settings) -> str:
+        """Where this client's token is taken from, as the operator knows it."""
+        given = getattr(settings, self.token_setting)
+        return self.token_variable if given is None else self.setting
 
-def cloudflare(settings: Settings) -> httpx.Client:
-    """A client of Cloudflare's API with this client's token.
+    @property
+    def setting(self) -> str:
+        """The setting's path in the stack file."""
+        return dotted(to_camel(self.token_setting))
 
-    Raises:
-        OperatorError: there is no token.
-    """
-    return api(
-        os.environ.get("CLOUDFLARE_BASE_URL", CLOUDFLARE),
-        settings.cloudflare_token.get_secret_value() if settings.cloudflare_token else None,
-        "CLOUDFLARE_API_TOKEN",
-        "gatehouse:cloudflareToken",
-    )
+    def client(self, settings: Settings) -> httpx.Client:
+        """A client of the API with this client's token.
 
-
-def api(base: str, token: str | None, variable: str, setting: str) -> httpx.Client:
-    """A client of the API at `base`, with the setting's token or the environment's."""
-    token = token or os.environ.get(variable)
-    if not token:
-        raise OperatorError(
-            f"There is no token for {base}.",
-            f"Set {variable}, or put it into the stack file: pulumi config set --secret {setting}",
+        Raises:
+            OperatorError: there is no token.
+        """
+        given: SecretStr | None = getattr(settings, self.token_setting)
+        base = os.environ.get(self.url_variable, self.url)
+        token = given.get_secret_value() if given else os.environ.get(self.token_variable)
+        if not token:
+            raise OperatorError(
+                f"There is no token for {base}.",
+                f"Set {self.token_variable}, or put it into the stack file: "
+                f"pulumi config set --secret {self.setting}",
+            )
+        return httpx.Client(
+            base_url=base.rstrip("/") + "/", headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUT
         )
-    return httpx.Client(
-        base_url=base.rstrip("/") + "/", headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUT
-    )
+
+
+HETZNER = Cloud("https://api.hetzner.cloud/v1", "HCLOUD_ENDPOINT", "HCLOUD_TOKEN", "hetzner_token")
+CLOUDFLARE = Cloud(
+    "https://api.cloudflare.com/client/v4", "CLOUDFLARE_BASE_URL", "CLOUDFLARE_API_TOKEN", "cloudflare_token"
+)
 
 
 def checked(answer: httpx.Response) -> Any:

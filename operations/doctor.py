@@ -12,13 +12,12 @@ from dataclasses import dataclass
 import httpx
 import yaml
 
-from components.settings import Settings, SettingsError, check_file
-from operations.clouds import checked, cloudflare, hetzner
+from components.settings import Settings, SettingsError, check_file, memory_findings
+from operations.clouds import CLOUDFLARE, HETZNER, checked
 from operations.errors import OperatorError
 from operations.stack import PROJECT, STACKS, Stack
 
 OLDEST_ENGINE = (3, 259)  # what gatehouse asks of Pulumi's CLI has been in it since then
-MEMORY_MINIMUM_GB = 2  # authentik's own documentation: at least 2 CPU cores and 2 GB of RAM
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,7 @@ def asked(check: Callable[[Settings], Finding], settings: Settings) -> Finding:
 
 def token_at_hetzner(settings: Settings) -> Finding:
     """Whether Hetzner takes the token."""
-    with hetzner(settings) as api:
+    with HETZNER.client(settings) as api:
         answer = api.get("locations")
     if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         return Finding(
@@ -136,7 +135,7 @@ def server_type(settings: Settings) -> Finding:
     """Whether the wanted server can be had where it is wanted, and is large enough."""
     assert settings.server is not None
     wanted, place = settings.server.type, settings.server.location
-    with hetzner(settings) as api:
+    with HETZNER.client(settings) as api:
         types = checked(api.get("server_types", params={"name": wanted}))["server_types"]
     if not types:
         return Finding(
@@ -151,18 +150,15 @@ def server_type(settings: Settings) -> Finding:
             f"{wanted} is not available at {place}",
             f"Set gatehouse:server.location to one of {', '.join(places)}, or choose another type.",
         )
-    if types[0]["memory"] < MEMORY_MINIMUM_GB:
-        return Finding(
-            "server type",
-            f"{wanted} has {types[0]['memory']} GB of memory",
-            f"authentik needs {MEMORY_MINIMUM_GB} GB at least; choose a larger gatehouse:server.type.",
-        )
+    refused, _ = memory_findings("gatehouse:server.type", wanted, types[0]["memory"], len(settings.apps))
+    if refused:
+        return Finding("server type", refused[0].what, f"{refused[0].remedy}.")
     return Finding("server type", f"{wanted} at {place}, {types[0]['memory']:g} GB")
 
 
 def zone(settings: Settings) -> Finding:
     """Whether the domain is a zone at Cloudflare that the token may use."""
-    with cloudflare(settings) as api:
+    with CLOUDFLARE.client(settings) as api:
         answer = api.get("zones", params={"name": settings.domain})
     if answer.status_code in (httpx.codes.BAD_REQUEST, httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         return Finding(

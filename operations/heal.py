@@ -23,7 +23,7 @@ import httpx
 import tenacity
 
 from components.access import ssh_command
-from operations.clouds import checked, cloudflare, hetzner
+from operations.clouds import CLOUDFLARE, HETZNER, checked
 from operations.errors import OperatorError
 from operations.stack import ROOT, Stack
 
@@ -82,11 +82,17 @@ def settle(stack: Stack, found: Mapping[str, str]) -> None:
     deployment = stack.deployment()
     operations = deployment.pop("pending_operations", [])
     deployment["pending_operations"] = [op for op in operations if op["type"] != "creating"]
-    deployment.setdefault("resources", []).extend(
-        {**op["resource"], "id": found[urn], "outputs": outputs(op["resource"])}
+    taken = {
+        urn: {**op["resource"], "id": found[urn], "outputs": outputs(op["resource"])}
         for op in operations
         if op["type"] == "creating" and (urn := op["resource"]["urn"]) in found
-    )
+    }
+    # What was being replaced is still there, as one that is gone: the new one takes its place, before what needs it.
+    resources = [
+        taken.pop(each["urn"]) if each.get("pendingReplacement") and each["urn"] in taken else each
+        for each in deployment.get("resources", [])
+    ]
+    deployment["resources"] = [*resources, *taken.values()]
     stack.put(deployment)
 
 
@@ -157,7 +163,7 @@ def by_name(path: str) -> Finder:
         return found
 
     def find(inputs: Mapping[str, Any], settings: Any) -> str | None:
-        with hetzner(settings) as client:
+        with HETZNER.client(settings) as client:
             found = look(client, str(inputs["name"]))
         for item in found:
             if inputs.get("labels", {}).items() <= item["labels"].items():
@@ -176,7 +182,7 @@ def by_name(path: str) -> Finder:
 
 def volume_attachment(inputs: Mapping[str, Any], settings: Any) -> str | None:
     """An attachment is known by its volume; it exists when that volume is on a server."""
-    with hetzner(settings) as client:
+    with HETZNER.client(settings) as client:
         answer = client.get(f"volumes/{int(inputs['volumeId'])}")
     if answer.status_code == httpx.codes.NOT_FOUND:
         return None
@@ -187,7 +193,7 @@ def dns_record(inputs: Mapping[str, Any], settings: Any) -> str | None:
     """A DNS record by its zone, type, name and content."""
     zone, name = inputs["zoneId"], inputs["name"]
     full = name if f".{name}".endswith(f".{settings.domain}") else f"{name}.{settings.domain}"
-    with cloudflare(settings) as client:
+    with CLOUDFLARE.client(settings) as client:
         answer = client.get(f"zones/{zone}/dns_records", params={"type": inputs["type"], "name": full})
     for record in checked(answer)["result"]:
         if record["content"] == inputs.get("content"):

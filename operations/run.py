@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import httpx
-
 from components.objects.looking import ENVIRONMENT
-from operations import backend, doctor
-from operations.clouds import checked, hetzner
+from operations import backend, doctor, protection
 from operations.errors import OperatorError
 from operations.heal import Healed, forget, heal
+from operations.protection import Rebuild
 from operations.stack import Stack, explained
 
 Say = Callable[[str], None]
@@ -24,30 +22,49 @@ def preview(stack: Stack, say: Say, *, refresh: bool, diff: bool) -> int:
     With `refresh`, drift is looked for on the box and in authentik too, and so are names that nobody declares and
     objects that are to be taken over; without, nothing outside is asked.
     """
-    with explained(), _looking(stack.require(), refresh):
-        result = stack.require().automation.preview(
-            refresh=refresh, run_program=refresh or None, diff=diff, color="auto", on_output=say, on_error=say
+    rebuild = protection.rebuild(stack.require())
+    if rebuild:
+        say(f"{rebuild}\n")
+    return _preview(stack, say, refresh=refresh, diff=diff, rebuild=rebuild)
+
+
+def _preview(stack: Stack, say: Say, *, refresh: bool, diff: bool, rebuild: Rebuild | None) -> int:
+    # The provider of authentik's objects asks the server; the engine shows a replacement rather than to refuse it.
+    more = ({ENVIRONMENT: "1"} if refresh else {}) | (protection.IGNORE if rebuild else {})
+    # A refresh that runs the program hides a replacement: see `protection.make_way`.
+    program = (refresh and not rebuild) or None
+    with explained(), _environment(stack, more):
+        result = stack.automation.preview(
+            refresh=refresh, run_program=program, diff=diff, color="auto", on_output=say, on_error=say
         )
     return changes(result.change_summary)
 
 
 @contextmanager
-def _looking(stack: Stack, really: bool) -> Iterator[None]:
-    """Let the provider of authentik's objects ask the server during a preview."""
+def _environment(stack: Stack, more: Mapping[str, str]) -> Iterator[None]:
+    """Let the engine, and what it starts, have more in its environment for a while."""
     workspace = stack.automation.workspace
     before = workspace.env_vars
-    workspace.env_vars = {**before, **({ENVIRONMENT: "1"} if really else {})}
+    workspace.env_vars = {**before, **more}
     try:
         yield
     finally:
         workspace.env_vars = before
 
 
-def up(stack: Stack, say: Say, *, refresh: bool, confirm: Callable[[str], bool] | None) -> int:
+def up(
+    stack: Stack,
+    say: Say,
+    *,
+    refresh: bool,
+    confirm: Callable[[str], bool] | None,
+    agree: Callable[[], None],
+) -> int:
     """Bring the client up; how many resources changed.
 
     The state is made readable and the stack file checked first, then what a killed run left is settled; state is
-    refreshed, so that drift is repaired. `confirm` is asked after the preview; without it nothing is asked.
+    refreshed, so that drift is repaired. `confirm` is asked after the preview; without it nothing is asked. Where
+    something protected is to be replaced, `agree` is called instead, in any case: it raises if the operator does not.
 
     Raises:
         OperatorError: something has to be put right first.
@@ -65,15 +82,24 @@ def up(stack: Stack, say: Say, *, refresh: bool, confirm: Callable[[str], bool] 
     for note in healed.notes:
         say(note)
     tell(stack, healed)
+    rebuild = protection.rebuild(stack)
+    if rebuild:
+        say(f"{rebuild}\n")
+        refresh = False
+    asking = rebuild is not None and rebuild.protected
     if confirm is not None:
-        if not preview(stack, say, refresh=refresh, diff=False):
+        if not _preview(stack, say, refresh=refresh, diff=False, rebuild=rebuild):
             say("No change.")
             return 0
-        if not confirm(f"Do this to {stack.name}?"):
+        if not asking and not confirm(f"Do this to {stack.name}?"):
             raise OperatorError("Nothing was touched.", "")
+    if asking:
+        agree()
+    if rebuild:
+        protection.make_way(stack, rebuild)
     with explained():
         result = stack.automation.up(
-            refresh=refresh or bool(healed.environment),
+            refresh=refresh or (bool(healed.environment) and not rebuild),
             run_program=True,
             color="auto",
             on_output=say,
@@ -94,7 +120,7 @@ def destroy(stack: Stack, say: Say) -> None:
     healed = heal(stack)
     for note in healed.notes:
         say(note)
-    lift_protection(stack)
+    protection.lift_at_hetzner(stack, stack.deployment().get("resources", []))
     # The Automation API has no word for --ignore-protect, and the program protects again what a state edit lifts.
     switches = (
         "--yes",
@@ -107,26 +133,6 @@ def destroy(stack: Stack, say: Say) -> None:
     )
     stack.pulumi("destroy", *switches, env=healed.environment, on_output=say)
     forget(stack)
-
-
-PROTECTED = {
-    "hcloud:index/server:Server": ("servers", {"delete": False, "rebuild": False}),
-    "hcloud:index/volume:Volume": ("volumes", {"delete": False}),
-    "hcloud:index/primaryIp:PrimaryIp": ("primary_ips", {"delete": False}),
-}
-
-
-def lift_protection(stack: Stack) -> None:
-    """Lift Hetzner's own protection, which its plugin does not lift before it deletes."""
-    ours = [r for r in stack.deployment().get("resources", []) if r["type"] in PROTECTED]
-    if not ours:
-        return
-    with hetzner(stack.settings()) as api:
-        for resource in ours:
-            path, body = PROTECTED[resource["type"]]
-            answer = api.post(f"{path}/{resource['id']}/actions/change_protection", json=body)
-            if answer.status_code != httpx.codes.NOT_FOUND:  # deleted by hand: the refresh will notice
-                checked(answer)
 
 
 def tell(stack: Stack, healed: Healed) -> None:

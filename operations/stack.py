@@ -116,7 +116,7 @@ class Stack:
 
     def put(self, deployment: dict[str, Any]) -> None:
         """Replace the state by an edited one that `deployment` gave."""
-        with explained():
+        with explained(heard=False):
             self.automation.import_stack(auto.Deployment(version=3, deployment=deployment))
 
     def settings(self) -> Settings:

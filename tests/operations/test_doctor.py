@@ -85,8 +85,8 @@ def test_a_server_type_that_is_too_small(clouds: Clouds, monkeypatch: pytest.Mon
     assert known is not None
     monkeypatch.setitem(known, "memory", 1.0)
     found = looked_at()["server type"]
-    assert found.what == "cx23 has 1.0 GB of memory"
-    assert "2 GB" in found.remedy
+    assert found.what == "cx23 has 1 GB of memory, and authentik does not run in less than 2"
+    assert "4 GB" in found.remedy
 
 
 def test_no_such_zone(clouds: Clouds) -> None:

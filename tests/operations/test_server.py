@@ -121,3 +121,81 @@ def test_bad_accounts_are_found_before_anything_is_made(project: Project, clouds
     ):
         assert words in said
     assert made(clouds) == {kind: [] for kind in KINDS}
+
+
+def test_a_protected_server_is_made_anew_in_one_run_once_its_clients_name_was_typed(
+    project: Project, clouds: Clouds
+) -> None:
+    project.edit("acme", {"protect": True})
+    project.gatehouse("up", "acme", "--yes")
+    before = made(clouds)
+    assert "protected" not in project.gatehouse("preview", "acme", "--expect-no-changes")
+
+    project.edit("acme", {"rebuild": 2})
+    said = project.gatehouse("preview", "acme")
+    words = (
+        "gatehouse:rebuild is 2",
+        "was made with 1",
+        f"gatehouse-acme (id {before['servers'][0]}",
+        "What stays: the volume",
+    )
+    assert [each for each in words if each not in said] == []
+    assert "replace" in said and "unable to replace" not in said
+    for arguments, refused in (
+        (("--yes",), "./gatehouse up acme --yes --confirm acme"),
+        (("--yes", "--confirm", "acne"), "'acne' is not 'acme'; nothing was touched"),
+        (("--confirm", "acne"), "'acne' is not 'acme'; nothing was touched"),
+    ):
+        said = project.gatehouse("up", "acme", *arguments, check=False)
+        assert refused in said and "What stays: the volume" in said
+    hetzner = client_of(clouds)
+    assert hetzner.servers.get_by_name("gatehouse-acme").protection == {"delete": True, "rebuild": True}
+    assert protected(project) == {"server", "data", "ipv4"}
+    assert made(clouds) == before
+
+    orders = len(clouds.project.all("actions"))
+    project.gatehouse("up", "acme", "--confirm", "acme")
+    after = made(clouds)
+    assert {**after, "servers": []} == {**before, "servers": []}
+    assert after["servers"] != before["servers"] and len(after["servers"]) == 1
+    server = hetzner.servers.get_by_name("gatehouse-acme")
+    assert [volume.id for volume in server.volumes] == [int(before["volumes"][0])]
+    assert server.protection == {"delete": True, "rebuild": True}
+    assert protected(project) == {"server", "data", "ipv4"}
+    # Nothing but the old server was ever open to be deleted.
+    lifted = {
+        resource["id"]
+        for action in list(clouds.project.all("actions").values())[orders:]
+        if action["command"] == "change_protection"
+        for resource in action["resources"]
+    }
+    assert lifted == {int(before["servers"][0]), server.id}
+    assert "No change." in project.gatehouse("up", "acme", "--yes")
+
+    # Killed while Hetzner makes the next one: it is found, and takes the place of the one that is gone.
+    project.edit("acme", {"rebuild": 3})
+    clouds.project.seconds = 4.0
+    run = project.start("up", "acme", "--yes", "--confirm", "acme")
+    try:
+        wait_for(
+            lambda: bool(set(clouds.project.all("servers")) - {str(server.id)}) or run.poll() is not None,
+            "the next server to be ordered",
+        )
+        assert run.poll() is None
+    finally:
+        kill(run)
+    clouds.project.seconds = 0.05
+    ordered = made(clouds)["servers"]
+    project.gatehouse("up", "acme", "--yes")
+    assert made(clouds) == {**after, "servers": ordered}
+    assert protected(project) == {"server", "data", "ipv4"}
+    assert "No change." in project.gatehouse("up", "acme", "--yes")
+    project.gatehouse("destroy", "acme", "--confirm", "acme")
+    assert made(clouds) == {kind: [] for kind in KINDS}
+
+
+def protected(project: Project) -> set[str]:
+    """The logical names of what the engine refuses to delete."""
+    return {
+        each["urn"].rpartition("::")[2] for each in project.state("acme")["resources"] if each.get("protect")
+    }

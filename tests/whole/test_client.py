@@ -100,12 +100,26 @@ class Whole:
                 continue
         return found
 
+    def on_box(self, *command: str) -> str:
+        """Run a command on the box as deploy; what it printed."""
+        address = self.project.pulumi("stack", "output", "address", "--stack", "acme").strip()
+        done = subprocess.run(
+            self.world.command(["ssh", "-F", ".gatehouse/acme/ssh_config", address, *command]),
+            cwd=self.project.folder, env=self.project.environment, check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        return done.stdout
+
     def clouds(self) -> str:
         """What both clouds hold, as text."""
         url = "http://127.0.0.1:8101/_bench/state"
         script = f"import urllib.request; print(urllib.request.urlopen({url!r}).read().decode())"
         done = self.world.run(["python3", "-c", script], capture_output=True, text=True)
         return str(done.stdout)
+
+    def server(self) -> str:
+        """The id of the server that the state holds."""
+        resources = self.project.state("acme")["resources"]
+        return str(next(each["id"] for each in resources if each["type"] == "hcloud:index/server:Server"))
 
 
 @pytest.fixture(scope="module")
@@ -165,18 +179,23 @@ def test_no_secret_is_anywhere_in_clear(whole: Whole) -> None:
 
 
 def test_what_was_deleted_by_hand_comes_back(whole: Whole) -> None:
-    ssh = [
-        "ssh",
-        "-F",
-        ".gatehouse/acme/ssh_config",
-        whole.project.pulumi("stack", "output", "address").strip(),
-    ]
-    subprocess.run(
-        whole.world.command([*ssh, "docker", "rm", "--force", "gatehouse-npm"]),
-        cwd=whole.project.folder, env=whole.project.environment, check=True, capture_output=True,
-    )  # fmt: skip
+    whole.on_box("docker", "rm", "--force", "gatehouse-npm")
     whole.gatehouse("up", "acme", "--yes")
     test_people_log_in_as_declared(whole)
+
+
+def test_a_server_that_is_made_anew_in_one_run_has_all_data(whole: Whole) -> None:
+    whole.on_box("sudo", "touch", "/srv/gatehouse/authentik/data/media/logo", "/etc/own-disk")
+    before = whole.server()
+    whole.project.edit("acme", {"rebuild": 2})
+    whole.gatehouse("up", "acme", "--yes", "--confirm", "acme")
+    assert whole.server() != before
+    assert (
+        whole.on_box("ls", "/etc/own-disk", "||", "sudo", "ls", "/srv/gatehouse/authentik/data/media")
+        == "logo\n"
+    )
+    test_people_log_in_as_declared(whole)
+    assert "No change." in whole.gatehouse("up", "acme", "--yes")
 
 
 def test_nothing_is_left_after_destroy(whole: Whole) -> None:
