@@ -44,9 +44,10 @@ class Life:
         id_, outs = run.create(inputs)
         assert outs == inputs
         self.unchanged(id_, outs, inputs)
+        former = self.find(id_)
         outs = inputs = self.each_field(id_, outs, inputs, self.props(second))
         self.unchanged(id_, outs, inputs)
-        self.drift(id_, outs, inputs)
+        self.drift(id_, outs, {name: inputs[name] for name in self.props(second)}, former)
         outs = self.least(id_, inputs)
         self.deleted(id_, outs)
         self.adopted(self.plugin.check(self.props(first)), second)
@@ -79,38 +80,33 @@ class Life:
             inputs = edited
         return inputs
 
-    def drift(self, id_: str, outs: Props, inputs: Props) -> None:
-        """A field changed by hand shows as itself and is repaired."""
-        name = self.loose_field(inputs)
-        if name is None:
-            return
+    def drift(self, id_: str, outs: Props, inputs: Props, former: Props) -> None:
+        """Fields go back by hand to what they were `former`ly: one, all at once, and what the object is called."""
         item = self.find(id_)
-        value = not inputs[name] if isinstance(inputs[name], bool) else "by hand"
+        unreadable = self.kind.write_only | set(self.kind.setters)
+        back = [
+            name
+            for name in inputs
+            if name not in unreadable and former.get(name, item.get(name)) != item.get(name)
+        ]
+        loose = [name for name in back if name not in self.key]
+        assert back
+        for names in (loose[-1:], loose, *([name] for name in back if name in self.key)):
+            if names:
+                self.changed_by_hand(id_, outs, inputs, {name: former[name] for name in names})
+
+    def changed_by_hand(self, id_: str, outs: Props, inputs: Props, values: Props) -> None:
+        """What is changed by hand shows as itself, and is repaired."""
+        item = self.find(id_)
         least = self.samples.fields(self.label, 1, least=True)
         repeated = {each: item[each] for each in (*self.kind.repeat, *least) if each in item}
-        self.hand.request("PATCH", f"{self.kind.path}{item[self.kind.url]}/", body={**repeated, name: value})
+        self.hand.request("PATCH", f"{self.kind.path}{item[self.kind.url]}/", body={**repeated, **values})
         run = self.plugin.later()
         _, seen, _ = run.read(id_, outs)
-        assert {each for each in outs if seen.get(each) != outs[each]} == {name}
+        assert {each for each in outs if seen.get(each) != outs[each]} == {*values}, f"drift of {values}"
         assert run.diff(id_, seen, inputs) == (True, [])
-        run.update(id_, seen, inputs)
-        assert self.find(id_)[name] == inputs[name]
-
-    def loose_field(self, inputs: Props) -> str | None:
-        """A field that may be changed by itself, to nearly anything."""
-        facts = self.line.fields(self.label)
-        bound = self.hidden | self.key | set(self.kind.references) | set(self.kind.repeat)
-        flags = [
-            name
-            for name, value in inputs.items()
-            if isinstance(value, bool) and name not in bound | {"check_ip", "default"}
-        ]
-        texts = [
-            name
-            for name in ("description", "title", "label")
-            if name in inputs and name not in bound and "enum" not in facts[name]
-        ]
-        return next(iter([*flags, *texts]), None)
+        assert run.update(id_, seen, inputs) == outs
+        assert {name for name in self.find(id_) if self.find(id_)[name] != item[name]} <= CHANGING
 
     def least(self, id_: str, inputs: Props) -> Props:
         """Fields that are no longer declared are cleared, and stay so."""
