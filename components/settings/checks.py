@@ -63,6 +63,15 @@ def warnings(settings: Settings) -> Iterator[Problem]:
             "to all who hold a key",
             "Set it in the firewall in front of the box as well",
         )
+    if settings.box.kind != "none" and settings.cloudflare_token is None:
+        yield Problem(
+            dotted("cloudflareToken"),
+            "certificates are got with the CLOUDFLARE_API_TOKEN of whoever runs `up`, and the box renews them with "
+            "that same one: a token that is changed in the environment alone never reaches the box, and renewals fail "
+            "once the old one is revoked",
+            "Give the client a token of its own: pulumi config set --secret gatehouse:cloudflareToken "
+            f"--stack {settings.client}. Whenever that one changes, `up` gets new certificates with it",
+        )
     if settings.redis is True and settings.box.kind != "none" and not uses_redis(settings.authentik.line):
         yield Problem(
             dotted("redis"),

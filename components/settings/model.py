@@ -49,7 +49,8 @@ class Settings(Model):
     """An API token of the client's Hetzner project (read and write); else HCLOUD_TOKEN in the environment."""
 
     cloudflare_token: CloudflareToken | None = None
-    """An API token that may edit the zone's records; else CLOUDFLARE_API_TOKEN in the environment."""
+    """An API token that may edit the zone's records; else CLOUDFLARE_API_TOKEN in the environment. The box renews its
+    certificates with it: one here that is changed gets new ones at the next `up`; one in the environment does not."""
 
     server: Server | None = None
     """The server that gatehouse makes at Hetzner. Either this or `box`."""

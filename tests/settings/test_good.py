@@ -14,7 +14,8 @@ from tests.settings.files import decrypted, good, laid_over
 
 
 def settings(**changes: Any) -> Settings:
-    return parse(decrypted(laid_over(good(), changes)))
+    own = {"cloudflareToken": {"secure": "cloudflare-token-of-forty-characters-0123"}}
+    return parse(decrypted(laid_over(good(), {**own, **changes})))
 
 
 def test_a_good_file_is_read_whole() -> None:
@@ -98,6 +99,16 @@ def test_redis_that_is_not_used_is_mentioned_once() -> None:
     assert [warning.path for warning in found.warnings] == ["gatehouse:redis"]
     assert "2026.8 does not use Redis" in found.warnings[0].what
     assert settings(redis=True, authentik={"version": "2025.8.6"}).warnings == ()
+
+
+def test_a_cloudflare_token_that_only_the_environment_has_is_warned_of() -> None:
+    (warning,) = settings(cloudflareToken=None).warnings
+    assert warning.path == "gatehouse:cloudflareToken"
+    assert "renewals fail once the old one is revoked" in warning.what
+    assert "pulumi config set --secret gatehouse:cloudflareToken --stack acme" in warning.remedy
+    elsewhere = {"version": "2026.8.3", "url": "https://sso.acme.example", "token": "t" * 40}
+    nowhere = {"server": None, "box": "none", "authentik": elsewhere, "apps": None, "secrets": None}
+    assert settings(cloudflareToken=None, **nowhere).warnings == ()
 
 
 def test_who_may_use_ssh_is_not_decided_here_on_a_box_that_was_there() -> None:
