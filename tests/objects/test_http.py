@@ -100,3 +100,15 @@ def test_the_server_may_ask_for_patience() -> None:
     assert http._retry_after(httpx.Response(503, headers={"Retry-After": "5"})) == 5.0
     assert http._retry_after(httpx.Response(503, headers={"Retry-After": "900"})) == 30.0
     assert http._retry_after(httpx.Response(503)) is None
+
+
+@pytest.mark.parametrize(
+    ("base", "verified"), [("https://auth.acme.example", True), ("http://127.0.0.1:9000", False)]
+)
+def test_certificates_are_read_where_there_are_any(
+    base: str, verified: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    monkeypatch.setattr(httpx, "Client", lambda **settings: seen.append(settings["verify"]))
+    Http(base, "server")
+    assert seen == [verified]
