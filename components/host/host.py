@@ -108,6 +108,7 @@ class Host(pulumi.ComponentResource):
             "trusted": [] if set(settings.network.ssh_from) & set(ANYWHERE) else [*settings.network.ssh_from],
             "volume": volume,
             "scripts": scripts_hash(),
+            **({} if ours or box.adopt else {"guarded": True}),
         }
         return json.dumps(order, sort_keys=True)
 

@@ -54,6 +54,8 @@ class Order:
     """Networks that are never banned; empty when anyone may try."""
     volume: str | None = None
     """Id of Hetzner's volume that holds the data."""
+    guarded: bool = False
+    """Whether to stop before anything is changed on a box where somebody else has something."""
     scripts: str = ""
     """Hash of what runs on the box: it makes an order differ from the last one when only a script changed."""
     reach_seconds: float = REACH_SECONDS
@@ -101,7 +103,10 @@ class Provision:
     def run(self) -> str:
         """All steps in order; gives the line to print. Raises BoxError."""
         try:
-            self._install_host_key()
+            known = self._reach()
+            self._look_for_others(self.real if known else self.first)
+            if not known:
+                self._install_host_key()
             cloud_init = self._wait_for_cloud_init()
             self._accounts()
             self._harden(cloud_init)
@@ -113,9 +118,20 @@ class Provision:
         self.done.append(f"docker {version} answers")
         return f"{self.order.address}: " + ", ".join(self.done)
 
-    def _install_host_key(self) -> None:
-        if self._reach():
+    def _look_for_others(self, way: Shell) -> None:
+        if not self.order.guarded:
             return
+        port = str(self.order.port)
+        if found := way.run(_text("takeover.sh"), port).strip():
+            things = "".join(f"\n  {line}" for line in found.splitlines())
+            raise BoxError(
+                f"{self.order.address}: somebody else uses this box, and nothing was changed on it. gatehouse would "
+                f"write /etc/docker/daemon.json, restart Docker and deny every port but {port}, 80 and 443. "
+                f"Found:{things}\nTake a box that does nothing else; or, if all of this may be cut off, set "
+                f"`adopt: true` in gatehouse:box and run `up` again"
+            )
+
+    def _install_host_key(self) -> None:
         if self.order.first_user != "deploy":
             # A box that was there has no deploy user yet; cloud-init made it on a new one.
             self.first.run(_text("accounts.sh"), stdin=self._account_lines())

@@ -80,6 +80,9 @@ class ExistingBox(Model):
     port: Annotated[int, Field(ge=1, le=65535)] = 22
     """The port of its SSH server."""
 
+    adopt: bool = False
+    """Whether it may be taken over although somebody else's containers, Docker settings or firewall rules are on it."""
+
 
 def _box(value: Any) -> Any:
     if not isinstance(value, dict | ExistingBox) and value != "none":
@@ -104,6 +107,7 @@ class Box:
     host_key: str | None = None
     user: str = "root"
     port: int = 22
+    adopt: bool = False
     url: str | None = None
 
 

@@ -122,7 +122,7 @@ class Settings(Model):
         if self.box_setting == "none":
             return Box("none", url=self.authentik.url)
         given = self.box_setting
-        return Box("host", host=given.host, host_key=given.host_key, user=given.user, port=given.port)
+        return Box("host", **given.model_dump())
 
     @property
     def wants_redis(self) -> bool:

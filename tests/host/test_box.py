@@ -179,12 +179,56 @@ def test_a_hardening_that_is_killed_is_done_by_the_next_run(box: Box, there: str
         f"while [ ! -e {there} ] && kill -0 $run; do sleep 0.01; done; "
         "until kill -KILL -- -$run || ! kill -0 $run; do :; done"  # it may not have its group yet
     )
+    until(box.answers, "ssh, which may be taking up its new configuration")
     assert box.root("cat /etc/gatehouse/hardening 2>/dev/null; true").strip() == ""
     done = box.provision()
     assert done.returncode == 0 and ": hardened, docker " in done.stdout, done.stderr
     assert box.root("cat /etc/gatehouse/hardening").strip() == hardening_record([])
     assert _took_up_its_configuration(box)
     assert "allowgroups gatehouse" in box.root("sshd -T")
+
+
+def test_what_somebody_else_has_on_a_box_stops_a_take_over(box: Box) -> None:
+    look = (ROOT / "components/host/takeover.sh").read_text()
+
+    def found() -> list[str]:
+        said = box.world.run(box.argv("sudo -n bash -s 22"), input=look, capture_output=True, text=True)
+        assert said.returncode == 0, said.stderr
+        return str(said.stdout).splitlines()
+
+    assert found() == []
+    box.root("mv /etc/gatehouse /root/gatehouse")  # as on a box that gatehouse has never been on
+    try:
+        assert found() == ["Docker's settings: /etc/docker/daemon.json"]
+        box.root(
+            "ufw allow 8080/tcp; ufw limit from 198.51.100.0/24 to any port 25; "
+            "iptables -A INPUT -p udp --dport 5353 -j ACCEPT; "
+            # Debian's image comes without nft; what it would say is known.
+            "echo echo table inet theirs >/usr/local/bin/nft; chmod +x /usr/local/bin/nft; "
+            "tar -chP /bin/sleep /lib64/ld-linux-x86-64.so.2 /lib/x86_64-linux-gnu/libc.so.6 | docker import - theirs; "
+            "docker run -d --name shop theirs /bin/sleep 300"
+        )
+        assert set(found()) == {
+            "a container of docker: shop",
+            "Docker's settings: /etc/docker/daemon.json",
+            "a rule of ufw: ufw allow 8080/tcp",
+            "a rule of ufw: ufw limit from 198.51.100.0/24 to any port 25",
+            "rules of nftables: table inet theirs",
+            "a rule of iptables: -A INPUT -p udp -m udp --dport 5353 -j ACCEPT",
+        }
+        before = box.root("ls -l --time-style=full-iso /etc/docker /etc/ssh /etc/passwd; ufw status")
+        done = box.provision(guarded=True)
+        assert done.returncode == 1 and "container of docker: shop" in done.stderr
+        assert box.root("ls -l --time-style=full-iso /etc/docker /etc/ssh /etc/passwd; ufw status") == before
+        assert box.root("docker inspect -f {{.State.Running}} shop").strip() == "true"
+    finally:
+        box.root(
+            "docker rm -f shop; docker rmi theirs; rm /usr/local/bin/nft; ufw delete allow 8080/tcp; "
+            "ufw delete limit from 198.51.100.0/24 to any port 25; iptables -D INPUT -p udp --dport 5353 -j ACCEPT; "
+            "mv /root/gatehouse /etc/gatehouse",
+            check=False,
+        )
+    assert found() == []
 
 
 def test_everything_is_there_after_a_reboot(box: Box, machines: Machines) -> None:

@@ -102,7 +102,13 @@ def test_a_box_that_is_there_gets_no_server() -> None:
     order = json.loads(all_["Command hardening"].inputs["stdin"])
     assert (order["address"], order["port"], order["first_user"]) == ("198.51.100.7", 2222, "admin")
     assert order["first_public"] == KEY and order["volume"] is None
+    assert order["guarded"] is True
     assert all_["DnsRecord auth.acme.example-A"].inputs["content"] == "198.51.100.7"
+
+
+def test_what_others_have_on_a_box_is_cut_off_only_with_the_operators_word() -> None:
+    for more in ({"server": None, "box": {**BOX, "adopt": True}}, {}):
+        assert "guarded" not in json.loads(declare(**more)["Command hardening"].inputs["stdin"])
 
 
 def test_a_box_known_by_name_is_an_alias() -> None:

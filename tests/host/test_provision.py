@@ -139,9 +139,9 @@ def test_a_connection_lost_anywhere_is_gone_on_from(run: Any, first_user: str) -
     for at in range(1, complete.calls + 1):
         box = copy.deepcopy(fresh)
         box.die_at = at
-        run(box, "--first-contact", first_user=first_user, reach_seconds=0)
+        run(box, "--first-contact", first_user=first_user, guarded=True, reach_seconds=0)
         box.die_at = 0
-        again = run(box, "--first-contact", first_user=first_user)
+        again = run(box, "--first-contact", first_user=first_user, guarded=True)
         assert again.status == 0, f"after a loss in call {at}: {again.err}"
         for fact in ("host_key", "host_private", "accounts", "hardening", "layout", "users"):
             assert getattr(box, fact) == getattr(complete, fact), f"{fact} after a loss in call {at}"
@@ -155,6 +155,33 @@ def test_a_box_that_was_there_is_entered_by_the_operator_once(run: Any) -> None:
     assert all(" -p 2222 " in line for line in box.argv)
     by_root = [line for line in box.argv if " root@" in line]
     assert by_root and all("-F config" not in line and "sudo" not in line for line in by_root)
+
+
+def test_a_box_that_somebody_else_uses_is_left_as_it_is(run: Any) -> None:
+    box = FakeBox(
+        users={"root"},
+        cloud_init="none",
+        others="a container of docker: shop\na rule of ufw: ufw allow 8080\n",
+    )
+    before = copy.deepcopy(box)
+    order = {"first_user": "root", "volume": None, "guarded": True}
+    done = run(box, "--first-contact", **order)
+    assert (
+        done.status == 1
+        and "203.0.113.10: somebody else uses this box, and nothing was changed on it" in done.err
+    )
+    for words in (
+        "container of docker: shop",
+        "ufw allow 8080",
+        "every port but 22, 80 and 443",
+        "`adopt: true` in gatehouse:box",
+    ):
+        assert words in done.err
+    for fact in ("host_key", "host_private", "users", "accounts", "script", "hardening", "layout"):
+        assert getattr(box, fact) == getattr(before, fact), fact
+    # The operator's word is enough, and so is a box that is empty.
+    assert run(box, "--first-contact", **order | {"guarded": False}).status == 0
+    assert run(FakeBox(users={"root"}), "--first-contact", **order).status == 0
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"client": "acme", "host_private": "PRIVATE"}', "{"])

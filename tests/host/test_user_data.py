@@ -79,7 +79,8 @@ def test_scripts_are_bash(script: Path) -> None:
 def test_every_script_is_in_the_hash_that_brings_it_to_old_boxes() -> None:
     from components.host import host
 
-    assert sorted(host._SCRIPTS) == [path.name for path in SCRIPTS]
+    # All but the one that only looks: nothing of it is on the box.
+    assert sorted([*host._SCRIPTS, "takeover.sh"]) == [path.name for path in SCRIPTS]
 
 
 def test_the_record_tells_scripts_and_arguments_apart() -> None:
