@@ -7,6 +7,7 @@ from components.apps.providers import PROXY, preset_of, provider
 from components.identity.plan import Plan
 from components.secrets import Secrets
 from components.settings import App, Settings
+from components.settings.base import dotted
 
 APPLICATION = "authentik_core.application"
 BINDING = "authentik_policies.policybinding"
@@ -32,8 +33,9 @@ def declare(plan: Plan, settings: Settings, secrets: Secrets) -> None:
         # The embedded outpost is authentik's own, and its list of providers has one owner: this line.
         host = {"authentik_host": settings.issuer_base}
         plan.add(OUTPOST, EMBEDDED, {"type": "proxy", "providers": behind, "config": host}, adopt=True)
-    for raw in settings.objects:
-        plan.add(raw.kind, raw.name, raw.fields, adopt=raw.adopt)
+    for index, raw in enumerate(settings.objects):
+        origin = dotted("objects", index)
+        plan.add(raw.kind, raw.name, raw.opened, adopt=raw.adopt, sealed=raw.sealed, origin=origin)
 
 
 def _declare_application(plan: Plan, app: App) -> None:

@@ -60,6 +60,8 @@ def field_findings(line: Line, spec: Spec) -> Iterator[Finding]:
             yield _unknown(line, spec.kind, name, where)
         elif _later(value) or value is None:
             continue
+        elif name in spec.sealed:
+            yield from _sealed(line, spec, name, value)
         elif name in references:
             yield from _reference(where, value, many=references[name].many)
         else:
@@ -77,6 +79,15 @@ def field_findings(line: Line, spec: Spec) -> Iterator[Finding]:
             wanted = _article(facts) if name not in references else "the name of another object"
             yield Finding(spec.where, f"{name} is missing", f"Give it {wanted}")
     yield from rule_findings(line, spec)
+
+
+def _sealed(line: Line, spec: Spec, name: str, value: Any) -> Iterator[Finding]:
+    """A field with a secret in it: no text may show any of it."""
+    kind, facts, where = line.kind(spec.kind), line.fields(spec.kind)[name], f"{spec.where}, {name}"
+    if name in kind.references or any(name in part.split("|") for part in kind.key):
+        yield Finding(where, "is a name, and names stand in state and previews", "Write it without secure")
+    elif any(_value(where, facts, value)):
+        yield Finding(where, "its secret value is not what the field takes", f"Give it {_article(facts)}")
 
 
 def _unknown(line: Line, kind: str, name: str, where: str) -> Finding:

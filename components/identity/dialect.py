@@ -93,8 +93,7 @@ class Authentik:
 
     def explain(self, kind: Kind, payload: Any) -> str:
         """authentik's own words, by field; nothing about fields that hold secrets but that they were refused."""
-        hidden = kind.secret | kind.write_only
-        words = "; ".join(_sayings(payload, hidden))
+        words = "; ".join(_sayings(payload, kind.hidden))
         if kind.name in self._line.labels() and self._line.enterprise(kind.name):
             words = f"{words} (objects of this kind need an enterprise licence)".strip()
         return words

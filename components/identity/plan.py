@@ -7,7 +7,7 @@ replaces and deletes in the right order, and the value is still known at preview
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -55,20 +55,25 @@ class Plan:
         adopt: bool = False,
         parent: pulumi.Resource | None = None,
         logical_name: str | None = None,
+        sealed: Iterable[str] = (),
+        origin: str = "",
     ) -> None:
         """Declare one object.
 
         `kind`: authentik's model label ("authentik_core.group"). `name`: its natural key; for kinds whose key is
         composed (bindings, entitlements) only a name for people. `fields`: by their API names; references by the
-        other object's name. `logical_name`: a name for state that survives renaming (default: `name`). Nothing is
-        checked here; `register` reports everything together.
+        other object's name. `logical_name`: a name for state that survives renaming (default: `name`). `sealed`:
+        fields with a secret in them, to be kept out of sight although their kind is not secret. `origin`: where the
+        operator wrote it, for findings. Nothing is checked here; `register` reports everything together.
         """
         whole = {key: value for key, value in fields.items() if value is not None}
         if kind in self._line.labels():
             key = self._line.kind(kind).key
             if len(key) == 1 and not self._line.kind(kind).references.get(key[0]):
                 whole.setdefault(key[0], name)
-        self._specs.append(Spec(kind, name, whole, adopt, parent, logical_name or name))
+        self._specs.append(
+            Spec(kind, name, whole, adopt, parent, logical_name or name, frozenset(sealed), origin)
+        )
 
     def findings(self) -> list[Finding]:
         """Everything that is wrong, in the order in which it was added. Also fills `warnings`."""
@@ -102,6 +107,7 @@ class Plan:
                 fields,
                 adopt=spec.adopt,
                 secret=sorted(kind.secret),
+                sealed=sorted(spec.sealed - kind.secret),
                 opts=pulumi.ResourceOptions.merge(opts, own),
             )
         return {(self._specs[index].kind, self._specs[index].name): item for index, item in made.items()}

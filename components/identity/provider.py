@@ -34,7 +34,7 @@ class AuthentikProvider(ObjectProvider):
 
     def objections(self, _wanted: Declared) -> Iterable[tuple[str, str]]:
         """What the catalog of the line says against the fields; a plan has asked the same before."""
-        spec = Spec(_wanted.kind, _wanted.logical, _wanted.fields, _wanted.adopt)
+        spec = Spec(_wanted.kind, _wanted.logical, _wanted.fields, _wanted.adopt, sealed=_wanted.sealed)
         return [
             (finding.where.removeprefix(spec.where).removeprefix(", "), f"{finding.what}. {finding.remedy}")
             for finding in check.field_findings(self._line, spec)

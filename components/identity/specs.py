@@ -18,11 +18,13 @@ class Spec:
     adopt: bool = False
     parent: pulumi.Resource | None = None
     logical: str = ""
+    sealed: frozenset[str] = frozenset()
+    origin: str = ""
 
     @property
     def where(self) -> str:
         """How findings speak of it."""
-        return f"{self.kind} {self.name!r}"
+        return f"{self.kind} {self.name!r}" + f" ({self.origin})" * bool(self.origin)
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,8 @@ A whole dialect for an imaginary server that keeps shelves and books:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 Config = Callable[[str], str | None]
@@ -81,6 +81,9 @@ class Kind:
     """Further fields by which a reference may name an object (authentik's `managed`)."""
     references: Mapping[str, Reference] = field(default_factory=dict)
     secret: frozenset[str] = frozenset()
+    """Secrets by nature: never shown, and never overwritten when an object is taken over."""
+    sealed: frozenset[str] = frozenset()
+    """Fields of one object that the program declares with a secret in them: never shown."""
     write_only: frozenset[str] = frozenset()
     """Never read back: the value last set counts."""
     setters: Mapping[str, Setter] = field(default_factory=dict)
@@ -112,6 +115,15 @@ class Kind:
     """Collective kinds (a list over several kinds) that this one is also listed in."""
     shadows: tuple[str, ...] = ()
     """Kinds whose objects this kind's list shows as its own: never to be adopted as such."""
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """Fields whose values no text shows."""
+        return self.secret | self.sealed | self.write_only | self.setters.keys()
+
+    def with_sealed(self, names: Iterable[str]) -> Kind:
+        """The kind for one object, some of whose fields are declared with secrets in them."""
+        return replace(self, sealed=frozenset(names)) if names else self
 
 
 class Dialect(Protocol):

@@ -46,7 +46,7 @@ class Look:
 
     def outlook(self, wanted: Declared) -> str:
         """What the creation of this object would meet, in words; empty if there is nothing to say."""
-        kind = self._dialect.kind(wanted.kind)
+        kind = self._dialect.kind(wanted.kind).with_sealed(wanted.sealed)
         there = self._there(kind, wanted.fields)
         if there is None:
             return (
@@ -100,7 +100,9 @@ class Look:
         seen = said.observed(self._store, self._dialect, kind, known, there)
         differs = [name for name, value in known.items() if not said.same(kind, name, seen.get(name), value)]
         changes = [
-            f"{name}: {_shown(seen.get(name))} => {_shown(known[name])}"
+            f"{name} (its value is secret)"
+            if name in kind.hidden
+            else f"{name}: {_shown(seen.get(name))} => {_shown(known[name])}"
             for name in differs
             if name not in kind.secret
         ]

@@ -34,7 +34,7 @@ from components.objects.reconcile import Declared, Held, Reconciler
 from components.objects.values import canonical, is_unknown
 
 META = "gatehouse"
-"""Input and output that says what the resource is: {kind, logical, adopt} and, in outputs, {adopted}."""
+"""Input and output that says what the resource is: {kind, logical, adopt, sealed} and, in outputs, {adopted}."""
 BEFORE = "gatehouse_before"
 """Output of adopted objects: what our fields held before, as {values, unset} since state cannot hold None.
 
@@ -130,10 +130,11 @@ class ObjectProvider(ResourceProvider):
             for name in changed
             if is_unknown(news.get(name)) and name in kind.references and kind.references[name].cascade
         ]
-        hidden = [name for name in changed if name in kind.secret]
+        hidden = [name for name in changed if name in kind.secret | kind.sealed]
         if hidden:  # the engine shows that something changes, and not what
             _say(f"{_olds[META]['logical']}: {', '.join(hidden)} changes; the value is secret")
-        changes = bool(changed) or self._reconciler.touched(kind, news)
+        resealed = kind.sealed != _sealed(_olds)  # the state has to be written anew, by another rule
+        changes = bool(changed) or resealed or self._reconciler.touched(kind, news)
         return DiffResult(changes=changes, replaces=replaces, delete_before_replace=True)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
@@ -144,7 +145,7 @@ class ObjectProvider(ResourceProvider):
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """The object as it is: outputs and inputs, so that drift is shown and repaired; nothing when it is gone."""
         kind = self._kind(props)
-        held = self._reconciler.read(kind.name, _held(id_, props))
+        held = self._reconciler.read(kind, _held(id_, props))
         if held is None:
             return ReadResult(None, {})
         self._reconciler.noticed(kind, str(props[META]["logical"]), held)
@@ -162,12 +163,12 @@ class ObjectProvider(ResourceProvider):
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Delete what is ours, give back what was adopted."""
-        done = self._reconciler.delete(self._kind(_props).name, _props[META]["logical"], _held(_id, _props))
+        done = self._reconciler.delete(self._kind(_props), _props[META]["logical"], _held(_id, _props))
         if done.startswith("kept"):
             _say(f"{_props[META]['logical']}: {done}")
 
     def _kind(self, props: Mapping[str, Any]) -> Kind:
-        return self._dialect.kind(str(props[META]["kind"]))
+        return self._dialect.kind(str(props[META]["kind"])).with_sealed(_sealed(props))
 
 
 def pending_creates(listed: str) -> frozenset[tuple[str, str]]:
@@ -191,7 +192,11 @@ def _fields(props: Mapping[str, Any]) -> dict[str, Any]:
 def _declared(props: Mapping[str, Any]) -> Declared:
     meta = props[META]
     fields = {name: canonical(value) for name, value in _fields(props).items() if value is not None}
-    return Declared(str(meta["kind"]), str(meta["logical"]), fields, bool(meta.get("adopt")))
+    return Declared(str(meta["kind"]), str(meta["logical"]), fields, bool(meta.get("adopt")), _sealed(props))
+
+
+def _sealed(props: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(props[META].get("sealed", ()))
 
 
 def _held(pk: str, props: Mapping[str, Any]) -> Held:

@@ -71,9 +71,8 @@ class Reconciler:
         self._claim(kind, item)
         return Held(str(item[kind.pk]), self._observed(kind, wanted.fields, item))
 
-    def read(self, kind_name: str, held: Held) -> Held | None:
+    def read(self, kind: Kind, held: Held) -> Held | None:
         """The object as it is now, or None when it is gone."""
-        kind = self._dialect.kind(kind_name)
         item = self._find(kind, held)
         if item is None:
             return None
@@ -106,9 +105,8 @@ class Reconciler:
         item = self._writer.update(kind, wanted, item, body, fresh)
         return replace(held, fields=self._observed(kind, wanted.fields, item), before=before)
 
-    def delete(self, kind_name: str, logical: str, held: Held) -> str:
+    def delete(self, kind: Kind, logical: str, held: Held) -> str:
         """Delete what we made; give back what we adopted; leave everything else. Returns what was done, in words."""
-        kind = self._dialect.kind(kind_name)
         item = self._find(kind, held)
         if item is None:
             return "was gone already"
@@ -118,7 +116,7 @@ class Reconciler:
         if self._let_go(kind, logical, held):
             return "kept: another resource of this stack has taken it over"
         if held.adopted and (kind.name, pk) not in self._ours:
-            self._restore(kind, Declared(kind_name, logical, held.fields), item, held)
+            self._restore(kind, Declared(kind.name, logical, held.fields), item, held)
             return "kept: it was there before us; its former values are back"
         if pk != held.pk:
             return (
@@ -171,7 +169,7 @@ class Reconciler:
     # Looking -------------------------------------------------------------------------------------------------------
 
     def _settled(self, wanted: Declared) -> tuple[Kind, Declared]:
-        kind = self._dialect.kind(wanted.kind)
+        kind = self._dialect.kind(wanted.kind).with_sealed(wanted.sealed)
         return kind, replace(wanted, fields=said.settled(self._dialect, kind, wanted.fields))
 
     def _observed(self, kind: Kind, declared: Mapping[str, Any], item: Object) -> Fields:

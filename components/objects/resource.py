@@ -25,21 +25,24 @@ class Object(Resource):
         *,
         adopt: bool = False,
         secret: Iterable[str] = (),
+        sealed: Iterable[str] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare one object.
 
-        `secret`: names of fields that hold secrets, in clear or not; they are marked here. `opts.provider` must be
-        the explicit provider resource.
+        `secret`: names of fields that hold secrets by nature, in clear or not; `sealed`: other fields that have a
+        secret in them. Both are marked here. `opts.provider` must be the explicit provider resource.
         """
         marked = {
             name: pulumi.Output.secret(fields[name])
-            for name in secret
+            for name in (*secret, *sealed)
             if name in fields and fields[name] is not None
         }
         meta: dict[str, Any] = {"kind": kind, "logical": logical}
         if adopt:
             meta["adopt"] = True
+        if sealed:
+            meta["sealed"] = sorted(sealed)
         extra = pulumi.ResourceOptions(
             delete_before_replace=True, additional_secret_outputs=[BEFORE, *marked]
         )

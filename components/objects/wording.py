@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components.objects.dialect import Dialect, Kind
@@ -79,7 +79,7 @@ class Words:
     def kept_others(self, kind: Kind, logical: str, item: Mapping[str, Any], off: list[str]) -> ObjectError:
         """The server took a write and holds other values than it was sent."""
         shown = ", ".join(
-            name if name in kind.secret else f"{name} (it keeps {canonical(item.get(name))!r})"
+            name if name in kind.hidden else f"{name} (it keeps {canonical(item.get(name))!r})"
             for name in off
         )
         return ObjectError(
@@ -142,13 +142,21 @@ class Words:
 
     def _reason(self, kind: Kind, fields: Mapping[str, Any], refused: Refused) -> str:
         """The server's own words, without our secrets, should it repeat what it was sent."""
-        hidden = {*kind.secret, *kind.write_only, *kind.setters}
-        secrets = [str(value) for name, value in fields.items() if name in hidden and not is_empty(value)]
+        secrets = [text for name in kind.hidden for text in _texts(fields.get(name))]
         return self._dialect.explain(kind, _without(refused.payload, secrets))
 
     def place(self, logical: str) -> str:
         """Where an error is: the server and the resource."""
         return f"{self._dialect.where}, resource {logical!r}"
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text and number in a value."""
+    if isinstance(value, (Mapping, list)):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(inner)
+    elif not is_empty(value) and not isinstance(value, bool):
+        yield str(value)
 
 
 def _without(payload: Any, secrets: list[str]) -> Any:

@@ -30,6 +30,8 @@ class Declared:
     """The resource's logical name: for messages, and to recognise what an interrupted run began."""
     fields: Fields
     adopt: bool = False
+    sealed: frozenset[str] = frozenset()
+    """Fields with a secret in them that are not secret by nature."""
 
 
 class Writer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, Secret
 
 from components.settings.base import Model
 from components.settings.forms import EmailAddress, GroupName, Kind, OriginUrl, Username, Version
@@ -81,7 +81,21 @@ class RawObject(Model):
     """Its natural key: name, slug, domain, whatever that kind is known by."""
 
     fields: dict[str, Any] = Field(default_factory=dict)
-    """Fields by their API names; other objects are referred to by their natural keys."""
+    """Fields by their API names; other objects are referred to by their natural keys. A value that is `secure`, or has
+    something secure in it, is secret in state and previews as well."""
 
     adopt: bool = False
     """Whether an object of this name that exists already may be taken over."""
+
+    @property
+    def sealed(self) -> frozenset[str]:
+        """Fields with a secret in them."""
+        return frozenset(name for name, value in self.fields.items() if isinstance(value, Secret))
+
+    @property
+    def opened(self) -> dict[str, Any]:
+        """The fields with their secrets in clear."""
+        return {
+            name: value.get_secret_value() if isinstance(value, Secret) else value
+            for name, value in self.fields.items()
+        }

@@ -12,7 +12,8 @@ import yaml
 from components.settings.base import Problem, SettingsError, dotted
 from components.settings.model import Settings
 from components.settings.parsing import parse
-from components.settings.secret_forms import SET_SECRET
+from components.settings.sealed import seal
+from components.settings.secret_forms import NOT_SECRET, SET_SECRET
 
 PREFIX = "gatehouse:"
 STACKS = Path(__file__).resolve().parents[2] / "stacks"
@@ -41,7 +42,9 @@ def load() -> Settings:
     file = stack_file(pulumi.get_stack())
     found += _another_clients(file, raw)
     if file.exists():
-        found += _in_clear(file)
+        found += _misplaced_secrets(file)
+    if runtime.is_config_secret(f"{PREFIX}objects"):
+        raw["objects"] = seal(raw["objects"], _read(file).get("objects") if file.exists() else None)
     return _parsed(raw, found)
 
 
@@ -106,11 +109,12 @@ def _another_clients(path: Path, raw: Mapping[str, object]) -> list[Problem]:
     ]
 
 
-def _in_clear(path: Path) -> list[Problem]:
+def _misplaced_secrets(path: Path) -> list[Problem]:
+    """Secrets that stand in clear, and secrets in settings that end up in clear."""
     try:
         check_file(path)
     except SettingsError as error:
-        return [problem for problem in error.problems if problem.remedy == SET_SECRET]
+        return [problem for problem in error.problems if problem.remedy in (SET_SECRET, NOT_SECRET)]
     return []
 
 

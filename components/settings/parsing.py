@@ -14,6 +14,8 @@ from components.settings.checking import is_broken
 from components.settings.model import Settings
 from components.settings.names import nearest
 from components.settings.salvage import Loc, locate, salvage
+from components.settings.sealed import is_sealed
+from components.settings.secret_forms import NOT_SECRET
 from components.settings.typing_tools import inside, meanings, models
 
 
@@ -43,6 +45,8 @@ def parse(raw: Mapping[str, object], *, sealed: bool = False) -> Settings:
 def _problem(detail: ErrorDetails) -> Problem:
     loc, context, given = locate(detail["loc"]), detail.get("ctx", {}), detail["input"]
     path = dotted(*loc)
+    if sealed := _misplaced(loc, detail):
+        return sealed
     match detail["type"]:
         case "gatehouse":
             return Problem(path, context["what"], context["remedy"])
@@ -65,6 +69,15 @@ def _problem(detail: ErrorDetails) -> Problem:
         case _:
             message = detail["msg"].removeprefix("Input ").removeprefix("String ").removeprefix("Value ")
             return Problem(path, f"{_shown(given)} {message}", _describe(loc) or "See docs/settings.md")
+
+
+def _misplaced(loc: Loc, detail: ErrorDetails) -> Problem | None:
+    """A secret in a setting that is none: pydantic objects to the mapping, or to what is and is not in it."""
+    if loc[-1:] != ("secure",) and not is_sealed(detail["input"]):
+        return None
+    place = loc[:-1] if loc[-1:] == ("secure",) or detail["type"] == "missing" else loc
+    what = "this is not a secret setting: it would stand in clear in state and previews"
+    return Problem(dotted(*place), what, NOT_SECRET)
 
 
 # pydantic's words for a value of the wrong type, in an operator's terms.

@@ -99,6 +99,7 @@ def _secret(check: Callable[[str], str] | None = None, *, clear: bool = False) -
     return WrapValidator(validate)
 
 
+NOT_SECRET = "Write it without secure"  # noqa: S105  (what to do)
 SET_SECRET = "Set it with `pulumi config set --secret`, and have a new one issued"  # noqa: S105  (what to do)
 _SECURE = WithJsonSchema(
     {

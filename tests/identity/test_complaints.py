@@ -75,7 +75,7 @@ def test_956_no_change_is_no_write(authentik: Watched) -> None:
     authentik.writes.clear()
     for _ in range(3):
         engine = Reconciler(authentik)
-        read = engine.read(PROVIDER, held)
+        read = engine.read(authentik.kind(PROVIDER), held)
         assert read == held
         engine.update(held, Declared(PROVIDER, "x", FIELDS))
     assert authentik.writes == []
@@ -86,9 +86,9 @@ def test_954_a_provider_outlives_its_former_flow(authentik: Watched, admin: http
     old = create(authentik, "authentik_flows.flow", **flow)
     held = create(authentik, PROVIDER, **FIELDS | {"authorization_flow": "old"})
     with pytest.raises(ObjectError, match="still uses flow 'old'"):
-        Reconciler(authentik).delete("authentik_flows.flow", "old", old)
+        Reconciler(authentik).delete(authentik.kind("authentik_flows.flow"), "old", old)
     Reconciler(authentik).update(held, Declared(PROVIDER, "x", FIELDS))
-    assert Reconciler(authentik).delete("authentik_flows.flow", "old", old) == "deleted"
+    assert Reconciler(authentik).delete(authentik.kind("authentik_flows.flow"), "old", old) == "deleted"
     assert admin.get(f"/providers/oauth2/{held.pk}/").status_code == 200
 
 
@@ -100,7 +100,7 @@ def test_914_the_type_of_a_redirect_uri_is_sent(authentik: Watched, admin: httpx
     held = create(authentik, PROVIDER, **FIELDS | {"redirect_uris": uris})
     kept = admin.get(f"/providers/oauth2/{held.pk}/").json()["redirect_uris"]
     assert [uri["redirect_uri_type"] for uri in kept] == ["logout", "authorization"]
-    assert Reconciler(authentik).read(PROVIDER, held) == held
+    assert Reconciler(authentik).read(authentik.kind(PROVIDER), held) == held
 
 
 @pytest.mark.parametrize("complaint", ["895", "802"])
@@ -174,8 +174,8 @@ def test_default_objects_are_taken_over_by_name(
     assert held.adopted
     [(method, path, _)] = authentik.writes
     assert (method, path.startswith(authentik.kind(kind).path)) == ("PATCH", True)
-    assert Reconciler(authentik).read(kind, held) == held
-    assert Reconciler(authentik).delete(kind, "x", held).startswith("kept")
+    assert Reconciler(authentik).read(authentik.kind(kind), held) == held
+    assert Reconciler(authentik).delete(authentik.kind(kind), "x", held).startswith("kept")
 
 
 def test_341_the_embedded_outpost_is_found_by_name_and_keeps_its_settings(
@@ -196,7 +196,7 @@ def test_341_the_embedded_outpost_is_found_by_name_and_keeps_its_settings(
     after = admin.get("/outposts/instances/").json()["results"][0]
     assert after["config"] == {**before["config"], "authentik_host": "https://auth.acme.example"}
     assert len(after["providers"]) == 1
-    Reconciler(authentik).delete("authentik_outposts.outpost", "x", held)
+    Reconciler(authentik).delete(authentik.kind("authentik_outposts.outpost"), "x", held)
     assert admin.get("/outposts/instances/").json()["results"][0]["providers"] == []
     assert admin.get("/outposts/instances/").json()["results"][0]["config"] == before["config"]
 

@@ -56,11 +56,11 @@ class Watched(Authentik):
 
     def delete(self, kind: str, held: Held) -> str:
         """Delete or let go, in a process of its own."""
-        return Reconciler(self).delete(kind, "x", held)
+        return Reconciler(self).delete(self.kind(kind), "x", held)
 
     def steady(self, kind: str, held: Held) -> bool:
         """Whether a look by another process shows what was declared."""
-        return Reconciler(self).read(kind, held) == held
+        return Reconciler(self).read(self.kind(kind), held) == held
 
 
 @pytest.fixture

@@ -33,8 +33,8 @@ def next_run(library: Library, held: dict[str, Held]) -> Reconciler:
 
 def test_a_run_that_was_killed_in_between_loses_nothing(library: Library, held: dict[str, Held]) -> None:
     run = next_run(library, held)
-    assert run.delete("shelf", "old", held["old"]).startswith("kept: another resource")
-    assert run.read("shelf", held["new"]) == held["new"]
+    assert run.delete(SHELF, "old", held["old"]).startswith("kept: another resource")
+    assert run.read(SHELF, held["new"]) == held["new"]
 
 
 @pytest.mark.parametrize("order", [("old", "new"), ("new", "old")])
@@ -42,7 +42,7 @@ def test_destroy_after_that_leaves_nothing(
     library: Library, held: dict[str, Held], order: tuple[str, str]
 ) -> None:
     run = next_run(library, held)
-    done = [run.delete("shelf", logical, held[logical]) for logical in order]
+    done = [run.delete(SHELF, logical, held[logical]) for logical in order]
     assert done[0].startswith("kept")
     assert done[1] == "deleted"
     assert library.objects["/shelves"] == {}
@@ -54,7 +54,7 @@ def test_the_same_logical_name_at_another_place_in_the_tree(library: Library) ->
     after = Reconciler(library)
     after.noticed(SHELF, "same", old)
     after.noticed(SHELF, "same", new)
-    assert after.delete("shelf", "same", old).startswith("kept: another resource")
+    assert after.delete(SHELF, "same", old).startswith("kept: another resource")
     assert len(library.objects["/shelves"]) == 1
 
 
@@ -63,4 +63,4 @@ def test_an_interrupted_adoption_is_an_adoption_still(library: Library) -> None:
     run = Reconciler(library, pending=frozenset({("shelf", "new")}))
     held = run.create(Declared("shelf", "new", {"name": "A", "code": "ours"}, adopt=True))
     assert held.adopted
-    assert Reconciler(library).delete("shelf", "new", held).startswith("kept")
+    assert Reconciler(library).delete(SHELF, "new", held).startswith("kept")

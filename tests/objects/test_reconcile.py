@@ -9,7 +9,7 @@ import pytest
 from components.objects.errors import ObjectError, Unclear
 from components.objects.http import Refused
 from components.objects.reconcile import Declared, Held, Reconciler
-from tests.objects.library import Library
+from tests.objects.library import BOOK, SHELF, Library
 
 
 def shelf(name: str = "A", logical: str | None = None, adopt: bool = False, **fields: Any) -> Declared:
@@ -36,7 +36,7 @@ def test_create_reads_back_and_second_look_sees_no_difference(library: Library) 
 
     library.calls.clear()
     again = Reconciler(library)
-    assert again.read("book", held) == held
+    assert again.read(BOOK, held) == held
     assert again.update(held, wanted) == held
     assert library.writes() == []
 
@@ -75,7 +75,7 @@ def test_members_of_a_merged_object_that_are_not_ours_stay(library: Library) -> 
     held = Reconciler(library).create(book(adopt=True, options={"ours": 2}))
     assert item["options"] == {"theirs": 1, "ours": 2, "nothing": None}
     item["options"] = {"theirs": 5, "ours": 3}
-    seen = Reconciler(library).read("book", held)
+    seen = Reconciler(library).read(BOOK, held)
     assert seen is not None
     assert seen.fields["options"] == {"ours": 3}
     Reconciler(library).update(seen, book(adopt=True, options={"ours": 2}))
@@ -87,7 +87,7 @@ def test_drift_shows_field_by_field_and_is_repaired(library: Library) -> None:
     item = library.objects["/books"][int(held.pk)]
     item["note"] = "by hand"
     engine = Reconciler(library)
-    seen = engine.read("book", held)
+    seen = engine.read(BOOK, held)
     assert seen is not None
     assert seen.fields == {"title": "Emma", "note": "by hand", "tags": ["x"]}
     engine.update(seen, book(note="mine", tags=["x"]))
@@ -98,8 +98,8 @@ def test_gone_is_gone_on_read_fine_on_delete_and_an_error_on_update(library: Lib
     held = Reconciler(library).create(book())
     library.objects["/books"].clear()
     engine = Reconciler(library)
-    assert engine.read("book", held) is None
-    assert engine.delete("book", "Emma", held) == "was gone already"
+    assert engine.read(BOOK, held) is None
+    assert engine.delete(BOOK, "Emma", held) == "was gone already"
     with pytest.raises(ObjectError, match=r"no longer there.*gatehouse up"):
         engine.update(held, book(note="x"))
 
@@ -108,7 +108,7 @@ def test_renamed_by_hand_is_found_by_pk_and_renamed_back(library: Library) -> No
     held = Reconciler(library).create(book(note="n"))
     library.objects["/books"][int(held.pk)]["title"] = "Renamed"
     engine = Reconciler(library)
-    seen = engine.read("book", held)
+    seen = engine.read(BOOK, held)
     assert seen is not None
     assert seen.fields["title"] == "Renamed"
     engine.update(seen, book(note="n"))
@@ -119,9 +119,9 @@ def test_a_counted_pk_alone_proves_nothing(library: Library) -> None:
     held = Reconciler(library).create(shelf("A", code="alpha"))
     other = Library()
     other.put("/shelves", name="B", code="beta")
-    assert Reconciler(other).read("shelf", held) is None
+    assert Reconciler(other).read(SHELF, held) is None
     library.objects["/shelves"][int(held.pk)]["name"] = "renamed by hand"
-    assert Reconciler(library).read("shelf", held) is not None
+    assert Reconciler(library).read(SHELF, held) is not None
 
 
 def test_existing_object_is_refused_untouched_even_if_identical(library: Library) -> None:
@@ -145,7 +145,7 @@ def test_adopting_keeps_the_rest_and_puts_values_back(library: Library) -> None:
     later = Reconciler(library)
     held = later.update(held, book(adopt=True, shelf_id="A", tags=["u"]))
     assert (item["note"], item["tags"]) == ("theirs", ["u"])
-    assert Reconciler(library).delete("book", "Emma", held).startswith("kept")
+    assert Reconciler(library).delete(BOOK, "Emma", held).startswith("kept")
     assert (item["note"], item["tags"], item["shelf_id"]) == ("theirs", ["t"], None)
     assert item["id"] in library.objects["/books"]
 
@@ -154,7 +154,7 @@ def test_adopting_writes_nothing_if_all_is_so_already(library: Library) -> None:
     library.put("/books", title="Emma", note="same")
     held = Reconciler(library).create(book(adopt=True, note="same"))
     assert library.writes() == []
-    assert Reconciler(library).delete("book", "Emma", held).startswith("kept")
+    assert Reconciler(library).delete(BOOK, "Emma", held).startswith("kept")
     assert library.writes() == []
 
 
@@ -177,7 +177,7 @@ def test_interrupted_create_is_taken_over_and_deleted_later(library: Library) ->
     held = engine.create(book(note="whole", pin="1"))
     assert library.pins == {int(held.pk): "1"}
     assert not held.adopted
-    assert Reconciler(library).delete("book", "Emma", held) == "deleted"
+    assert Reconciler(library).delete(BOOK, "Emma", held) == "deleted"
     assert library.objects["/books"] == {}
     with pytest.raises(ObjectError, match="there already"):
         library.put("/books", title="Other")
@@ -188,7 +188,7 @@ def test_what_was_claimed_in_this_process_is_not_deleted_in_it(library: Library)
     held = Reconciler(library).create(book(note="n"))
     engine = Reconciler(library)
     engine.create(book(logical="new-name", adopt=True, note="n"))
-    assert engine.delete("book", "Emma", held).startswith("kept")
+    assert engine.delete(BOOK, "Emma", held).startswith("kept")
     assert len(library.objects["/books"]) == 1
 
 
@@ -196,7 +196,7 @@ def test_another_object_of_the_same_name_is_not_deleted(library: Library) -> Non
     held = Reconciler(library).create(book())
     library.objects["/books"].clear()
     library.put("/books", title="Emma")
-    assert "not the one that this stack made" in Reconciler(library).delete("book", "Emma", held)
+    assert "not the one that this stack made" in Reconciler(library).delete(BOOK, "Emma", held)
     assert len(library.objects["/books"]) == 1
 
 
@@ -204,10 +204,10 @@ def test_bystanders_keep_an_object_from_being_deleted(library: Library) -> None:
     held = Reconciler(library).create(shelf("A"))
     library.put("/books", title="By hand", shelf_id=int(held.pk))
     with pytest.raises(ObjectError, match=r"book 'By hand' still uses shelf 'A' \(shelf_id\)"):
-        Reconciler(library).delete("shelf", "A", held)
+        Reconciler(library).delete(SHELF, "A", held)
     assert library.objects["/shelves"]
     library.objects["/books"].clear()
-    assert Reconciler(library).delete("shelf", "A", held) == "deleted"
+    assert Reconciler(library).delete(SHELF, "A", held) == "deleted"
 
 
 def test_changed_secrets_are_written_and_unchanged_ones_are_not(library: Library) -> None:
@@ -221,7 +221,7 @@ def test_changed_secrets_are_written_and_unchanged_ones_are_not(library: Library
     engine.update(changed, book(password="p2", pin="2", token="t1"))
     assert library.writes()[1:] == [("PATCH", f"/books/{held.pk}")]
     library.objects["/books"][int(held.pk)]["token"] = "by hand"
-    seen = Reconciler(library).read("book", changed)
+    seen = Reconciler(library).read(BOOK, changed)
     assert seen is not None
     assert seen.fields["token"] == "by hand"
 
@@ -299,7 +299,7 @@ def test_reference_cut_by_a_replacement_in_this_process_is_noticed(library: Libr
     engine = Reconciler(library)
     kind = library.kind("book")
     assert not engine.touched(kind, held.fields)
-    engine.delete("shelf", "A", first)
+    engine.delete(SHELF, "A", first)
     engine.create(shelf("A"))
     assert engine.touched(kind, held.fields)
     library.objects["/books"][int(held.pk)]["near"] = []
@@ -323,10 +323,10 @@ def test_of_two_with_one_key_ours_is_meant(library: Library) -> None:
     held = Reconciler(library).create(book(note="ours"))
     other = library.put("/books", title="Emma", note="theirs")
     engine = Reconciler(library)
-    seen = engine.read("book", held)
+    seen = engine.read(BOOK, held)
     assert seen is not None
     assert seen.fields["note"] == "ours"
-    assert engine.delete("book", "Emma", held) == "deleted"
+    assert engine.delete(BOOK, "Emma", held) == "deleted"
     assert list(library.objects["/books"]) == [other["id"]]
 
 
@@ -358,7 +358,7 @@ def test_lists_that_are_refused_say_so(library: Library) -> None:
 
     library.before = revoked
     with pytest.raises(ObjectError, match=r"library: it does not let us read its book objects \(HTTP 403\)"):
-        Reconciler(library).read("book", Held("1", {"title": "Emma"}))
+        Reconciler(library).read(BOOK, Held("1", {"title": "Emma"}))
 
 
 def test_a_call_for_one_field_is_made_again_when_its_outcome_is_unclear(library: Library) -> None:
@@ -378,4 +378,4 @@ def test_a_call_for_one_field_is_made_again_when_its_outcome_is_unclear(library:
 
 def test_state_without_its_object_is_never_mistaken_for_another(library: Library) -> None:
     library.put("/books", title="Other")
-    assert Reconciler(library).read("book", Held("77", {"title": "Emma"})) is None
+    assert Reconciler(library).read(BOOK, Held("77", {"title": "Emma"})) is None

@@ -37,6 +37,13 @@ NOTES = {
     "url": "https://notes.acme.example",
     "redirectUris": ["https://notes.acme.example/cb"],
 }
+RAW = "only-in-a-raw-object-7f3a"
+"""What is secret in a field that is none by nature."""
+OBJECTS: list[dict[str, Any]] = [
+    {"kind": "authentik_core.group", "name": "machines", "fields": {"attributes": {"plain": "visible"}}},
+    {"kind": "authentik_policies_expression.expressionpolicy", "name": "gate", "fields": {}},
+]
+PLACES = ("objects[0].fields.attributes.api.key", "objects[1].fields.expression")
 ONLY_IN_CONFIG = "only-in-the-stack-file"
 ROTATED = {"app/grafana/client-secret": 2, "person/jane/password": 3}
 
@@ -86,6 +93,7 @@ class Watched:
         found = {name: forms(client.secrets.value(name)) for name in names()}
         found |= {f"{name}, rotated": forms(later.value(name)) for name in ROTATED}
         found["authentik's token"] = forms(client.world.token)
+        found["a secret of a raw object"] = forms(RAW)
         return found | {"the root secret": self.root_forms()}
 
     def root_forms(self) -> set[str]:
@@ -154,8 +162,11 @@ class Watched:
 def watched(tmp_path_factory: pytest.TempPathFactory, world: PlainWorld) -> Iterator[Watched]:
     client = BenchClient(
         tmp_path_factory.mktemp("secrets") / "project", world, groups=["staff"], people=PEOPLE, apps=APPS,
-        operators=[{"name": "sam", "email": f"{ONLY_IN_CONFIG}@agency.example"}],
+        operators=[{"name": "sam", "email": f"{ONLY_IN_CONFIG}@agency.example"}], objects=OBJECTS,
     )  # fmt: skip
+    for place in PLACES:
+        args = ["config", "set", "--stack", "acme", "--secret", "--path", f"gatehouse:{place}"]
+        client.project.pulumi(*args, given=f'return "{RAW}"')
     yield Watched(client)
     client.end()
 
@@ -198,12 +209,19 @@ def test_nothing_shows_after_drift_refresh_and_update(watched: Watched) -> None:
         f"/api/v3/providers/oauth2/{pk}/", json={"client_secret": "changed-by-hand-" * 4}
     )
     changed.raise_for_status()
+    machines = client.one("group", "machines")
+    assert machines["attributes"] == {"plain": "visible", "api": {"key": f'return "{RAW}"'}}
+    attributes = {"api": "changed-by-hand"}
+    client.api.patch(
+        f"/api/v3/core/groups/{machines['pk']}/", json={"attributes": attributes}
+    ).raise_for_status()
     watched.run("preview with drift", "preview", "acme", "--refresh", "--diff")
     watched.run("refresh", "refresh", "--yes", "--skip-preview", "--diff", "--stack", "acme", pulumi=True)
     assert "changed-by-hand" not in watched.screens["preview with drift"] + watched.screens["refresh"]
     client.edit(secrets={"generations": ROTATED})
     watched.run("up of a rotation", "up", "acme", "--yes")
     later = Secrets(client.root, ROTATED)
+    assert client.one("group", "machines")["attributes"]["api"] == {"key": f'return "{RAW}"'}
     assert client.one("provider", "grafana")["client_secret"] == later.value("app/grafana/client-secret")
     watched.clean()
 

@@ -111,3 +111,44 @@ def test_a_copied_file_is_refused(engine: Engine, tmp_path: Path) -> None:
         (problem,) = caught.value.problems
         assert problem.path == "gatehouse:client"
         assert "gatehouse new acme" in problem.remedy
+
+
+def raw_object(**fields: Any) -> dict[str, Any]:
+    return {"kind": "authentik_core.group", "name": "staff", "fields": fields}
+
+
+def test_secrets_in_raw_objects_are_found_where_the_file_has_them(engine: Engine) -> None:
+    sealed = raw_object(attributes={"keys": [{"api": {"secure": "hush"}}]}, is_superuser=False)
+    engine(
+        good() | {"objects": [raw_object(is_superuser=True) | {"name": "other"}, sealed]},
+        (*SECRET, "objects"),
+    )
+    plain, found = load().objects
+    assert (plain.sealed, found.sealed) == (frozenset(), {"attributes"})
+    assert found.opened == {"attributes": {"keys": [{"api": "hush"}]}, "is_superuser": False}
+    assert "hush" not in f"{found!r} {found}"
+
+
+def test_without_a_file_that_says_which_all_fields_of_raw_objects_are_secret(
+    engine: Engine, tmp_path: Path
+) -> None:
+    sealed = raw_object(attributes={"api": {"secure": "hush"}}, is_superuser=False)
+    engine(good() | {"objects": [sealed]}, (*SECRET, "objects"), good())
+    (found,) = load().objects
+    assert found.sealed == {"attributes", "is_superuser"}
+    (tmp_path / "Pulumi.acme.yaml").unlink()
+    (found,) = load().objects
+    assert found.sealed == {"attributes", "is_superuser"}
+
+
+def test_a_secret_in_a_setting_that_is_none_is_refused(engine: Engine) -> None:
+    raw = good() | {"groups": [{"secure": "staff"}], "people": []}
+    raw["apps"] = {}
+    raw["email"]["host"] = {"secure": "mail.acme.example"}
+    engine(raw)
+    with pytest.raises(SettingsError) as caught:
+        load()
+    assert [(each.path, each.remedy) for each in caught.value.problems if "secure" in each.remedy] == [
+        ("gatehouse:email.host", "Write it without secure"),
+        ("gatehouse:groups[0]", "Write it without secure"),
+    ]
