@@ -79,4 +79,4 @@ def attempt(settings: Settings, app: App, person: Person) -> LoginResult:
         redirect_uri=redirect_uris(app)[0],
         scopes=" ".join(scopes(app)),
     )
-    return log_in(client, person.username, secrets.value(f"person/{person.username}/password"))
+    return log_in(client, person.username, secrets.value(f"person/{person.id}/password"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from components.apps.people import declare_people
 from components.apps.providers import PROXY, preset_of, provider
 from components.identity.plan import Plan
@@ -23,22 +25,31 @@ def declare(plan: Plan, settings: Settings, secrets: Secrets) -> None:
     """
     declare_people(plan, settings, secrets)
     behind = []
+    ids = {group.name: group.id for group in settings.groups}
     for app in settings.apps:
         kind, fields = provider(app, settings, secrets)
-        plan.add(kind, app.key, fields, adopt=app.adopt, logical_name=app.id)
+        plan.add(kind, app.key, fields, adopt=app.adopt, logical_name=app.id, origin=dotted("apps", app.key))
         if kind == PROXY:
             behind.append(app.key)
-        _declare_application(plan, app)
+        _declare_application(plan, app, ids)
     if behind:
         # The embedded outpost is authentik's own, and its list of providers has one owner: this line.
         host = {"authentik_host": settings.issuer_base}
         plan.add(OUTPOST, EMBEDDED, {"type": "proxy", "providers": behind, "config": host}, adopt=True)
     for index, raw in enumerate(settings.objects):
         origin = dotted("objects", index)
-        plan.add(raw.kind, raw.name, raw.opened, adopt=raw.adopt, sealed=raw.sealed, origin=origin)
+        plan.add(
+            raw.kind,
+            raw.name,
+            raw.opened,
+            adopt=raw.adopt,
+            logical_name=raw.id,
+            sealed=raw.sealed,
+            origin=origin,
+        )
 
 
-def _declare_application(plan: Plan, app: App) -> None:
+def _declare_application(plan: Plan, app: App, ids: Mapping[str, str]) -> None:
     preset = preset_of(app)
     plan.add(
         APPLICATION,
@@ -52,6 +63,7 @@ def _declare_application(plan: Plan, app: App) -> None:
         },
         adopt=app.adopt,
         logical_name=app.id,
+        origin=dotted("apps", app.key),
     )
     for group in app.groups:
         plan.add(
@@ -59,7 +71,8 @@ def _declare_application(plan: Plan, app: App) -> None:
             f"{app.key}: {group}",
             {"target": app.key, "group": group, "order": 0},
             adopt=app.adopt,
-            logical_name=f"{app.id}/{group}",
+            logical_name=f"{app.id}/{ids.get(group, group)}",
+            origin=dotted("apps", app.key, "groups"),
         )
 
 

@@ -28,7 +28,7 @@ def outputs(settings: Settings, secrets: Secrets) -> dict[str, Any]:
         if app.client_type == "confidential"
     }
     passwords: dict[str, pulumi.Output[str]] = {
-        person.username: secrets.output(f"person/{person.username}/password")
+        person.username: secrets.output(f"person/{person.id}/password")
         for person in settings.people
         if not person.adopt
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from components.identity.plan import Plan
 from components.secrets import Secrets
 from components.settings import Settings
+from components.settings.base import dotted
 
 GROUP = "authentik_core.group"
 USER = "authentik_core.user"
@@ -15,10 +16,17 @@ def declare_people(plan: Plan, settings: Settings, secrets: Secrets) -> None:
 
     A person's first password is derived. Somebody who is taken over keeps theirs, unless it is overridden.
     """
-    for group in settings.groups:
-        plan.add(GROUP, group.name, {"is_superuser": group.superuser}, adopt=group.adopt)
-    for person in settings.people:
-        name = f"person/{person.username}/password"
+    for index, group in enumerate(settings.groups):
+        plan.add(
+            GROUP,
+            group.name,
+            {"is_superuser": group.superuser},
+            adopt=group.adopt,
+            logical_name=group.id,
+            origin=dotted("groups", index),
+        )
+    for index, person in enumerate(settings.people):
+        name = f"person/{person.id}/password"
         ours = not person.adopt or name in settings.secrets.overrides
         plan.add(
             USER,
@@ -31,4 +39,6 @@ def declare_people(plan: Plan, settings: Settings, secrets: Secrets) -> None:
                 "password": secrets.output(name) if ours else None,
             },
             adopt=person.adopt,
+            logical_name=person.id,
+            origin=dotted("people", index),
         )

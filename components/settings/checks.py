@@ -171,9 +171,25 @@ def _twice(
         seen.setdefault(key, index)
 
 
+def _ids_twice(
+    items: Iterable[Any],
+    section: str,
+    name: Callable[[Any], str],
+    space: Callable[[Any], str] = lambda _: "",
+) -> Iterator[Problem]:
+    """Different items of one name space that go by one id."""
+    seen: dict[tuple[str, str], tuple[int, str]] = {}
+    for index, item in enumerate(items):
+        first, other = seen.setdefault((space(item), item.id), (index, name(item)))
+        if other != name(item):
+            what = f"{section}[{first}], {other!r}, goes by {item.id!r} already"
+            yield Problem(dotted(section, index, "id"), what, "Give each an id of its own, or none")
+
+
 def _people(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
     yield from _twice(settings.people, "people", "username", lambda person: person.username.lower())
     yield from _twice(settings.people, "people", "email", lambda person: person.email.lower())
+    yield from _ids_twice(settings.people, "people", lambda person: person.username)
     for index, person in enumerate(settings.people):
         if person.username in ("akadmin", "gatehouse"):
             what = f"{person.username} is an account of authentik's own administration"
@@ -183,6 +199,7 @@ def _people(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
 
 def _groups(settings: Settings, _: frozenset[str]) -> Iterator[Problem]:
     yield from _twice(settings.groups, "groups", "name", lambda group: group.name, bare=True)
+    yield from _ids_twice(settings.groups, "groups", lambda group: group.name)
 
 
 def _objects(settings: Settings, _: frozenset[str]) -> Iterator[Problem]:
@@ -193,11 +210,12 @@ def _objects(settings: Settings, _: frozenset[str]) -> Iterator[Problem]:
             what = f"{raw.kind} {raw.name!r} is there already, as objects[{seen[key]}]"
             yield Problem(dotted("objects", index, "name"), what, "Put the fields of both into one")
         seen.setdefault(key, index)
+    yield from _ids_twice(settings.objects, "objects", lambda raw: raw.name, lambda raw: raw.kind)
 
 
 def _secrets(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
     names = {f"app/{app.id}/" for app in settings.apps} | {
-        f"person/{person.username}/" for person in settings.people
+        f"person/{person.id}/" for person in settings.people
     }
     for section in ("generations", "overrides"):
         for name in getattr(settings.secrets, section):

@@ -39,11 +39,19 @@ class Group(Model):
     name: GroupName
     """What it is called in authentik and in the tokens that apps get."""
 
+    id_setting: Annotated[GroupName | None, Field(alias="id")] = None
+    """Its first name, once you rename it: then it is renamed in authentik as well, and not made anew."""
+
     superuser: bool = False
     """Whether its people administrate authentik."""
 
     adopt: bool = False
     """Whether a group of this name that exists already may be taken over."""
+
+    @property
+    def id(self) -> str:
+        """What it is called in the state."""
+        return self.id_setting or self.name
 
 
 GroupSetting = Annotated[Group, BeforeValidator(_group)]
@@ -54,6 +62,10 @@ class Person(Model):
 
     username: Username
     """What they log in with; their address works too."""
+
+    id_setting: Annotated[Username | None, Field(alias="id")] = None
+    """Their first user name, once you change it: then the account is renamed, and not made anew. Their first password
+    is derived from it."""
 
     name: Annotated[str, Field(min_length=1, max_length=255)]
     """Their name as apps show it."""
@@ -70,6 +82,11 @@ class Person(Model):
     adopt: bool = False
     """Whether an account of this name that exists already may be taken over. Its password is then left alone."""
 
+    @property
+    def id(self) -> str:
+        """What it is called in the state, and what their first password is derived from."""
+        return self.id_setting or self.username
+
 
 class RawObject(Model):
     """Any object of authentik's API, for what has no friendlier setting."""
@@ -78,7 +95,11 @@ class RawObject(Model):
     """authentik's model label, such as authentik_policies_expression.expressionpolicy."""
 
     name: Annotated[str, Field(min_length=1)]
-    """Its natural key: name, slug, domain, whatever that kind is known by."""
+    """Its natural key: name, slug, domain, whatever that kind is known by; for kinds that several fields tell apart
+    (bindings), any name."""
+
+    id_setting: Annotated[Annotated[str, Field(min_length=1)] | None, Field(alias="id")] = None
+    """Its first name here, once you change it: then the object is renamed, and not made anew."""
 
     fields: dict[str, Any] = Field(default_factory=dict)
     """Fields by their API names; other objects are referred to by their natural keys. A value that is `secure`, or has
@@ -86,6 +107,11 @@ class RawObject(Model):
 
     adopt: bool = False
     """Whether an object of this name that exists already may be taken over."""
+
+    @property
+    def id(self) -> str:
+        """What it is called in the state."""
+        return self.id_setting or self.name
 
     @property
     def sealed(self) -> frozenset[str]:

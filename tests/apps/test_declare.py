@@ -128,7 +128,8 @@ def test_apps_behind_the_proxy_share_the_embedded_outpost() -> None:
 
 def test_people_and_groups() -> None:
     plan = planned(settings())
-    assert plan.objects["authentik_core.group", "admins"] == {"is_superuser": True}
+    admins = plan.objects["authentik_core.group", "admins"]
+    assert (admins["is_superuser"], admins["origin"]) == (True, "gatehouse:groups[2]")
     jane = plan.objects["authentik_core.user", "jane"]
     assert (jane["name"], jane["email"], jane["groups"]) == (
         "Jane Doe",
@@ -160,3 +161,29 @@ def test_outputs_have_what_an_app_is_told() -> None:
     assert sorted(told["firstPasswords"]) == ["jane", "max"]
     every = [*told["clientSecrets"].values(), *told["firstPasswords"].values()]
     assert all(isinstance(value, pulumi.Output) for value in every)
+
+
+def test_what_is_renamed_keeps_its_place_in_the_state_and_its_first_password() -> None:
+    app = {"preset": "grafana", "url": "https://grafana.acme.example", "groups": ["crew"]}
+    person = {
+        "username": "joan",
+        "id": "jane",
+        "name": "Joan",
+        "email": "joan@acme.example",
+        "groups": ["crew"],
+    }
+    raw = {"kind": "authentik_brands.brand", "name": "new.example", "id": "old.example"}
+    found = settings(
+        groups=[{"name": "crew", "id": "staff"}], people=[person], apps={"grafana": app}, objects=[raw]
+    )
+    plan = planned(found)
+    logical = {
+        key: fields["logical_name"] for key, fields in plan.objects.items() if "logical_name" in fields
+    }
+    assert logical["authentik_core.group", "crew"] == "staff"
+    assert logical["authentik_core.user", "joan"] == "jane"
+    assert logical["authentik_policies.policybinding", "grafana: crew"] == "grafana/staff"
+    assert logical["authentik_brands.brand", "new.example"] == "old.example"
+    told = outputs(found, found.derived())["firstPasswords"]
+    assert list(told) == ["joan"]
+    assert found.derived().value("person/jane/password")
