@@ -273,11 +273,12 @@ class Reconciler:
 
     def _spare_bystanders(self, kind: Kind, logical: str, item: Object) -> None:
         """Raises ObjectError if the server would delete objects that nobody asked to be deleted."""
-        for name, via, own in kind.bystanders:
-            other = self._dialect.kind(name)
+        for theirs, via, own in kind.bystanders:
+            other = self._dialect.kind(theirs)
             for each in self.store.all(other):
                 if str(each.get(via)) == str(item[own]):
-                    raise self._words.bystander(kind, logical, item, other, each, via)
+                    name = self.store.name_of(other, each)
+                    raise self._words.bystander(kind, logical, item, other, name, via)
 
 
 def _unreadable(kind: Kind, name: str) -> bool:

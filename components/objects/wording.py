@@ -105,12 +105,12 @@ class Words:
         logical: str,
         item: Mapping[str, Any],
         other: Kind,
-        each: Mapping[str, Any],
+        name: str,
         via: str,
     ) -> ObjectError:
-        """Deleting one object would delete another that nobody asked for."""
+        """Deleting one object would delete another, of that name, that nobody asked for."""
         return ObjectError(
-            f"{title(other)} {called(other, each)!r} still uses {title(kind)} {called(kind, item)!r} ({via}), and "
+            f"{title(other)} {name!r} still uses {title(kind)} {called(kind, item)!r} ({via}), and "
             "would be deleted with it",
             self.place(logical),
             "Give it another one first, or delete it",

@@ -347,3 +347,21 @@ def test_27_permissions_have_names(authentik: Watched) -> None:
     assert isinstance(number, int)
     assert Store(authentik).named(reference, number) == name
     assert "device_type_restrictions" not in NEWEST.kind(WEBAUTHN).references
+
+
+def test_what_binds_something_else_to_what_is_deleted_is_not_lost_with_it(
+    authentik: Watched, admin: httpx.Client
+) -> None:
+    """An app whose only binding vanishes is open to everybody."""
+    authentik.make(APP, {"slug": "app", "name": "App"})
+    held = authentik.make(GROUP, {"name": "staff"})
+    target = admin.get("/core/applications/app/").json()["pk"]
+    by_hand = {"target": target, "group": held.pk, "order": 0}
+    binding = admin.post("/policies/bindings/", json=by_hand).json()
+    with pytest.raises(
+        ObjectError, match=r"policy binding .*app.*staff.* still uses group 'staff' \(group\)"
+    ):
+        authentik.delete(GROUP, held)
+    assert admin.get(f"/policies/bindings/{binding['pk']}/").status_code == 200
+    admin.delete(f"/policies/bindings/{binding['pk']}/")
+    assert authentik.delete(GROUP, held) == "deleted"

@@ -19,6 +19,9 @@ from components.identity.catalog import FOLDER
 TARGET = FOLDER.parent / "kinds.json"
 _OWN_RIGHT = ("/providers/", "/sources/", "/stages/", "/endpoints/agents/connectors/")
 _PARTS = ("/providers/oauth2-dcr/", "/stages/invitation/invitations/")
+_BETWEEN_TWO = ("/policies/bindings/", "/flows/bindings/")
+"""A binding is a part of its target. To lose one together with the other thing that it binds changes who may use the
+target, which is not being deleted."""
 _BETWEEN = frozenset(
     {
         "required_if",
@@ -163,6 +166,8 @@ def _reference(ref: dict[str, Any], groups: dict[str, list[str]]) -> dict[str, A
 def _bystander(cascade: str, relations: dict[str, Any]) -> bool:
     """Whether what is deleted along is configuration in its own right, not a part of what is deleted."""
     path, _, via = cascade.partition("#")
+    if path in _BETWEEN_TWO:
+        return via != "target"
     own_right = path.startswith(_OWN_RIGHT) and path not in _PARTS and via != "token_obj"
     return relations["kinds"][path]["manage"] != "no" and own_right
 
