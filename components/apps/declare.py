@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from components.apps.people import declare_people
-from components.apps.providers import PROXY, preset_of, provider
+from components.apps.providers import KINDS, PROXY, preset_of, provider
 from components.identity.plan import Plan
 from components.secrets import Secrets
-from components.settings import App, Settings
+from components.settings import App, RawObject, Settings
 from components.settings.base import dotted
 
 APPLICATION = "authentik_core.application"
@@ -28,25 +28,50 @@ def declare(plan: Plan, settings: Settings, secrets: Secrets) -> None:
     ids = {group.name: group.id for group in settings.groups}
     for app in settings.apps:
         kind, fields = provider(app, settings, secrets)
-        plan.add(kind, app.key, fields, adopt=app.adopt, logical_name=app.id, origin=dotted("apps", app.key))
+        plan.add(
+            kind,
+            app.key,
+            fields,
+            adopt=app.adopt,
+            logical_name=app.id,
+            origin=dotted("apps", app.key),
+            # All providers share one name space: an app that changes its protocol gives the old one up first.
+            formerly=[other for other in KINDS if other != kind],
+        )
         if kind == PROXY:
             behind.append(app.key)
         _declare_application(plan, app, ids)
+    raw = {(each.kind, each.name): each for each in settings.objects}
     if behind:
-        # The embedded outpost is authentik's own, and its list of providers has one owner: this line.
-        host = {"authentik_host": settings.issuer_base}
-        plan.add(OUTPOST, EMBEDDED, {"type": "proxy", "providers": behind, "config": host}, adopt=True)
-    for index, raw in enumerate(settings.objects):
-        origin = dotted("objects", index)
-        plan.add(
-            raw.kind,
-            raw.name,
-            raw.opened,
-            adopt=raw.adopt,
-            logical_name=raw.id,
-            sealed=raw.sealed,
-            origin=origin,
-        )
+        _declare_embedded(plan, behind, settings.issuer_base, raw.pop((OUTPOST, EMBEDDED), None))
+    for index, each in enumerate(settings.objects):
+        if (each.kind, each.name) in raw:
+            plan.add(
+                each.kind,
+                each.name,
+                each.opened,
+                adopt=each.adopt,
+                logical_name=each.id,
+                sealed=each.sealed,
+                origin=dotted("objects", index),
+            )
+
+
+def _declare_embedded(plan: Plan, behind: list[str], host: str, raw: RawObject | None) -> None:
+    """The embedded outpost is authentik's own, and its list of providers has one owner: this function.
+
+    What a raw object says of it is laid over that; its providers come on top.
+    """
+    more = raw.opened if raw else {}
+    config, providers = more.get("config", {}), more.get("providers", [])
+    whole = {
+        "type": "proxy",
+        **more,
+        "providers": [*behind, *(name for name in providers if name not in behind)],
+        "config": {"authentik_host": host, **config} if isinstance(config, dict) else config,
+    }
+    sealed = raw.sealed if raw else ()
+    plan.add(OUTPOST, EMBEDDED, whole, adopt=True, sealed=sealed, logical_name=raw.id if raw else None)
 
 
 def _declare_application(plan: Plan, app: App, ids: Mapping[str, str]) -> None:

@@ -11,6 +11,7 @@ from components.settings.presets import Preset, presets
 
 OAUTH2 = "authentik_providers_oauth2.oauth2provider"
 PROXY = "authentik_providers_proxy.proxyprovider"
+KINDS = (OAUTH2, PROXY)
 
 # Default objects of every line (facts of a running authentik).
 _FLOWS = {

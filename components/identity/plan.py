@@ -18,7 +18,7 @@ from components.identity.kinds import EXCLUSIVE, Line, defaults
 from components.identity.provider import AuthentikProvider
 from components.identity.specs import Finding, Names, PlanError, Spec
 from components.objects.dialect import Reference
-from components.objects.resource import Object, resource_class
+from components.objects.resource import Object, resource_class, type_token
 from components.objects.values import is_empty
 
 _PROVIDER = AuthentikProvider()
@@ -57,6 +57,7 @@ class Plan:
         logical_name: str | None = None,
         sealed: Iterable[str] = (),
         origin: str = "",
+        formerly: Iterable[str] = (),
     ) -> None:
         """Declare one object.
 
@@ -64,7 +65,8 @@ class Plan:
         composed (bindings, entitlements) only a name for people. `fields`: by their API names; references by the
         other object's name. `logical_name`: a name for state that survives renaming (default: `name`). `sealed`:
         fields with a secret in them, to be kept out of sight although their kind is not secret. `origin`: where the
-        operator wrote it, for findings. Nothing is checked here; `register` reports everything together.
+        operator wrote it, for findings. `formerly`: other kinds that the object may be of in the state; then it is
+        replaced, the old one first. Nothing is checked here; `register` reports everything together.
         """
         whole = {key: value for key, value in fields.items() if value is not None}
         if kind in self._line.labels():
@@ -72,7 +74,17 @@ class Plan:
             if len(key) == 1 and not self._line.kind(kind).references.get(key[0]):
                 whole.setdefault(key[0], name)
         self._specs.append(
-            Spec(kind, name, whole, adopt, parent, logical_name or name, frozenset(sealed), origin)
+            Spec(
+                kind,
+                name,
+                whole,
+                adopt,
+                parent,
+                logical_name or name,
+                frozenset(sealed),
+                origin,
+                tuple(formerly),
+            )
         )
 
     def findings(self) -> list[Finding]:
@@ -99,7 +111,8 @@ class Plan:
                 )
                 for field, value in spec.fields.items()
             }
-            own = pulumi.ResourceOptions(provider=provider, parent=spec.parent)
+            aliases = [pulumi.Alias(type_=type_token(former)) for former in spec.formerly]
+            own = pulumi.ResourceOptions(provider=provider, parent=spec.parent, aliases=aliases)
             made[index] = resource_class(spec.kind)(
                 _PROVIDER,
                 spec.logical,

@@ -20,6 +20,7 @@ class Spec:
     logical: str = ""
     sealed: frozenset[str] = frozenset()
     origin: str = ""
+    formerly: tuple[str, ...] = ()
 
     @property
     def where(self) -> str:

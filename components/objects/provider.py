@@ -28,6 +28,7 @@ from pulumi.dynamic import (
 
 from components.objects import fields as said
 from components.objects.dialect import Config, Dialect, Kind
+from components.objects.handing import Handing
 from components.objects.lifeline import end_with_parent
 from components.objects.looking import ENVIRONMENT, Look
 from components.objects.reconcile import Declared, Held, Reconciler
@@ -65,6 +66,7 @@ class ObjectProvider(ResourceProvider):
             end_with_parent()
         self._dialect = self.dialect(req.config.get)
         self._reconciler = Reconciler(self._dialect, pending_creates(os.environ.get(PENDING, "")))
+        self._handing = Handing()
         self._look: Look | None = None
         self._opening = threading.Lock()
         self._may_look = bool(os.environ.get(ENVIRONMENT))
@@ -97,6 +99,10 @@ class ObjectProvider(ResourceProvider):
         props = {**inputs, META: canonical(news[META])}
         wanted = _declared(props)
         objections = list(self.objections(wanted))
+        had = said.settled(self._dialect, self._kind(_olds), _fields(_olds)) if META in _olds else {}
+        handed = self._handing.objection(kind, wanted.logical, had, inputs)
+        if handed:
+            objections.append((kind.key[-1].partition("|")[0], handed))
         look = self._looking()
         if look is not None and not objections:
             objections = look.objections(wanted)
@@ -117,8 +123,13 @@ class ObjectProvider(ResourceProvider):
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Compare what is wanted with what was last seen. Pure: previews make no call."""
-        kind = self._kind(_news)
-        self._reconciler.noticed(kind, str(_olds[META]["logical"]), _held(_id, _olds))
+        kind, before = self._kind(_news), self._kind(_olds)
+        self._reconciler.noticed(before, str(_olds[META]["logical"]), _held(_id, _olds))
+        if (
+            before.name != kind.name
+        ):  # an alias: the resource becomes an object of another kind, of the same name
+            self._reconciler.lost(before, _fields(_olds))
+            return DiffResult(changes=True, replaces=[META], delete_before_replace=True)
         olds, news = (said.settled(self._dialect, kind, _fields(props)) for props in (_olds, _news))
         changed = [
             name

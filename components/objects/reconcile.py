@@ -112,7 +112,7 @@ class Reconciler:
             return "was gone already"
         pk = str(item[kind.pk])
         if (kind.name, pk) in self._claimed:
-            return "kept: this run has just taken it over under another name"
+            return "kept: this run has just taken it over under another name, as one that was there before"
         if self._let_go(kind, logical, held):
             return "kept: another resource of this stack has taken it over"
         if held.adopted and (kind.name, pk) not in self._ours:
@@ -124,9 +124,13 @@ class Reconciler:
             )
         self._spare_bystanders(kind, logical, item)
         self._writer.delete(kind, logical, held.fields, item)
-        with self._lock:
-            self._gone.update((name, called(kind, held.fields)) for name in (kind.name, *kind.groups))
+        self.lost(kind, held.fields)
         return "deleted"
+
+    def lost(self, kind: Kind, fields: Mapping[str, Any]) -> None:
+        """Remember that the object is deleted in this run, or will be before those that refer to it are looked at."""
+        with self._lock:
+            self._gone.update((name, called(kind, fields)) for name in (kind.name, *kind.groups))
 
     def noticed(self, kind: Kind, logical: str, held: Held) -> None:
         """Remember that the state has a resource of this logical name for the object.

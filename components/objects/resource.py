@@ -53,6 +53,11 @@ class Object(Resource):
 
 @cache
 def resource_class(kind: str) -> type[Object]:
-    """The class for a kind "<module>.<name>"; its type token is "pulumi-python:dynamic/<module>:<name>", for ever."""
+    """The class for a kind "<module>.<name>", with a type token of its own."""
     module, _, name = kind.partition(".")
     return types.new_class(name, (Object,), {"module": module, "name": name})
+
+
+def type_token(kind: str) -> str:
+    """The type token of a kind in states, for ever the same."""
+    return f"pulumi-python:dynamic/{kind.replace('.', ':')}"

@@ -20,10 +20,12 @@ class Words:
     def taken(self, kind: Kind, logical: str, fields: Mapping[str, Any], pk: str) -> ObjectError:
         """An object of that name is there and may not be taken over."""
         return ObjectError(
-            f"{title(kind)} {called(kind, fields)!r} is there already (pk {pk}) and was not made by this stack; "
+            f"{title(kind)} {called(kind, fields)!r} is there already (pk {pk}), and this resource did not make it; "
             "it is left as it is",
             self.place(logical),
-            "Rename yours, or take it over with `adopt: true` (its values are put back when you let go of it)",
+            "If another resource of this stack did, until you renamed that one, keep the old name as its id; else "
+            "give yours another name, or take over what is there with `adopt: true` (its values are put back when you "
+            "let go of it)",
         )
 
     def name_taken(self, kind: Kind, logical: str, fields: Mapping[str, Any], pk: str) -> ObjectError:

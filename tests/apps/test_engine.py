@@ -118,6 +118,46 @@ def test_a_renamed_app_is_updated_and_keeps_its_client(stack: Stack) -> None:
     assert stack.preview() == {}
 
 
+def providers(stack: Stack) -> set[int]:
+    """Pks of all that is called grafana; the list has a proxy provider twice, since one is an OAuth2 provider too."""
+    return {each["pk"] for each in stack.get("providers/all/")["results"] if each["name"] == "grafana"}
+
+
+def test_an_app_that_changes_its_protocol_gives_its_old_provider_up_first(stack: Stack) -> None:
+    behind = {"protocol": "proxy", "url": APPS["grafana"]["url"], "upstream": "http://grafana:3000"}
+    stack.project.edit("acme", {"apps": {**APPS, "grafana": {**behind, "groups": ["staff"]}}})
+    planned = stack.preview()
+    assert planned["replace"] == 1
+    assert stack.up() == {f"{kind}d": count for kind, count in planned.items()}
+    (provider,) = stack.get("providers/proxy/?search=grafana")["results"]
+    assert stack.get("core/applications/grafana/")["provider"] == provider["pk"]
+    assert providers(stack) == {provider["pk"]}
+    assert (stack.up(), stack.preview("--refresh")) == ({}, {})
+    stack.project.edit("acme", {"apps": APPS})
+    stack.up()
+    (provider,) = stack.get("providers/oauth2/?search=grafana")["results"]
+    assert stack.get("core/applications/grafana/")["provider"] == provider["pk"]
+    assert providers(stack) == {provider["pk"]}
+    assert (stack.up(), stack.preview("--refresh")) == ({}, {})
+
+
+def test_the_embedded_outpost_can_be_told_more_in_a_raw_object(stack: Stack) -> None:
+    raw = {
+        "kind": "authentik_outposts.outpost",
+        "name": "authentik Embedded Outpost",
+        "fields": {"config": {"log_level": "debug"}},
+        "adopt": True,
+    }
+    stack.project.edit("acme", {"objects": [raw]})
+    assert stack.up() == {"updated": 1}
+    (outpost,) = stack.get("outposts/instances/?name__iexact=authentik%20Embedded%20Outpost")["results"]
+    assert [each["name"] for each in outpost["providers_obj"]] == ["dash"]
+    assert outpost["config"]["log_level"] == "debug"
+    stack.project.edit("acme", {"objects": []})
+    assert stack.up() == {"updated": 1}
+    assert stack.preview("--refresh") == {}
+
+
 def test_an_app_that_goes_takes_its_objects_along(stack: Stack) -> None:
     stack.project.edit("acme", {"apps": {key: APPS[key] for key in ("grafana", "files", "spa")}})
     assert stack.up() == {"deleted": 3}  # application and provider; the outpost is given back

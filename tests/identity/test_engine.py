@@ -307,3 +307,26 @@ def test_a_hand_made_twin_survives_up_and_destroy(stack: Stack, admin: httpx.Cli
     assert "Traceback" not in said
     stack.run("destroy", "--yes", "--skip-preview")
     assert find(admin, "/core/groups/", name="staff")["attributes"] == {"tier": 1, "ratio": 0.5}
+
+
+def test_names_that_are_swapped_are_refused_at_the_preview(stack: Stack, admin: httpx.Client) -> None:
+    def groups(first: str, second: str) -> list[dict[str, Any]]:
+        return [
+            {"kind": "authentik_core.group", "name": name, "fields": {}, "logical": logical}
+            for logical, name in (("one", first), ("two", second))
+        ]
+
+    stack.objects = groups("staff", "board")
+    stack.up()
+    stack.objects = groups("board", "staff")
+    for command in (["preview"], ["up", "--yes", "--skip-preview"]):
+        said = stack.run(*command, fails=True)
+        assert "no run hands a name on" in said
+        assert "to swap two names, go through a third one" in said
+    stack.objects = groups("third", "board")
+    stack.up()
+    stack.objects = groups("third", "staff")
+    stack.up()
+    stack.objects = groups("board", "staff")
+    assert "~ 1 updated" in stack.up()
+    assert find(admin, "/core/groups/", name="board")
