@@ -198,6 +198,7 @@ class Line:
                 for name, field in facts.items()
                 if "fields" in field or "fields" in field.get("items", {})
             ),
+            free=frozenset(name for name, field in facts.items() if _is_free(field)),
             merged=MERGED.get(label, frozenset()),
             instants=frozenset(name for name, field in facts.items() if field.get("format") == "date-time"),
             cleared=dict(self._cleared(label, facts)),
@@ -256,6 +257,13 @@ class Line:
                 yield name, {}
             elif field["type"] == "string" and not field.get("minLength") and "enum" not in field:
                 yield name, ""
+
+
+def _is_free(facts: Mapping[str, Any]) -> bool:
+    """Whether a field is JSON of which the schema says nothing more."""
+    if facts["type"] == "array":
+        return _is_free(facts.get("items", {"type": ""}))
+    return facts["type"] in {"object", "any"} and "fields" not in facts
 
 
 def title(model: str) -> str:

@@ -19,7 +19,7 @@ from components.identity.provider import AuthentikProvider
 from components.identity.specs import Finding, Names, PlanError, Spec
 from components.objects.dialect import Reference
 from components.objects.resource import Object, resource_class, type_token
-from components.objects.values import is_empty
+from components.objects.values import has_null, is_empty
 
 _PROVIDER = AuthentikProvider()
 
@@ -151,6 +151,9 @@ class Plan:
             if self._line.enterprise(spec.kind):
                 what = "authentik takes objects of this kind with an enterprise licence only"
                 self.warnings.append(Finding(spec.where, what, "Without one, leave it out"))
+            for field in (field for field, value in spec.fields.items() if has_null(value)):
+                what = "a null in it gets lost on its way through the engine"
+                self.warnings.append(Finding(f"{spec.where}, {field}", what, "Leave that member out"))
             for field, reference, written in self._written(spec):
                 target, name = self._meant(reference, written, names)
                 if target is not None:

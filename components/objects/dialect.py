@@ -88,6 +88,8 @@ class Kind:
     """Never read back: the value last set counts."""
     setters: Mapping[str, Setter] = field(default_factory=dict)
     unordered: frozenset[str] = frozenset()
+    free: frozenset[str] = frozenset()
+    """Fields that hold JSON of the program's own, which the server keeps as it is, blanks and all."""
     structured: frozenset[str] = frozenset()
     """Fields whose objects the server fills up with defaults: only what is declared is compared."""
     merged: frozenset[str] = frozenset()

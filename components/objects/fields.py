@@ -12,10 +12,15 @@ from components.objects.values import canonical, covers, is_empty, is_unknown, s
 Fields = dict[str, Any]
 
 
+def plain(kind: Kind, name: str, value: Any) -> Any:
+    """A field's value in canonical form."""
+    return canonical(value, exact=name in kind.free)
+
+
 def settled(dialect: Dialect, kind: Kind, fields: Mapping[str, Any]) -> Fields:
     """Declared fields in canonical form, as the server will have them; without fields that say None. Pure."""
     return {
-        name: value if is_unknown(value) else dialect.settle(kind, name, canonical(value))
+        name: value if is_unknown(value) else dialect.settle(kind, name, plain(kind, name, value))
         for name, value in fields.items()
         if value is not None
     }
@@ -50,8 +55,8 @@ def holds(kind: Kind, name: str, body: Any, found: Any, extra: frozenset[str] = 
 
     `extra`: members that the server adds to this list by itself.
     """
-    found = canonical(found)
-    body = canonical(body)
+    found = plain(kind, name, found)
+    body = plain(kind, name, body)
     if is_empty(body) and is_empty(found):
         return True
     reference = kind.references.get(name)
@@ -122,5 +127,5 @@ def said_by(store: Store, dialect: Dialect, kind: Kind, name: str, found: Any) -
 
 
 def _settle(dialect: Dialect, kind: Kind, name: str, found: Any) -> Any:
-    found = canonical(found)
+    found = plain(kind, name, found)
     return found if found is None else dialect.settle(kind, name, found)

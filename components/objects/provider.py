@@ -37,9 +37,9 @@ from components.objects.values import canonical, is_unknown
 META = "gatehouse"
 """Input and output that says what the resource is: {kind, logical, adopt, sealed} and, in outputs, {adopted}."""
 BEFORE = "gatehouse_before"
-"""Output of adopted objects: what our fields held before, as {values, unset} since state cannot hold None.
+"""Output of adopted objects: what our fields held before, as {json: text}, since state cannot hold None.
 
-Declared as a secret output: it may quote anything."""
+Declared as a secret output: it may quote anything. States of the first version have {values, unset} instead."""
 PENDING = "GATEHOUSE_PENDING_CREATES"
 """Environment: JSON list of the URNs whose creation an interrupted run began."""
 _INTERNAL = frozenset({META, BEFORE, "__provider"})
@@ -97,7 +97,7 @@ class ObjectProvider(ResourceProvider):
         kind = self._kind(news)
         inputs = said.settled(self._dialect, kind, _fields(news))
         props = {**inputs, META: canonical(news[META])}
-        wanted = _declared(props)
+        wanted = _declared(kind, props)
         objections = list(self.objections(wanted))
         had = said.settled(self._dialect, self._kind(_olds), _fields(_olds)) if META in _olds else {}
         handed = self._handing.objection(kind, wanted.logical, had, inputs)
@@ -124,7 +124,7 @@ class ObjectProvider(ResourceProvider):
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Compare what is wanted with what was last seen. Pure: previews make no call."""
         kind, before = self._kind(_news), self._kind(_olds)
-        self._reconciler.noticed(before, str(_olds[META]["logical"]), _held(_id, _olds))
+        self._reconciler.noticed(before, str(_olds[META]["logical"]), _held(before, _id, _olds))
         if (
             before.name != kind.name
         ):  # an alias: the resource becomes an object of another kind, of the same name
@@ -150,13 +150,13 @@ class ObjectProvider(ResourceProvider):
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Make the object or take it over."""
-        held = self._reconciler.create(_declared(props))
+        held = self._reconciler.create(_declared(self._kind(props), props))
         return CreateResult(held.pk, _outputs(props, held))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """The object as it is: outputs and inputs, so that drift is shown and repaired; nothing when it is gone."""
         kind = self._kind(props)
-        held = self._reconciler.read(kind, _held(id_, props))
+        held = self._reconciler.read(kind, _held(kind, id_, props))
         if held is None:
             return ReadResult(None, {})
         self._reconciler.noticed(kind, str(props[META]["logical"]), held)
@@ -169,12 +169,14 @@ class ObjectProvider(ResourceProvider):
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Bring the object to what is wanted; no difference, no write."""
-        held = self._reconciler.update(_held(_id, _olds), _declared(_news))
+        kind = self._kind(_news)
+        held = self._reconciler.update(_held(kind, _id, _olds), _declared(kind, _news))
         return UpdateResult(_outputs(_news, held))
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Delete what is ours, give back what was adopted."""
-        done = self._reconciler.delete(self._kind(_props), _props[META]["logical"], _held(_id, _props))
+        kind = self._kind(_props)
+        done = self._reconciler.delete(kind, _props[META]["logical"], _held(kind, _id, _props))
         if done.startswith("kept"):
             _say(f"{_props[META]['logical']}: {done}")
 
@@ -200,31 +202,35 @@ def _fields(props: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in props.items() if name not in _INTERNAL}
 
 
-def _declared(props: Mapping[str, Any]) -> Declared:
+def _plain(kind: Kind, props: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: said.plain(kind, name, value) for name, value in _fields(props).items() if value is not None
+    }
+
+
+def _declared(kind: Kind, props: Mapping[str, Any]) -> Declared:
     meta = props[META]
-    fields = {name: canonical(value) for name, value in _fields(props).items() if value is not None}
-    return Declared(str(meta["kind"]), str(meta["logical"]), fields, bool(meta.get("adopt")), _sealed(props))
+    return Declared(
+        kind.name, str(meta["logical"]), _plain(kind, props), bool(meta.get("adopt")), _sealed(props)
+    )
 
 
 def _sealed(props: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(props[META].get("sealed", ()))
 
 
-def _held(pk: str, props: Mapping[str, Any]) -> Held:
-    fields = {name: canonical(value) for name, value in _fields(props).items() if value is not None}
+def _held(kind: Kind, pk: str, props: Mapping[str, Any]) -> Held:
     kept = props.get(BEFORE) or {}
-    before = {**canonical(kept.get("values", {})), **dict.fromkeys(kept.get("unset", ()))}
-    return Held(pk, fields, bool(props[META].get("adopted")), before)
+    first = {**canonical(kept.get("values", {})), **dict.fromkeys(kept.get("unset", ()))}
+    before = json.loads(kept["json"]) if "json" in kept else first
+    return Held(pk, _plain(kind, props), bool(props[META].get("adopted")), before)
 
 
 def _outputs(props: Mapping[str, Any], held: Held) -> dict[str, Any]:
     meta = {name: value for name, value in props[META].items() if name != "adopted"}
     outputs: dict[str, Any] = {**held.fields, META: {**meta, "adopted": True} if held.adopted else meta}
     if held.adopted:
-        outputs[BEFORE] = {
-            "values": {name: value for name, value in held.before.items() if value is not None},
-            "unset": sorted(name for name, value in held.before.items() if value is None),
-        }
+        outputs[BEFORE] = {"json": json.dumps(held.before, sort_keys=True)}
     return outputs
 
 

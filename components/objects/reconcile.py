@@ -249,8 +249,11 @@ class Reconciler:
     def _before(self, kind: Kind, fields: Mapping[str, Any], item: Object) -> Fields:
         before: Fields = {}
         for name in fields:
-            if name not in kind.secret and not _unreadable(kind, name):
-                before[name] = said.said_by(self.store, self._dialect, kind, name, item.get(name))
+            if name in kind.secret or _unreadable(kind, name):
+                continue
+            found = item.get(name)
+            named = name in kind.references
+            before[name] = said.said_by(self.store, self._dialect, kind, name, found) if named else found
         return before
 
     def _clear(self, kind: Kind, name: str, body: dict[str, Any], before: dict[str, Any]) -> None:
@@ -271,7 +274,10 @@ class Reconciler:
                 body[name] = said.sent(self.store, kind, name, value)
             except Missing:
                 continue  # what it pointed to is gone; the field stays as it is
-        if not all(said.holds(kind, name, value, item.get(name)) for name, value in body.items()):
+        if not all(
+            value == item.get(name) if name in kind.free else said.holds(kind, name, value, item.get(name))
+            for name, value in body.items()
+        ):
             self._writer.send(kind, wanted, item, body, "restore the former values of")
             self.store.forget(kind)
 

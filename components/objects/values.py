@@ -16,19 +16,19 @@ from pulumi.output import Unknown
 Fields = dict[str, Any]
 
 
-def canonical(value: Any) -> Any:
+def canonical(value: Any, *, exact: bool = False) -> Any:
     """The value with whole floats as ints, strings trimmed, and `None` members dropped from objects.
 
-    `None` inside a list stays (it holds a place); unknown values stay as they are.
+    `None` inside a list stays (it holds a place); unknown values stay as they are. With `exact`, so do strings.
     """
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, str):
-        return value.strip()
+        return value if exact else value.strip()
     if isinstance(value, Mapping):
-        return {str(key): canonical(inner) for key, inner in value.items() if inner is not None}
+        return {str(key): canonical(inner, exact=exact) for key, inner in value.items() if inner is not None}
     if isinstance(value, (list, tuple)):
-        return [canonical(inner) for inner in value]
+        return [canonical(inner, exact=exact) for inner in value]
     return value
 
 
@@ -39,6 +39,13 @@ def is_unknown(value: Any) -> bool:
     if isinstance(value, Mapping):
         return any(is_unknown(inner) for inner in value.values())
     return isinstance(value, (list, tuple)) and any(is_unknown(inner) for inner in value)
+
+
+def has_null(value: Any) -> bool:
+    """Whether a member of an object in the value is none, which the engine drops."""
+    if isinstance(value, Mapping):
+        return any(inner is None or has_null(inner) for inner in value.values())
+    return isinstance(value, (list, tuple)) and any(has_null(inner) for inner in value)
 
 
 def is_empty(value: Any) -> bool:

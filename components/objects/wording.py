@@ -23,9 +23,8 @@ class Words:
             f"{title(kind)} {called(kind, fields)!r} is there already (pk {pk}), and this resource did not make it; "
             "it is left as it is",
             self.place(logical),
-            "If another resource of this stack did, until you renamed that one, keep the old name as its id; else "
-            "give yours another name, or take over what is there with `adopt: true` (its values are put back when you "
-            "let go of it)",
+            "Give yours another name, or take over what is there with `adopt: true` (its values are put back when you "
+            "let go of it); if you have only renamed the resource, keep its old name as `id`",
         )
 
     def name_taken(self, kind: Kind, logical: str, fields: Mapping[str, Any], pk: str) -> ObjectError:

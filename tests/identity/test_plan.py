@@ -238,3 +238,14 @@ def test_nothing_is_registered_when_something_is_wrong() -> None:
     with pytest.raises(PlanError, match="2 problems with authentik's objects") as caught:
         plan.register(pulumi.ProviderResource.__new__(pulumi.ProviderResource))
     assert len(caught.value.findings) == 2
+
+
+def test_a_null_that_the_engine_drops_is_warned_of() -> None:
+    plan = Plan("2026.8")
+    plan.add("authentik_core.group", "staff", {"attributes": {"keep": [None], "deep": [{"gone": None}]}})
+    plan.add("authentik_core.group", "board", {"attributes": {"keep": [None]}, "is_superuser": None})
+    assert plan.findings() == []
+    assert [str(each) for each in plan.warnings] == [
+        "authentik_core.group 'staff', attributes: a null in it gets lost on its way through the engine. "
+        "Leave that member out"
+    ]

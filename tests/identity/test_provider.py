@@ -78,7 +78,17 @@ RECORDED = "gASVOQAAAAAAAACMHGNvbXBvbmVudHMuaWRlbnRpdHkucHJvdmlkZXKUjBFBdXRoZW50
 """The provider as the first states hold it."""
 
 
-def test_states_of_the_first_version_are_understood(config: dict[str, str], admin: httpx.Client) -> None:
+@pytest.mark.parametrize(
+    "before",
+    [
+        {"unset": ["flow_recovery"], "values": {"branding_title": "Before"}},
+        {"json": '{"branding_title": "Before", "flow_recovery": null}'},
+    ],
+    ids=["first", "present"],
+)
+def test_states_of_every_version_are_understood(
+    before: dict[str, Any], config: dict[str, str], admin: httpx.Client
+) -> None:
     """A class that moved, or outputs of another form, would leave every client's state behind."""
     provider = dill.loads(base64.b64decode(RECORDED))
     assert type(provider) is AuthentikProvider
@@ -86,7 +96,7 @@ def test_states_of_the_first_version_are_understood(config: dict[str, str], admi
         "domain": "authentik-default",
         "branding_title": "Acme",
         "gatehouse": {"kind": "authentik_brands.brand", "logical": "brand", "adopt": True, "adopted": True},
-        "gatehouse_before": {"unset": ["flow_recovery"], "values": {"branding_title": "Before"}},
+        "gatehouse_before": before,
     }
     brand = admin.get("/core/brands/").json()["results"][0]["brand_uuid"]
     with local(provider, config) as later:
@@ -214,7 +224,7 @@ def test_adopting_and_letting_go_of_a_default_object(engine: Plugin, admin: http
     )
     id_, outputs = engine.create(engine.check(wanted))
     assert outputs["gatehouse"]["adopted"] is True
-    assert outputs["gatehouse_before"]["unset"] == ["flow_recovery"]
+    assert json.loads(outputs["gatehouse_before"]["json"])["flow_recovery"] is None
     [brand] = admin.get("/core/brands/").json()["results"]
     assert (brand["branding_title"], brand["flow_recovery"] is None) == ("Acme", False)
     with local(AuthentikProvider(), engine.config) as fresh:

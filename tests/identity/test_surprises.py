@@ -365,3 +365,22 @@ def test_what_binds_something_else_to_what_is_deleted_is_not_lost_with_it(
     assert admin.get(f"/policies/bindings/{binding['pk']}/").status_code == 200
     admin.delete(f"/policies/bindings/{binding['pk']}/")
     assert authentik.delete(GROUP, held) == "deleted"
+
+
+def test_json_of_the_programs_own_is_kept_letter_by_letter(authentik: Watched, admin: httpx.Client) -> None:
+    fields = {"name": "staff", "attributes": {" padded ": " text\n", "list": [" a "]}}
+    held = authentik.make(GROUP, fields)
+    assert admin.get(f"/core/groups/{held.pk}/").json()["attributes"] == fields["attributes"]
+    assert authentik.steady(GROUP, held)
+    admin.patch(f"/core/groups/{held.pk}/", json={"attributes": {" padded ": "text", "list": [" a "]}})
+    assert not authentik.steady(GROUP, held)
+
+
+def test_json_of_an_adopted_object_comes_back_letter_by_letter(
+    authentik: Watched, admin: httpx.Client
+) -> None:
+    theirs = {" padded ": " text\n", "nothing": None, "deep": [{"n": None}]}
+    made = admin.post("/core/groups/", json={"name": "staff", "attributes": theirs}).json()
+    held = authentik.make(GROUP, {"name": "staff", "attributes": {"ours": 1}}, adopt=True)
+    assert authentik.delete(GROUP, held).startswith("kept")
+    assert admin.get(f"/core/groups/{made['pk']}/").json()["attributes"] == theirs

@@ -112,7 +112,7 @@ def test_something_else_has_the_name(client: BenchClient) -> None:
     client.edit(apps={"files": {"preset": "nextcloud", "url": "https://files.acme.example"}})
     said = client.up(check=False)
     assert f"application 'files' is there already (pk {before['pk']})" in said
-    assert "Rename yours, or take it over with `adopt: true`" in said
+    assert "Give yours another name, or take over what is there with `adopt: true`" in said
     assert client.one("application", "files") == before
     client.edit(apps={})
     client.up()

@@ -62,7 +62,7 @@ def test_identical_objects_are_refused_by_name(client: BenchClient, by_hand: dic
     assert "'grafana' is there already" in said
     assert "and this resource did not make it; it is left as it is" in said
     assert f"authentik at {client.world.issuer}" in said
-    assert "take it over with `adopt: true`" in said
+    assert "take over what is there with `adopt: true`" in said
     assert "Traceback" not in said
     assert held(client) == by_hand
 

@@ -86,8 +86,8 @@ def test_nothing_is_written_when_nothing_changed(client: Client) -> None:
     certificate, host = put_up(client)
     client.writes()
     again = Reconciler(client.npm)
-    assert again.read("npm.certificate", certificate) == certificate
-    assert again.read("npm.proxy_host", host) == host
+    assert again.read(client.npm.kind("npm.certificate"), certificate) == certificate
+    assert again.read(client.npm.kind("npm.proxy_host"), host) == host
     assert again.update(host, client.host()) == host
     assert client.writes() == []
 
@@ -96,7 +96,7 @@ def test_a_change_by_hand_is_seen_and_repaired(client: Client) -> None:
     _, host = put_up(client)
     client.npm.request("PUT", f"/api/nginx/proxy-hosts/{host.pk}", body={"ssl_forced": False})
     fresh = Reconciler(client.npm)
-    seen = fresh.read("npm.proxy_host", host)
+    seen = fresh.read(client.npm.kind("npm.proxy_host"), host)
     assert seen is not None and seen.fields["ssl_forced"] is False
     assert fresh.update(seen, client.host()).fields["ssl_forced"] is True
 
@@ -128,21 +128,21 @@ def test_another_certificate_takes_over_before_the_old_one_goes(client: Client) 
     client.engine.create(client.certificate(mark=" 2"))
     assert get(client, "auth.example.test")[0].split()[1] == "200"
     with pytest.raises(ObjectError, match=r"in use by auth\.example\.test"):
-        Reconciler(client.npm).delete("npm.certificate", "old", old)
+        Reconciler(client.npm).delete(client.npm.kind("npm.certificate"), "old", old)
     host = client.engine.update(host, client.host(mark=" 2"))
     assert host.fields["certificate_id"] == "gatehouse auth.example.test 2"
     fresh = Reconciler(client.npm)
-    assert fresh.delete("npm.certificate", "old", old) == "deleted"
+    assert fresh.delete(client.npm.kind("npm.certificate"), "old", old) == "deleted"
     assert get(client, "auth.example.test")[0].split()[1] == "200"
 
 
 def test_hosts_go_before_their_certificate(client: Client) -> None:
     certificate, host = put_up(client)
     later = Reconciler(client.npm)
-    assert later.delete("npm.proxy_host", "auth.example.test", host) == "deleted"
-    assert later.delete("npm.certificate", "c", certificate) == "deleted"
-    assert Reconciler(client.npm).read("npm.proxy_host", host) is None
-    assert later.delete("npm.certificate", "c", certificate) == "was gone already"
+    assert later.delete(client.npm.kind("npm.proxy_host"), "auth.example.test", host) == "deleted"
+    assert later.delete(client.npm.kind("npm.certificate"), "c", certificate) == "deleted"
+    assert Reconciler(client.npm).read(client.npm.kind("npm.proxy_host"), host) is None
+    assert later.delete(client.npm.kind("npm.certificate"), "c", certificate) == "was gone already"
 
 
 def test_a_host_that_is_there_already_is_left_alone(client: Client) -> None:
@@ -185,7 +185,7 @@ def test_a_certificate_that_is_being_got_is_waited_for(
         store.patch("certificate", number, expires_on=row["expires_on"])
 
     monkeypatch.setattr("tenacity.nap.time.sleep", later)
-    assert Reconciler(client.npm).read("npm.certificate", held) == held
+    assert Reconciler(client.npm).read(client.npm.kind("npm.certificate"), held) == held
 
 
 def test_writes_go_one_at_a_time(client: Client) -> None:
@@ -226,7 +226,7 @@ def test_a_missing_permission_is_not_a_deletion(client: Client) -> None:
         Fault(path="/api/nginx/proxy-hosts/", method="DELETE", times=2, status=404, body=unseen)
     )
     with pytest.raises(ObjectError, match="is not allowed to"):
-        Reconciler(client.npm).delete("npm.proxy_host", "auth.example.test", host)
+        Reconciler(client.npm).delete(client.npm.kind("npm.proxy_host"), "auth.example.test", host)
 
 
 def test_a_wrong_password_says_what_to_do(client: Client) -> None:
