@@ -15,13 +15,13 @@ import select
 import socket
 import stat
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from components import private_files
 from components.secrets import Secrets
 from components.ssh_words import Cause, cause, last_words
 
@@ -68,13 +68,12 @@ def write_files(client: str, secrets: Secrets) -> None:
     """
     folder = FILES / client
     for directory in (FILES, folder):
-        directory.mkdir(mode=0o700, exist_ok=True)
-        directory.chmod(0o700)
+        private_files.make_folder(directory)
     _run_directory()
     host_key = " ".join(secrets.ssh_key("ssh/host").public.split()[:2])
-    _write(folder / "deploy_key", secrets.ssh_key("ssh/deploy").private)
-    _write(folder / "known_hosts", f"{host_alias(client)} {host_key}\n")
-    _write(folder / "ssh_config", _config(client))
+    private_files.write(folder / "deploy_key", secrets.ssh_key("ssh/deploy").private)
+    private_files.write(folder / "known_hosts", f"{host_alias(client)} {host_key}\n")
+    private_files.write(folder / "ssh_config", _config(client))
 
 
 def _config(client: str) -> str:
@@ -105,16 +104,6 @@ def _config(client: str) -> str:
     }
     lines = [f"  {name} {value}" for name, value in options.items()]
     return "\n".join(["# Written by gatehouse at every run.", "Host *", *lines, ""])
-
-
-def _write(path: Path, text: str) -> None:
-    data = text.encode()
-    if path.is_file() and path.read_bytes() == data and stat.S_IMODE(path.stat().st_mode) == 0o600:
-        return
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # is 0600 from the start
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-    Path(name).replace(path)
 
 
 def _run_directory() -> Path:

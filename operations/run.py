@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from pulumi.automation import EngineEvent, OpType
+
 from components.objects.looking import ENVIRONMENT
+from components.objects.provider import META
 from operations import backend, doctor, protection
 from operations.errors import OperatorError
 from operations.heal import Healed, forget, heal
@@ -33,11 +36,32 @@ def _preview(stack: Stack, say: Say, *, refresh: bool, diff: bool, rebuild: Rebu
     more = ({ENVIRONMENT: "1"} if refresh else {}) | (protection.IGNORE if rebuild else {})
     # A refresh that runs the program hides a replacement: see `protection.make_way`.
     program = (refresh and not rebuild) or None
+    given_back: list[str] = []
     with explained(), _environment(stack, more):
         result = stack.automation.preview(
-            refresh=refresh, run_program=program, diff=diff, color="auto", on_output=say, on_error=say
+            refresh=refresh,
+            run_program=program,
+            diff=diff,
+            color="auto",
+            on_output=say,
+            on_error=say,
+            on_event=lambda event: given_back.extend(_given_back(event)),
+        )
+    if given_back:
+        say(
+            "Shown as deleted, but only given back, with the values that it had before it was taken over: "
+            f"{', '.join(sorted(set(given_back)))}."
         )
     return changes(result.change_summary)
+
+
+def _given_back(event: EngineEvent) -> Iterator[str]:
+    """Names of what a step would delete in the state alone, since it was there before us."""
+    step = event.resource_pre_event.metadata if event.resource_pre_event else None
+    if step and step.old and step.op == OpType.DELETE:
+        meta = (step.old.outputs or {}).get(META)
+        if isinstance(meta, dict) and meta.get("adopted"):
+            yield f"{meta['kind']} {meta['logical']!r}"
 
 
 @contextmanager

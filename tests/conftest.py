@@ -5,6 +5,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from components.objects import journal
+
+
+@pytest.fixture(autouse=True)
+def notes_of_adopted_objects(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Not in the checkout's own folder."""
+    monkeypatch.setattr(journal, "FOLDER", tmp_path_factory.mktemp("notes") / "adopting")
+
 
 @pytest.fixture(autouse=True)
 def event_loop_of_its_own() -> Iterator[None]:

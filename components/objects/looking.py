@@ -15,7 +15,7 @@ from components.objects import fields as said
 from components.objects.dialect import Dialect, Kind, Reference
 from components.objects.store import Missing, Object, Store, key_of
 from components.objects.values import is_empty, is_unknown
-from components.objects.wording import Words, called, title
+from components.objects.wording import Words, called, titled
 from components.objects.writing import Declared
 
 ENVIRONMENT = "GATEHOUSE_LOOK"
@@ -50,7 +50,9 @@ class Look:
         there = self._there(kind, wanted.fields)
         if there is None:
             return (
-                f"there is no {_object(kind, wanted)} to take over; it would be made" if wanted.adopt else ""
+                f"there is no {titled(kind, wanted.fields)} to take over; it would be made"
+                if wanted.adopt
+                else ""
             )
         pk = str(there[kind.pk])
         if not wanted.adopt:
@@ -58,8 +60,10 @@ class Look:
         changes, other = self._changes(kind, wanted.fields, there)
         if other:
             return str(self._words.other_secret(kind, wanted.logical, wanted.fields, other[0]))
-        begin = f"takes over {_object(kind, wanted)} (pk {pk}), which is there, and "
-        return begin + ("changes nothing in it" if not changes else f"changes {'; '.join(changes)}")
+        begin = f"takes over {titled(kind, wanted.fields)} (pk {pk}), which is there, and "
+        left = sorted(name for name in wanted.fields if name in kind.write_only or name in kind.setters)
+        end = f"; its {' and '.join(left)} would be left as found" if left else ""
+        return begin + (f"changes {'; '.join(changes)}" if changes else "changes nothing in it") + end
 
     def _dangling(self, kind: Kind, wanted: Declared) -> Iterator[tuple[str, str]]:
         for field, reference in kind.references.items():
@@ -107,10 +111,6 @@ class Look:
             if name not in kind.secret
         ]
         return changes, [name for name in differs if name in kind.secret]
-
-
-def _object(kind: Kind, wanted: Declared) -> str:
-    return f"{title(kind)} {called(kind, wanted.fields)!r}"
 
 
 def _shown(value: Any) -> str:

@@ -33,6 +33,7 @@ from components.objects.lifeline import end_with_parent
 from components.objects.looking import ENVIRONMENT, Look
 from components.objects.reconcile import Declared, Held, Reconciler
 from components.objects.values import canonical, is_unknown
+from components.objects.wording import titled
 
 META = "gatehouse"
 """Input and output that says what the resource is: {kind, logical, adopt, sealed} and, in outputs, {adopted}."""
@@ -106,14 +107,17 @@ class ObjectProvider(ResourceProvider):
         look = self._looking()
         if look is not None and not objections:
             objections = look.objections(wanted)
-            if not objections and not _olds:
-                self._foretell(look, wanted)
+        if META not in _olds and not objections:
+            self._foretell(look, kind, wanted)
         return CheckResult(props, [CheckFailure(field, text) for field, text in objections])
 
-    def _foretell(self, look: Look, wanted: Declared) -> None:
+    def _foretell(self, look: Look | None, kind: Kind, wanted: Declared) -> None:
+        """Say what the creation of this object would meet. The engine shows one that takes over as any other."""
         if (wanted.kind, wanted.logical) in self._reconciler.pending:
             return
-        outlook = look.outlook(wanted)
+        outlook = look.outlook(wanted) if look else ""
+        if not look and wanted.adopt:
+            outlook = f"takes over {titled(kind, wanted.fields)}, if it is there (--refresh shows what that changes)"
         if outlook:
             _say(f"{wanted.logical}: {outlook}")
 
@@ -151,6 +155,8 @@ class ObjectProvider(ResourceProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Make the object or take it over."""
         held = self._reconciler.create(_declared(self._kind(props), props))
+        if held.note:
+            _say(f"{props[META]['logical']}: {held.note}")
         return CreateResult(held.pk, _outputs(props, held))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:

@@ -15,8 +15,9 @@ from typing import Any
 from components.objects import fields as said
 from components.objects.dialect import Dialect, Kind
 from components.objects.fields import Fields
+from components.objects.journal import Journal
 from components.objects.store import Missing, Object, Store, key_of
-from components.objects.wording import Words, called
+from components.objects.wording import Words, called, titled
 from components.objects.writing import Declared, Writer
 
 __all__ = ["Declared", "Held", "Reconciler"]
@@ -32,6 +33,8 @@ class Held:
     adopted: bool = False
     before: Fields = field(default_factory=dict)
     """For adopted objects: what the fields that we manage held before we came; None is a value here. No secrets."""
+    note: str = field(default="", compare=False)
+    """What an operator should know of how it came to be so."""
 
 
 class Reconciler:
@@ -44,6 +47,7 @@ class Reconciler:
         self.store = Store(dialect)
         self._words = Words(dialect)
         self._writer = Writer(dialect, self.store, self._words)
+        self._journal = Journal(dialect.where)
         self._claimed: set[tuple[str, str]] = set()
         self._gone: set[tuple[str, str]] = set()
         self._holders: dict[tuple[str, str], set[tuple[str, bool]]] = {}
@@ -117,6 +121,7 @@ class Reconciler:
             return "kept: another resource of this stack has taken it over"
         if held.adopted and (kind.name, pk) not in self._ours:
             self._restore(kind, Declared(kind.name, logical, held.fields), item, held)
+            self._journal.forget(kind.name, pk)
             return "kept: it was there before us; its former values are back"
         if pk != held.pk:
             return (
@@ -138,6 +143,8 @@ class Reconciler:
         A run that was killed after one resource had taken an object over, and before the one that had it was
         deleted, leaves both in the state. The next run deletes the latter, and must not delete the object.
         """
+        if held.adopted:
+            self._journal.forget(kind.name, held.pk)
         with self._lock:
             self._holders.setdefault((kind.name, held.pk), set()).add((logical, held.adopted))
 
@@ -239,12 +246,26 @@ class Reconciler:
             if name in body and not said.holds(kind, name, body[name], there.get(name)):
                 raise self._words.other_secret(kind, wanted.logical, wanted.fields, name)
         self._claim(kind, there)
-        before = self._before(kind, wanted.fields, there)
+        pk, before = str(there[kind.pk]), self._before(kind, wanted.fields, there)
+        note = f"took over {titled(kind, wanted.fields)} (pk {pk}), which was there"
+        agrees = self._writer.agrees(kind, body, there)
+        if (kind.name, wanted.logical) in self.pending:
+            noted = self._journal.noted(kind.name, pk)
+            before |= noted or {}
+            if noted is None and agrees:
+                note += (
+                    "; a run was killed while it did so, perhaps after it had changed something: what is there now "
+                    "counts as what was there before"
+                )
+        if not agrees:
+            self._journal.note(kind.name, pk, before)
+        left = sorted(name for name in wanted.fields if _unreadable(kind, name))
+        if left:
+            note += f"; its {' and '.join(left)} {'is' if len(left) == 1 else 'are'} left as found"
         kept = {name: value for name, value in body.items() if name not in kind.write_only}
         item = self._writer.update(kind, wanted, there, kept, {})
-        return Held(
-            str(item[kind.pk]), self._observed(kind, wanted.fields, item), adopted=True, before=before
-        )
+        observed = self._observed(kind, wanted.fields, item)
+        return Held(pk, observed, adopted=True, before=before, note=note)
 
     def _before(self, kind: Kind, fields: Mapping[str, Any], item: Object) -> Fields:
         before: Fields = {}

@@ -176,6 +176,11 @@ def title(kind: Kind) -> str:
     return kind.title or kind.name
 
 
+def titled(kind: Kind, fields: Mapping[str, Any]) -> str:
+    """What the object is and how it is called."""
+    return f"{title(kind)} {called(kind, fields)!r}"
+
+
 def called(kind: Kind, fields: Mapping[str, Any]) -> str:
     """What people call the object: its natural key."""
     parts = [

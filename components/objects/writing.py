@@ -102,10 +102,7 @@ class Writer:
         fresh: Mapping[str, Any],
     ) -> Object:
         """Write if anything differs, and see that it took. `fresh`: unreadable fields whose values are new."""
-        differs = any(
-            name in fresh if name in kind.write_only else not self._holds(kind, name, value, item)
-            for name, value in body.items()
-        )
+        differs = not fresh.keys().isdisjoint(body) or not self.agrees(kind, body, item)
         if differs:
             self.send(kind, wanted, item, body, "update")
             item = {**item, **{name: body[name] for name in (kind.url, kind.pk) if name in body}}
@@ -113,6 +110,10 @@ class Writer:
             item = self.look(kind, item)
             self._agreed(kind, wanted, body, item)
         return item
+
+    def agrees(self, kind: Kind, body: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
+        """Whether the object has every value that can be read and that the body has."""
+        return not self._off(kind, body, item)
 
     def send(self, kind: Kind, wanted: Declared, item: Object, body: Mapping[str, Any], verb: str) -> None:
         """One update with the whole body, and with the present values of what every update must carry."""
@@ -179,13 +180,16 @@ class Writer:
         return said.holds(kind, name, value, found, said.added(self._store, kind, name))
 
     def _agreed(self, kind: Kind, wanted: Declared, body: Mapping[str, Any], item: Object) -> None:
-        off = [
+        off = self._off(kind, body, item)
+        if off:
+            raise self._words.kept_others(kind, wanted.logical, item, off)
+
+    def _off(self, kind: Kind, body: Mapping[str, Any], item: Mapping[str, Any]) -> list[str]:
+        return [
             name
             for name, value in body.items()
             if name not in kind.write_only and not self._holds(kind, name, value, item)
         ]
-        if off:
-            raise self._words.kept_others(kind, wanted.logical, item, off)
 
     def _take_back(self, kind: Kind, item: Object) -> None:
         try:

@@ -36,7 +36,8 @@ def checked(server: Running, monkeypatch: pytest.MonkeyPatch) -> Checked:
         kind: str, adopt: bool = False, logical: str = "x", olds: Any = None, **fields: Any
     ) -> list[str]:
         meta = {"kind": kind, "logical": logical, **({"adopt": True} if adopt else {})}
-        return [each.reason for each in provider.check(olds or {}, {**fields, "gatehouse": meta}).failures]
+        known = {**olds, "gatehouse": meta} if olds else {}
+        return [each.reason for each in provider.check(known, {**fields, "gatehouse": meta}).failures]
 
     return check
 

@@ -245,7 +245,5 @@ def test_a_null_that_the_engine_drops_is_warned_of() -> None:
     plan.add("authentik_core.group", "staff", {"attributes": {"keep": [None], "deep": [{"gone": None}]}})
     plan.add("authentik_core.group", "board", {"attributes": {"keep": [None]}, "is_superuser": None})
     assert plan.findings() == []
-    assert [str(each) for each in plan.warnings] == [
-        "authentik_core.group 'staff', attributes: a null in it gets lost on its way through the engine. "
-        "Leave that member out"
-    ]
+    [warning] = map(str, plan.warnings)
+    assert warning.startswith("authentik_core.group 'staff', attributes: a null in it gets lost")

@@ -9,6 +9,7 @@ import os
 import pickle
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -94,10 +95,11 @@ def plugin(
     provider: ResourceProvider, config: Mapping[str, str], env: Mapping[str, str] | None = None
 ) -> Iterator[Plugin]:
     """Start a provider process with the explicit provider resource's values."""
+    folder = tempfile.TemporaryDirectory()
     process = subprocess.Popen(
         [sys.executable, "-u", "-m", "pulumi.dynamic"],
-        cwd=ROOT,
-        env={**os.environ, "PULUMI_PROJECT": "gatehouse", **(env or {})},
+        cwd=folder.name,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PULUMI_PROJECT": "gatehouse", **(env or {})},
         stdout=subprocess.PIPE,
     )
     try:
@@ -108,6 +110,7 @@ def plugin(
     finally:
         process.kill()
         process.wait()
+        folder.cleanup()
 
 
 class Local:

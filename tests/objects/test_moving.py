@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import stat
+
 import pytest
 
+from components.objects import journal
+from components.objects.errors import ObjectError
 from components.objects.reconcile import Declared, Held, Reconciler
 from tests.objects.library import SHELF, Library
 
@@ -56,6 +61,69 @@ def test_the_same_logical_name_at_another_place_in_the_tree(library: Library) ->
     after.noticed(SHELF, "same", new)
     assert after.delete(SHELF, "same", old).startswith("kept: another resource")
     assert len(library.objects["/shelves"]) == 1
+
+
+class Killed(BaseException):
+    """Nothing that comes after this happens."""
+
+
+def adopting(library: Library, *, pending: bool) -> Held:
+    run = Reconciler(library, pending=frozenset({("shelf", "new")} if pending else ()))
+    return run.create(Declared("shelf", "new", {"name": "A", "code": "ours"}, adopt=True))
+
+
+@pytest.fixture
+def killed(library: Library) -> Library:
+    """A library with a shelf that was there before us, and that a killed run has changed."""
+    library.put("/shelves", name="A", code="theirs")
+
+    def kill(method: str, path: str, body: object) -> None:
+        if method == "PATCH":
+            raise Killed
+
+    library.after = kill
+    with pytest.raises(Killed):
+        adopting(library, pending=False)
+    library.after = lambda *_: None
+    return library
+
+
+def test_an_adoption_that_is_killed_knows_what_was_there_before(killed: Library) -> None:
+    held = adopting(killed, pending=True)
+    assert held.before["code"] == "theirs"
+    assert "(pk 1), which was there" in held.note
+    assert "killed" not in held.note
+    later = Reconciler(killed)
+    later.noticed(SHELF, "new", held)
+    assert list(journal.FOLDER.iterdir()) == []
+    assert later.delete(SHELF, "new", held).endswith("its former values are back")
+    assert killed.objects["/shelves"][1]["code"] == "theirs"
+
+
+def test_on_another_machine_it_says_that_it_does_not_know(killed: Library) -> None:
+    shutil.rmtree(journal.FOLDER)
+    held = adopting(killed, pending=True)
+    assert held.before["code"] == "ours"
+    assert "what is there now counts as what was there before" in held.note
+
+
+def test_a_note_of_a_run_long_ago_counts_for_nothing(killed: Library) -> None:
+    killed.objects["/shelves"][1]["code"] = "changed by hand since"
+    assert adopting(killed, pending=False).before["code"] == "changed by hand since"
+
+
+def test_what_was_there_is_nobody_elses_to_read(killed: Library) -> None:
+    (note,) = journal.FOLDER.iterdir()
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (note, journal.FOLDER)] == [0o600, 0o700]
+
+
+def test_where_nothing_can_be_noted_nothing_is_changed(library: Library) -> None:
+    library.put("/shelves", name="A", code="theirs")
+    journal.FOLDER.parent.mkdir(exist_ok=True)
+    journal.FOLDER.write_text("in the way")
+    with pytest.raises(ObjectError, match="cannot be noted"):
+        adopting(library, pending=False)
+    assert library.writes() == []
 
 
 def test_an_interrupted_adoption_is_an_adoption_still(library: Library) -> None:

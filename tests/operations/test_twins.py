@@ -80,7 +80,8 @@ def test_they_are_taken_over_where_it_is_said_and_given_back(
         people=[{**JANE, "adopt": True, "name": "Jane D."}],
         apps={"grafana": {**GRAFANA, "adopt": True, "name": "Dashboards"}},
     )
-    client.up()
+    assert "staff: takes over group 'staff', if it is there" in client.project.gatehouse("preview", "acme")
+    assert "staff: took over group 'staff' (pk " in client.up()
     now = held(client)
     assert {kind: sorted(each) for kind, each in now.items()} == {
         kind: sorted(each) for kind, each in by_hand.items()
@@ -92,6 +93,13 @@ def test_they_are_taken_over_where_it_is_said_and_given_back(
     assert (user["name"], user["attributes"]) == ("Jane D.", {"desk": 7})
     assert not client.can_log_in("jane")  # she keeps the password that she chose
     assert "No change." in client.up()
+    apps = client.settings["apps"]
+    client.edit(apps={})
+    said = client.project.gatehouse("preview", "acme")
+    assert "Shown as deleted, but only given back" in said
+    assert "authentik_core.application 'grafana'" in said
+    assert "authentik_core.group" not in said.partition("Shown as deleted")[2]
+    client.edit(apps=apps)
 
     client.project.gatehouse("destroy", "acme", "--confirm", "acme")
     assert steady(held(client)) == steady(by_hand)
