@@ -40,10 +40,12 @@ class Client(pulumi.ComponentResource):
         else:
             # The SDKs of Hetzner and Docker take 0.1 s to import, which a client without a box need not wait for.
             from components import access  # noqa: PLC0415
+            from components.containers import releases  # noqa: PLC0415
             from components.containers.containers import Containers  # noqa: PLC0415
             from components.host.host import Host  # noqa: PLC0415
             from components.proxy.proxy import Proxy  # noqa: PLC0415
 
+            releases.release(settings.authentik.line)  # before anything is declared: it may not be known
             access.write_files(settings.client, secrets)
             host = Host(settings, secrets, inside)
             containers = Containers(settings, secrets, host, inside)

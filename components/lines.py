@@ -1,19 +1,25 @@
 """authentik's release lines, such as 2026.8: which are known, in which order they came, and what they need.
 
-It imports nothing, since the process behind the dynamic providers needs it as well as the settings.
+It imports nothing of ours, since the process behind the dynamic providers needs it as well as the settings.
 """
 
 from __future__ import annotations
 
-LINES = ("2025.8", "2026.2", "2026.8")
-"""The lines that this gatehouse knows: those whose catalog it has, oldest first."""
+from pathlib import Path
 
+CATALOGS = Path(__file__).parent / "identity" / "catalog"
+"""Where each known line has a file of its own."""
 _LAST_WITH_REDIS = "2025.8"
+
+
+def known() -> tuple[str, ...]:
+    """The lines that this gatehouse knows: those whose catalog it has, oldest first."""
+    return tuple(sorted((path.stem for path in CATALOGS.glob("20*.json")), key=number))
 
 
 def newest() -> str:
     """The newest line that is known."""
-    return LINES[-1]
+    return known()[-1]
 
 
 def number(line: str) -> tuple[int, ...]:

@@ -6,8 +6,10 @@ Sources: upstream's compose files and release notes of each line. A new line is 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from components.lines import uses_redis
+from components.settings.base import Problem, SettingsError, dotted
 
 IMAGE = "ghcr.io/goauthentik/server"  # never :latest, which stands still at 2025.2
 # Upstream's compose file has this for every line below. Another major would refuse the data of this one.
@@ -51,8 +53,12 @@ RELEASES = {
 
 
 def release(line: str) -> Release:
-    """The row of a line. Raises KeyError with the lines that are known."""
-    try:
-        return RELEASES[line]
-    except KeyError:
-        raise KeyError(f"authentik {line} is not in the table of releases ({', '.join(RELEASES)})") from None
+    """The row of a line. Raises SettingsError for a line whose catalog was learnt, and that has no row yet."""
+    if line not in RELEASES:
+        problem = Problem(
+            dotted("authentik", "version"),
+            f"this gatehouse knows the objects of authentik {line}, and not how to run it on a box",
+            f"Take a line of {', '.join(RELEASES)}, or add a row to {Path(__file__).name}",
+        )
+        raise SettingsError([problem])
+    return RELEASES[line]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from components.lines import LINES, newest, number, uses_redis
+from components.lines import known, newest, number, uses_redis
 from components.secrets import SecretError, check_override, form_of, secret_names
 from components.settings.app_checks import check_apps, check_icons, check_urls
 from components.settings.base import Problem, dotted
@@ -84,7 +84,7 @@ def _authentik(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
     if touched(broken, "authentik"):
         return
     line, path = settings.authentik.line, dotted("authentik", "version")
-    if line in LINES:
+    if line in known():
         return
     if number(line) > number(newest()):
         yield Problem(
@@ -94,7 +94,7 @@ def _authentik(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
         )
     else:
         yield Problem(
-            path, f"this gatehouse does not know authentik {line}", f"Take a version of {either(LINES)}"
+            path, f"this gatehouse does not know authentik {line}", f"Take a version of {either(known())}"
         )
 
 

@@ -171,9 +171,9 @@ def test_adopting_needs_only_what_identifies_the_object() -> None:
 
 def test_a_newer_line_is_said_to_be_unknown() -> None:
     with pytest.raises(
-        PlanError, match=r"authentik 2026\.11: this gatehouse knows .*nothing newer than 2026\.8"
+        PlanError, match=r"authentik 2099\.1: this gatehouse knows .*nothing newer than 2026\.8"
     ):
-        Plan("2026.11")
+        Plan("2099.1")
 
 
 class Recorder(pulumi.runtime.Mocks):

@@ -11,10 +11,15 @@ from typing import Any
 
 import pytest
 
+from components import lines
+from components.containers import releases
 from components.identity import catalog
 from components.identity.catalog import extract
+from components.identity.plan import Plan
+from components.settings import SettingsError, parse
 from operations.catalog import TOKEN, learn
 from operations.errors import OperatorError
+from tests.settings.files import decrypted, good
 
 GROUP: dict[str, Any] = {
     "type": "object",
@@ -62,6 +67,7 @@ def server() -> Iterator[str]:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(extract, "FOLDER", tmp_path)
     monkeypatch.setattr("components.identity.catalog.FOLDER", tmp_path)
+    monkeypatch.setattr(lines, "CATALOGS", tmp_path)
     monkeypatch.setenv(TOKEN, "right")
     yield tmp_path
     catalog.load.cache_clear()
@@ -73,6 +79,21 @@ def test_a_line_is_learnt(server: str, folder: Path) -> None:
     fields = json.loads(path.read_text())["kinds"]["/core/groups/"]["fields"]
     assert fields == {"name": {"type": "string", "minLength": 1, "required": True}}
     assert learn(f"{server}/api/v3/schema/", "2026.11")[1] == 2
+
+
+def test_a_line_that_was_learnt_can_be_used(server: str) -> None:
+    learn(server, "2026.11")
+    version = {"version": "2026.11.1", "url": "https://sso.acme.example", "token": "x"}
+    raw = decrypted(good() | {"authentik": version, "box": "none", "apps": {}})
+    del raw["server"]
+    assert parse(raw).authentik.line == "2026.11"
+    plan = Plan("2026.11")
+    plan.add("authentik_core.group", "staff", {})
+    assert plan.findings() == []
+    with pytest.raises(
+        SettingsError, match=r"knows the objects of authentik 2026\.11, and not how to run it"
+    ):
+        releases.release("2026.11")
 
 
 def test_a_file_does_too(tmp_path: Path) -> None:

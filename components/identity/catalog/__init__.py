@@ -4,22 +4,13 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-from components.lines import number
+from components.lines import CATALOGS as FOLDER
+from components.lines import known as lines
+from components.lines import newest
 
-FOLDER = Path(__file__).parent
-
-
-def lines() -> tuple[str, ...]:
-    """The release lines that there is a catalog for, oldest first."""
-    return tuple(sorted((path.stem for path in FOLDER.glob("20*.json")), key=number))
-
-
-def newest() -> str:
-    """The newest line that this gatehouse knows."""
-    return lines()[-1]
+__all__ = ["FOLDER", "lines", "load", "newest"]
 
 
 @cache
