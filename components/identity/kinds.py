@@ -32,6 +32,13 @@ EXCLUSIVE: Mapping[str, frozenset[str]] = {
 }
 """Fields that name what belongs to one object only."""
 
+UNIQUE: Mapping[str, tuple[str, ...]] = {
+    "authentik_providers_oauth2.oauth2provider": ("client_id",),
+    "authentik_providers_proxy.proxyprovider": ("client_id",),
+    "authentik_sources_kerberos.kerberossource": ("realm",),
+}
+"""Fields besides the natural key that no two objects may have alike. Source: authentik's models."""
+
 RELEASED: Mapping[str, frozenset[str]] = {
     "authentik_core.application": frozenset({"backchannel_providers"}),
 }

@@ -14,12 +14,13 @@ from typing import Any
 import pulumi
 
 from components.identity import catalog, check
-from components.identity.kinds import EXCLUSIVE, Line, defaults
+from components.identity.kinds import EXCLUSIVE, UNIQUE, Line
+from components.identity.naming import Naming
 from components.identity.provider import AuthentikProvider
-from components.identity.specs import Finding, Names, PlanError, Spec
+from components.identity.specs import Finding, PlanError, Spec
 from components.objects.dialect import Reference
 from components.objects.resource import Object, resource_class, type_token
-from components.objects.values import has_null, is_empty
+from components.objects.values import has_null
 
 _PROVIDER = AuthentikProvider()
 
@@ -141,9 +142,11 @@ class Plan:
                 sound[index] = spec
                 wrong = list(check.field_findings(self._line, spec))
             findings += wrong
-        names = Names()
-        findings += self._duplicates(sound, names)
-        findings += self._taken_twice(sound)
+        naming = Naming(self._line)
+        for spec in sound.values():
+            naming.add(spec)
+        findings += self._duplicates(sound, naming)
+        findings += self._taken_twice(sound, naming)
         position = {id(spec): index for index, spec in sound.items()}
         edges: dict[tuple[int, str], dict[str, tuple[str, int]]] = {}
         graph: dict[int, set[int]] = {index: set() for index in sound}
@@ -154,13 +157,15 @@ class Plan:
             for field in (field for field, value in spec.fields.items() if has_null(value)):
                 what = "a null in it gets lost on its way through the engine"
                 self.warnings.append(Finding(f"{spec.where}, {field}", what, "Leave that member out"))
-            for field, reference, written in self._written(spec):
-                target, name = self._meant(reference, written, names)
+            for field, reference, written in naming.written(spec):
+                objections = list(naming.objections(spec, field, reference, written))
+                findings += objections
+                target, name = naming.meant(reference, written)
                 if target is not None:
                     edges.setdefault((index, field), {})[written] = (name, position[id(target)])
                     graph[index].add(position[id(target)])
-                elif not self._is_default(reference, written):
-                    self.warnings.append(self._dangling(spec, field, reference, written, names))
+                elif not objections and not naming.is_default(reference, written):
+                    self.warnings.append(naming.dangling(spec, field, reference, written))
         try:
             order = list(TopologicalSorter(graph).static_order())
         except CycleError as error:
@@ -173,12 +178,11 @@ class Plan:
             order = []
         return findings, order, edges
 
-    def _duplicates(self, sound: Mapping[int, Spec], names: Names) -> Iterator[Finding]:
+    def _duplicates(self, sound: Mapping[int, Spec], naming: Naming) -> Iterator[Finding]:
         spaces: dict[tuple[str, str], Spec] = {}
         logicals: dict[tuple[str, str], Spec] = {}
         for spec in sound.values():
-            called = self._called(spec)
-            names.add(spec.kind, called, spec)
+            called = naming.called(spec, resolved=True)
             first = spaces.setdefault((self._line.space(spec.kind), called), spec)
             if first is not spec:
                 what = f"{called!r} is declared twice (the other: {first.where}) in one name space"
@@ -188,66 +192,23 @@ class Plan:
                     spec.where, f"the logical name {spec.logical!r} is used twice", "Give one another"
                 )
 
-    def _taken_twice(self, sound: Mapping[int, Spec]) -> Iterator[Finding]:
-        """Objects that belong to one other at most: authentik refuses a second one, or moves them without a word."""
+    def _taken_twice(self, sound: Mapping[int, Spec], naming: Naming) -> Iterator[Finding]:
+        """What one object at most may have: authentik refuses a second, or takes it from the first without a word."""
         owners: dict[tuple[str, str], Spec] = {}
         for spec in sound.values():
-            mine = [name for field, _, name in self._written(spec) if field in EXCLUSIVE.get(spec.kind, ())]
-            for name in mine:
-                first = owners.setdefault((spec.kind, name), spec)
-                if first is not spec or mine.count(name) > 1:
-                    what = f"{name!r} belongs to {first.where} already"
+            mine = [
+                (spec.kind, naming.meant(reference, name)[1])
+                for field, reference, name in naming.written(spec)
+                if field in EXCLUSIVE.get(spec.kind, ())
+            ]
+            for field in UNIQUE.get(spec.kind, ()):
+                value = spec.fields.get(field)
+                mine += [(field, value)] if isinstance(value, str) and value else []
+            for each in mine:
+                first = owners.setdefault(each, spec)
+                if first is not spec or mine.count(each) > 1:
+                    what = f"{each[1]!r} belongs to {first.where} already"
                     yield Finding(spec.where, what, "It can belong to one only; leave it out of the other")
-
-    def _called(self, spec: Spec) -> str:
-        """The natural key in words, as `objects.store.Store.name_of` says it of what is on the server."""
-        kind = self._line.kind(spec.kind)
-        parts = []
-        for part in kind.key:
-            options = part.split("|")
-            field = next((name for name in options if not is_empty(spec.fields.get(name))), options[0])
-            value = spec.fields.get(field, "")
-            text = spec.name if isinstance(value, pulumi.Output) else str(value)
-            parts.append(f"{field}:{text}" if len(options) > 1 else text)
-        return "/".join(parts)
-
-    def _written(self, spec: Spec) -> Iterator[tuple[str, Reference, str]]:
-        for field, reference in self._line.kind(spec.kind).references.items():
-            value = spec.fields.get(field)
-            for each in value if isinstance(value, (list, tuple)) else [value]:
-                if isinstance(each, str) and each:
-                    yield field, reference, each
-
-    def _meant(self, reference: Reference, written: str, names: Names) -> tuple[Spec | None, str]:
-        """The declared object that a name means, and the name to register: with its kind where several may be meant."""
-        for to in reference.to:
-            for label in self._line.members(to):
-                prefix = f"{to}:"
-                spec = names.find(label, written.removeprefix(prefix) if len(reference.to) > 1 else written)
-                if spec is not None:
-                    called = self._called(spec)
-                    return spec, f"{prefix}{called}" if len(reference.to) > 1 else called
-        return None, written
-
-    def _is_default(self, reference: Reference, written: str) -> bool:
-        for to in reference.to:
-            bare = written.removeprefix(f"{to}:")
-            for label in self._line.members(to):
-                known = defaults().get(label, {})
-                if bare in known or bare in known.values():
-                    return True
-        return False
-
-    def _dangling(self, spec: Spec, field: str, reference: Reference, written: str, names: Names) -> Finding:
-        labels = [label for to in reference.to for label in self._line.members(to)]
-        known = {
-            name for label in labels for name in (*names.declared.get(label, {}), *defaults().get(label, {}))
-        }
-        return Finding(
-            f"{spec.where}, {field}",
-            f"{written!r} is neither declared here nor a default object of authentik {self._line.line}",
-            f"It must be on the server already. {check.nearest(written, known)}".strip(),
-        )
 
     @staticmethod
     def _linked(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pulumi
@@ -47,18 +47,3 @@ class PlanError(Exception):
         self.findings = findings
         many = f"{len(findings)} problems" if len(findings) > 1 else "1 problem"
         super().__init__("\n  ".join([f"{many} with authentik's objects:", *map(str, findings)]))
-
-
-@dataclass
-class Names:
-    """Declared objects by kind and name, and what the plan knows besides them."""
-
-    declared: dict[str, dict[str, Spec]] = field(default_factory=dict)
-
-    def add(self, kind: str, name: str, spec: Spec) -> Spec | None:
-        """Remember a name; returns the object that has it already, if there is one."""
-        return self.declared.setdefault(kind, {}).setdefault(name, spec)
-
-    def find(self, kind: str, name: str) -> Spec | None:
-        """The declared object of that kind and name."""
-        return self.declared.get(kind, {}).get(name)

@@ -247,3 +247,70 @@ def test_a_null_that_the_engine_drops_is_warned_of() -> None:
     assert plan.findings() == []
     [warning] = map(str, plan.warnings)
     assert warning.startswith("authentik_core.group 'staff', attributes: a null in it gets lost")
+
+
+BINDING, APP = "authentik_policies.policybinding", "authentik_core.application"
+SOURCE, GROUP = "authentik_sources_plex.plexsource", "authentik_core.group"
+
+
+def small(*specs: tuple[str, str, dict[str, Any]]) -> Plan:
+    plan = Plan("2026.8")
+    for kind, name, fields in specs:
+        plan.add(kind, name, fields)
+    return plan
+
+
+def test_a_name_that_may_mean_two_objects_has_to_say_which() -> None:
+    things: list[tuple[str, str, dict[str, Any]]] = [
+        (APP, "media", {"name": "Media"}),
+        (SOURCE, "media", {"name": "Media", "client_id": "x", "plex_token": "y"}),
+        (GROUP, "staff", {}),
+    ]
+    binding = {"group": "staff", "order": 0}
+    assert said(small(*things, (BINDING, "b", {**binding, "target": "media"}))) == [
+        f"{BINDING} 'b', target: 'media' may mean 2 of the declared objects. Write {APP}:media or {SOURCE}:media"
+    ]
+    assert said(small(*things, (BINDING, "b", {**binding, "target": f"{SOURCE}:media"}))) == []
+
+
+def test_a_kind_that_a_field_cannot_name_is_said() -> None:
+    plan = small(
+        (GROUP, "staff", {}), (BINDING, "b", {"target": f"{GROUP}:staff", "group": "staff", "order": 0})
+    )
+    (finding,) = said(plan)
+    assert finding.startswith(
+        f"{BINDING} 'b', target: it cannot name objects of the kind {GROUP}. It may name "
+    )
+    plan = small((GROUP, "staff", {}), (APP, "a", {"name": "A"}))
+    plan.add("authentik_core.user", "jane", {"name": "Jane", "groups": [f"{GROUP}:staff"]})
+    assert (
+        f"authentik_core.user 'jane', groups: '{GROUP}:staff' names its kind, which is plain here. Write staff"
+        in (said(plan))
+    )
+    assert plan.warnings == []
+
+
+def test_keys_are_compared_as_authentik_will_have_them() -> None:
+    (finding,) = said(small((GROUP, "staff", {}), (GROUP, "other", {"name": " staff "})))
+    assert "'staff' is declared twice" in finding
+    app, group = (APP, "a", {"name": "A"}), (GROUP, "staff", {})
+    twins = [
+        (BINDING, name, {"target": target, "group": "staff", "order": 0})
+        for name, target in (("one", "a"), ("two", f"{APP}:a"))
+    ]
+    (finding,) = said(small(app, group, *twins))
+    assert finding.startswith(f"{BINDING} 'two': '{APP}:a/group:staff' is declared twice")
+
+
+def test_two_clients_with_one_id_are_refused() -> None:
+    fields = {
+        "authorization_flow": "default-provider-authorization-implicit-consent",
+        "invalidation_flow": "default-provider-invalidation-flow",
+        "redirect_uris": [],
+        "client_id": "same",
+    }
+    (finding,) = said(small((PROVIDER, "one", fields), (PROVIDER, "two", fields)))
+    assert finding == (
+        f"{PROVIDER} 'two': 'same' belongs to {PROVIDER} 'one' already. "
+        "It can belong to one only; leave it out of the other"
+    )

@@ -1,0 +1,110 @@
+"""What the names in a plan mean: which declared object, or which default object of the line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pulumi
+
+from components.identity import check
+from components.identity.kinds import Line, defaults
+from components.identity.specs import Finding, Spec
+from components.objects.dialect import Reference
+from components.objects.values import canonical, is_empty
+
+_WITH_KIND = re.compile(r"(authentik_\w+\.\w+):(.+)", re.DOTALL)
+
+
+class Naming:
+    """Declared objects by kind and name. Add all of them, then ask."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._declared: dict[str, dict[str, Spec]] = {}
+
+    def add(self, spec: Spec) -> None:
+        """Remember an object by its name; the first of a name stays."""
+        self._declared.setdefault(spec.kind, {}).setdefault(self.called(spec), spec)
+
+    def called(self, spec: Spec, *, resolved: bool = False) -> str:
+        """The natural key in words, as `objects.store.Store.name_of` says it of what is on the server.
+
+        With `resolved`, names in it are as they are registered, so that two ways to write one name are alike.
+        """
+        kind = self._line.kind(spec.kind)
+        parts = []
+        for part in kind.key:
+            options = part.split("|")
+            field = next((name for name in options if not is_empty(spec.fields.get(name))), options[0])
+            value = spec.fields.get(field, "")
+            text = spec.name if isinstance(value, pulumi.Output) else str(canonical(value))
+            reference = kind.references.get(field)
+            if resolved and reference is not None:
+                text = self.meant(reference, text)[1]
+            parts.append(f"{field}:{text}" if len(options) > 1 else text)
+        return "/".join(parts)
+
+    def written(self, spec: Spec) -> Iterator[tuple[str, Reference, str]]:
+        """(field, what it may refer to, name as written) of every name in an object."""
+        for field, reference in self._line.kind(spec.kind).references.items():
+            value = spec.fields.get(field)
+            for each in value if isinstance(value, (list, tuple)) else [value]:
+                if isinstance(each, str) and each:
+                    yield field, reference, each
+
+    def meant(self, reference: Reference, written: str) -> tuple[Spec | None, str]:
+        """The declared object that a name means, and the name to register: with its kind where several may be meant."""
+        for spec, name in self._candidates(reference, written):
+            return spec, name
+        return None, written
+
+    def _candidates(self, reference: Reference, written: str) -> Iterator[tuple[Spec, str]]:
+        several = len(reference.to) > 1
+        for to in reference.to:
+            bare = written.removeprefix(f"{to}:") if several else written
+            for label in self._line.members(to):
+                spec = self._declared.get(label, {}).get(bare)
+                if spec is not None:
+                    yield spec, f"{to}:{self.called(spec)}" if several else self.called(spec)
+
+    def objections(self, spec: Spec, field: str, reference: Reference, written: str) -> Iterator[Finding]:
+        """Names that mean nothing, or more than one thing, whatever is on the server."""
+        where = f"{spec.where}, {field}"
+        prefix = _WITH_KIND.fullmatch(written)
+        if prefix and not any(self._candidates(reference, written)):
+            kinds = [label for to in reference.to for label in self._line.members(to)]
+            if prefix[1] in kinds and len(reference.to) == 1:
+                yield Finding(where, f"{written!r} names its kind, which is plain here", f"Write {prefix[2]}")
+            elif prefix[1] not in kinds:
+                what = f"it cannot name objects of the kind {prefix[1]}"
+                yield Finding(where, what, f"It may name {', '.join(kinds)}")
+        found = {name for _, name in self._candidates(reference, written)}
+        if len(found) > 1:
+            either = " or ".join(sorted(found))
+            yield Finding(
+                where, f"{written!r} may mean {len(found)} of the declared objects", f"Write {either}"
+            )
+
+    def is_default(self, reference: Reference, written: str) -> bool:
+        """Whether a new authentik of the line has an object of that name."""
+        for to in reference.to:
+            bare = written.removeprefix(f"{to}:")
+            for label in self._line.members(to):
+                known = defaults().get(label, {})
+                if bare in known or bare in known.values():
+                    return True
+        return False
+
+    def dangling(self, spec: Spec, field: str, reference: Reference, written: str) -> Finding:
+        """A name that nothing here bears."""
+        labels = [label for to in reference.to for label in self._line.members(to)]
+        known: set[Any] = {
+            name for label in labels for name in (*self._declared.get(label, {}), *defaults().get(label, {}))
+        }
+        return Finding(
+            f"{spec.where}, {field}",
+            f"{written!r} is neither declared here nor a default object of authentik {self._line.line}",
+            f"It must be on the server already. {check.nearest(written, known)}".strip(),
+        )
