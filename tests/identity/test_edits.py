@@ -14,6 +14,8 @@ import yaml
 
 from bench.figures import record
 from bench.plain import PlainWorld
+from components.identity.kinds import Line
+from components.objects.provider import META
 from tests.operations.client import BenchClient
 
 pytestmark = pytest.mark.engine
@@ -72,6 +74,7 @@ def renamed_app(settings: Settings) -> None:
     ]
 
 
+SLUG = "an app gets another slug"
 EDITS: dict[str, tuple[Edit, Steps]] = {
     "a group gets its own group of administrators": (
         lambda s: s["groups"].__setitem__(2, {"name": "board", "superuser": True}),
@@ -96,7 +99,7 @@ EDITS: dict[str, tuple[Edit, Steps]] = {
         added("people", {"username": "lea", "name": "Lea", "email": "lea@acme.example", "groups": ["staff"]}),
         {("create", USER, "lea"): set()},
     ),
-    "a person goes": (lambda s: s["people"].pop(), {("delete", USER, "tim"): set()}),
+    "a person goes": (lambda s: s["people"].pop(7), {("delete", USER, "tim"): set()}),
     "a person's first password is made anew": (
         lambda s: s.update(secrets={"generations": {"person/jane/password": 2}}),
         {("update", USER, "jane"): {"password"}},
@@ -139,7 +142,7 @@ EDITS: dict[str, tuple[Edit, Steps]] = {
             ("update", OUTPOST, "authentik Embedded Outpost"): {"providers"},
         },
     ),
-    "an app gets another slug": (
+    SLUG: (
         renamed_app,
         {
             ("update", OAUTH2, "wiki"): {"name"},
@@ -187,6 +190,14 @@ EDITS: dict[str, tuple[Edit, Steps]] = {
     ),
 }
 exact: set[str] = set()
+UNWRITTEN = {
+    ("update", BINDING, "wiki/staff"),
+    ("update", BINDING, "wiki/board"),
+    ("update", BINDING, "wiki editors"),
+    ("update", "authentik_core.applicationentitlement", "wiki editors"),
+    ("update", BRAND, "authentik-default"),
+}
+"""These only name what gets another name, and authentik knows it by its pk."""
 
 
 @pytest.fixture(scope="module")
@@ -226,6 +237,24 @@ def test_every_edit_was_exact() -> None:
     assert len(EDITS) == 30
     record("test", single_edits_exact=(len(exact), len(EDITS)))
     assert exact == EDITS.keys()
+
+
+@pytest.mark.parametrize("first", range(0, 30, 10))
+def test_what_is_written_is_what_was_previewed(client: BenchClient, declared: Settings, first: int) -> None:
+    """Ten edits at a time, since most have nothing to do with each other; back again afterwards."""
+    settings = {"secrets": {}, **copy.deepcopy(declared)}
+    expected = set()
+    edits = list(EDITS.items())[first : first + 10]
+    for _, (edit, steps) in edits:
+        edit(settings)
+        expected |= steps.keys()
+    expected -= {("update", *step[1:]) for step in expected if step[0] == "delete"}
+    client.edit(**settings)
+    assert previewed(client).keys() == expected
+    assert written(client) == expected - (UNWRITTEN if SLUG in dict(edits) else set())
+    client.pulumi("preview", "--expect-no-changes")
+    client.edit(**copy.deepcopy(declared), secrets={})
+    client.pulumi("up")
 
 
 def test_what_a_plain_preview_cannot_know_shows_when_it_looks(
@@ -276,3 +305,37 @@ def previewed(client: BenchClient) -> Steps:
         changed.update(re.findall(rf"^{re.escape(logical)}: (\w+) changes; the value is secret", told, re.M))
         steps[step["op"], kind, logical] = changed if step["op"] == "update" else set()
     return steps
+
+
+def written(client: BenchClient) -> set[tuple[str, str, str]]:
+    """Bring the client up; what authentik was asked to write, in the words of a preview."""
+    before = held(client)
+    client.api.delete("/_bench/journal")
+    client.pulumi("up")
+    known = before | held(client)
+    made = {("create", *each) for each in set(known.values()) - set(before.values())}
+    steps, posts = set(), 0
+    for each in client.api.get("/_bench/journal").json():
+        if each["method"] == "GET" or each["path"].startswith("/_bench/"):
+            continue
+        place, one = each["path"].removeprefix("/api/v3"), ""
+        posts += any(place == path for path, _ in known)
+        while (place, one) not in known and place.count("/") > 2:  # the object itself, or a call of its own
+            place, _, one = place.rstrip("/").rpartition("/")
+            place += "/"
+        if (place, one) in known:
+            steps.add(("delete" if each["method"] == "DELETE" else "update", *known[place, one]))
+    assert posts == len(made)
+    return {step for step in steps if ("create", *step[1:]) not in made} | made
+
+
+def held(client: BenchClient) -> dict[tuple[str, str], tuple[str, str]]:
+    """(list, what names it in a URL) -> (kind, name in the state) of everything that the state has."""
+    line = Line("2026.8")
+    found = {}
+    for each in client.latest()["resources"]:
+        if META in each.get("outputs", {}):
+            kind = line.kind(each["outputs"][META]["kind"])
+            one = each["id"] if kind.url == kind.pk else each["outputs"][kind.url]
+            found[kind.path, str(one)] = (kind.name, each["outputs"][META]["logical"])
+    return found
