@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -63,6 +64,10 @@ def clean(directory: Place = _DEFAULT) -> None:
         with world.alone():
             world.clean()
     PlainWorld(_PLAIN).clean()
+    from bench.demo import DemoError, forget  # noqa: PLC0415  (it loads the program, which others don't need)
+
+    with suppress(DemoError):  # a client of the operator's own: not the demo's to remove
+        forget()
 
 
 @app.command()

@@ -24,6 +24,7 @@ from bench.paths import CACHE, ROOT
 from components.secrets import Secrets  # the one look into the product: the operator has this token too
 
 CLIENT = "demo"
+STATE = CACHE / "bench" / "demo-state"
 DOMAIN = "demo.example"
 STACK_FILE = ROOT / "stacks" / f"Pulumi.{CLIENT}.yaml"
 SAMPLE = Path(__file__).with_name("sample.yaml")
@@ -267,10 +268,27 @@ def phase(title: str) -> Iterator[None]:
     say(f"--- {time.monotonic() - began:.1f} s")
 
 
+def forget() -> None:
+    """Remove what a demo keeps of its client on the operator's side. Raises DemoError where that is somebody else's."""
+    if STACK_FILE.exists() and f"gatehouse:domain: {DOMAIN}" not in STACK_FILE.read_text():
+        raise DemoError(
+            f"{STACK_FILE.relative_to(ROOT)} is not the demo's, whose domain is {DOMAIN}: "
+            f"the demo cannot run in a checkout with a client of that name"
+        )
+    STACK_FILE.unlink(missing_ok=True)
+    for folder in (STATE, ROOT / ".gatehouse" / CLIENT):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def demo(world: World, *, keep: bool, cold: bool) -> int:
     """Run the demo on a world; the exit code. `cold` says whether the caches were empty when it began."""
     began = time.monotonic()
-    run = Demo(world, CACHE / "bench" / "demo-state")
+    run = Demo(world, STATE)
+    try:
+        forget()  # a demo that was killed, or kept, is not gone on with
+    except DemoError as error:
+        say(f"\nThe demo failed: {error}")
+        return 1
     done = False
     try:
         run.run()
@@ -285,8 +303,7 @@ def demo(world: World, *, keep: bool, cold: bool) -> int:
     finally:
         if not (keep and done):
             world.stop()
-            STACK_FILE.unlink(missing_ok=True)
-            shutil.rmtree(run.state, ignore_errors=True)
+            forget()
     seconds = time.monotonic() - began
     say(f"\nThe whole demo took {seconds:.0f} s, with {'empty' if cold else 'warm'} caches.")
     caches, goal = ("cold", 600) if cold else ("warm", 180)
