@@ -110,9 +110,9 @@ class Provision:
             cloud_init = self._wait_for_cloud_init()
             self._accounts()
             self._harden(cloud_init)
-            self.real.run(_text("layout.sh"), *([self.order.volume] if self.order.volume else []))
+            self._enter(_text("layout.sh"), *([self.order.volume] if self.order.volume else []))
             # As deploy itself and over a new connection, as Docker's provider will come.
-            version = self.real.run("docker version --format '{{.Server.Version}}'", root=False).strip()
+            version = self._enter("docker version --format '{{.Server.Version}}'", root=False).strip()
         except (UnreachableError, HostKeyMismatchError, KeyRefusedError) as error:
             raise BoxError(self._explain(error)) from None
         self.done.append(f"docker {version} answers")
@@ -122,7 +122,7 @@ class Provision:
         if not self.order.guarded:
             return
         port = str(self.order.port)
-        if found := way.run(_text("takeover.sh"), port).strip():
+        if found := self._retrying()(way.run, _text("takeover.sh"), port).strip():
             things = "".join(f"\n  {line}" for line in found.splitlines())
             raise BoxError(
                 f"{self.order.address}: somebody else uses this box, and nothing was changed on it. gatehouse would "
@@ -134,11 +134,20 @@ class Provision:
     def _install_host_key(self) -> None:
         if self.order.first_user != "deploy":
             # A box that was there has no deploy user yet; cloud-init made it on a new one.
-            self.first.run(_text("accounts.sh"), stdin=self._account_lines())
+            self._retrying()(self.first.run, _text("accounts.sh"), stdin=self._account_lines())
         # Last, since no new connection gets in by the old key after this.
-        self.first.run(_text("host_key.sh"), stdin=self.order.host_private)
-        self._retrying()(self.real.run, "true", root=False)
+        self._retrying()(self._replace_host_key)
+        self._enter("true", root=False)
         self.done.append("host key installed")
+
+    def _replace_host_key(self) -> None:
+        if not self._knock():  # else it has been replaced, and the connection was lost before that was said
+            self.first.run(_text("host_key.sh"), stdin=self.order.host_private)
+
+    def _enter(self, script: str, *arguments: str, **how: Any) -> str:
+        """Run a script on the box, again when the way there was lost: sshd is reloaded while the box settles."""
+        said: str = self._retrying()(self.real.run, script, *arguments, **how)
+        return said
 
     def _reach(self) -> bool:
         """Wait until the box lets us in; False if it still has the host key of the first contact."""
@@ -207,24 +216,24 @@ class Provision:
             [ "$code" != 124 ] || { echo "cloud-init has not ended after $1 s" >&2; exit 1; }
             cloud-init status 2>/dev/null | sed -n 's/^status: //p'
         """
-        return self.real.run(script, str(CLOUD_INIT_SECONDS), timeout=CLOUD_INIT_SECONDS + 60).strip()
+        return self._enter(script, str(CLOUD_INIT_SECONDS), timeout=CLOUD_INIT_SECONDS + 60).strip()
 
     def _account_lines(self) -> str:
         return "".join(f"{name} {key.strip()}\n" for name, key in self.order.accounts)
 
     def _accounts(self) -> None:
-        self.real.run(_text("accounts.sh"), stdin=self._account_lines())
+        self._enter(_text("accounts.sh"), stdin=self._account_lines())
 
     def _harden(self, cloud_init: str) -> None:
         wanted = hardening_record(self.order.hardening)
-        if self.real.run("cat /etc/gatehouse/hardening 2>/dev/null || true").strip() == wanted:
+        if self._enter("cat /etc/gatehouse/hardening 2>/dev/null || true").strip() == wanted:
             self.done.append("already hardened")
             return
         install = """
             set -e; umask 022; cd /usr/local/lib; mkdir -p gatehouse; new=$(mktemp gatehouse/.harden.XXXXXX)
             cat >"$new"; chmod 0755 "$new"; mv -f "$new" gatehouse/harden
         """
-        self.real.run(install, stdin=hardening_script())
+        self._enter(install, stdin=hardening_script())
         # As a unit of its own, so that it comes to its end when the connection to us does not last as long.
         start = """
             unit=gatehouse-harden-$$
@@ -232,7 +241,7 @@ class Provision:
               { journalctl -q -o cat -n 25 -u $unit >&2; exit 1; }
         """
         try:
-            self.real.run(start, *self.order.hardening, timeout=HARDEN_SECONDS)
+            self._enter(start, *self.order.hardening, timeout=HARDEN_SECONDS)
         except BoxError as error:
             note = f" (cloud-init had ended as `{cloud_init}`)" if cloud_init not in ("done", "none") else ""
             raise type(error)(f"hardening did not end well{note}: {error}") from None

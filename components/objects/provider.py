@@ -132,7 +132,7 @@ class ObjectProvider(ResourceProvider):
         if (
             before.name != kind.name
         ):  # an alias: the resource becomes an object of another kind, of the same name
-            self._reconciler.lost(before, _fields(_olds))
+            self._reconciler.run.lost(before, _fields(_olds))
             return DiffResult(changes=True, replaces=[META], delete_before_replace=True)
         olds, news = (said.settled(self._dialect, kind, _fields(props)) for props in (_olds, _news))
         changed = [
@@ -149,7 +149,7 @@ class ObjectProvider(ResourceProvider):
         if hidden:  # the engine shows that something changes, and not what
             _say(f"{_olds[META]['logical']}: {', '.join(hidden)} changes; the value is secret")
         resealed = kind.sealed != _sealed(_olds)  # the state has to be written anew, by another rule
-        changes = bool(changed) or resealed or self._reconciler.touched(kind, news)
+        changes = bool(changed) or resealed or self._reconciler.run.touched(kind, news)
         return DiffResult(changes=changes, replaces=replaces, delete_before_replace=True)
 
     def create(self, props: dict[str, Any]) -> CreateResult:

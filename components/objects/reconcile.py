@@ -7,7 +7,6 @@ what was claimed by this very process.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,8 +15,9 @@ from components.objects import fields as said
 from components.objects.dialect import Dialect, Kind
 from components.objects.fields import Fields
 from components.objects.journal import Journal
+from components.objects.run import Run
 from components.objects.store import Missing, Object, Store, key_of
-from components.objects.wording import Words, called, titled
+from components.objects.wording import Words, titled
 from components.objects.writing import Declared, Writer
 
 __all__ = ["Declared", "Held", "Reconciler"]
@@ -48,11 +48,7 @@ class Reconciler:
         self._words = Words(dialect)
         self._writer = Writer(dialect, self.store, self._words)
         self._journal = Journal(dialect.where)
-        self._claimed: set[tuple[str, str]] = set()
-        self._gone: set[tuple[str, str]] = set()
-        self._holders: dict[tuple[str, str], set[tuple[str, bool]]] = {}
-        self._ours: set[tuple[str, str]] = set()
-        self._lock = threading.Lock()
+        self.run = Run()
 
     # The four calls ------------------------------------------------------------------------------------------------
 
@@ -65,14 +61,17 @@ class Reconciler:
         body = self._writer.body(kind, wanted)
         there = self._there(kind, body, pk=None)
         if there is not None:
-            if wanted.adopt:  # also what an interrupted run began: it may have been there before that
+            ours = self.run.is_made(kind, str(there[kind.pk]), wanted.fields)
+            if (
+                wanted.adopt and not ours
+            ):  # also what an interrupted run began: it may have been there before that
                 return self._adopt(kind, wanted, there, body)
-            if (kind.name, wanted.logical) in self.pending:
+            if wanted.adopt or (kind.name, wanted.logical) in self.pending:
                 return self._take_over(kind, wanted, there, body)
             raise self._words.taken(kind, wanted.logical, wanted.fields, str(there[kind.pk]))
         item = self._writer.post(kind, wanted, body)
         item = self._writer.finish(kind, wanted, body, item)
-        self._claim(kind, item)
+        self.run.claim(kind, item)
         return Held(str(item[kind.pk]), self._observed(kind, wanted.fields, item))
 
     def read(self, kind: Kind, held: Held) -> Held | None:
@@ -105,7 +104,7 @@ class Reconciler:
             other = self._there(kind, {**item, **body}, pk=None)
             if other is not None and other[kind.pk] != item[kind.pk]:
                 raise self._words.name_taken(kind, wanted.logical, wanted.fields, str(other[kind.pk]))
-        self._claim(kind, item)
+        self.run.claim(kind, item)
         item = self._writer.update(kind, wanted, item, body, fresh)
         return replace(held, fields=self._observed(kind, wanted.fields, item), before=before)
 
@@ -115,11 +114,11 @@ class Reconciler:
         if item is None:
             return "was gone already"
         pk = str(item[kind.pk])
-        if (kind.name, pk) in self._claimed:
-            return "kept: this run has just taken it over under another name, as one that was there before"
-        if self._let_go(kind, logical, held):
+        if self.run.is_claimed(kind, pk):
+            return "kept: this run has just taken it over under another name"
+        if self.run.let_go(kind, logical, held.pk, adopted=held.adopted):
             return "kept: another resource of this stack has taken it over"
-        if held.adopted and (kind.name, pk) not in self._ours:
+        if held.adopted and not self.run.is_ours(kind, pk):
             self._restore(kind, Declared(kind.name, logical, held.fields), item, held)
             self._journal.forget(kind.name, pk)
             return "kept: it was there before us; its former values are back"
@@ -129,53 +128,14 @@ class Reconciler:
             )
         self._spare_bystanders(kind, logical, item)
         self._writer.delete(kind, logical, held.fields, item)
-        self.lost(kind, held.fields)
+        self.run.lost(kind, held.fields)
         return "deleted"
 
-    def lost(self, kind: Kind, fields: Mapping[str, Any]) -> None:
-        """Remember that the object is deleted in this run, or will be before those that refer to it are looked at."""
-        with self._lock:
-            self._gone.update((name, called(kind, fields)) for name in (kind.name, *kind.groups))
-
     def noticed(self, kind: Kind, logical: str, held: Held) -> None:
-        """Remember that the state has a resource of this logical name for the object.
-
-        A run that was killed after one resource had taken an object over, and before the one that had it was
-        deleted, leaves both in the state. The next run deletes the latter, and must not delete the object.
-        """
+        """The state has a resource of this logical name for the object."""
         if held.adopted:
             self._journal.forget(kind.name, held.pk)
-        with self._lock:
-            self._holders.setdefault((kind.name, held.pk), set()).add((logical, held.adopted))
-
-    def _let_go(self, kind: Kind, logical: str, held: Held) -> bool:
-        """Whether another resource still holds the object. If it was ours, it is so for that one too."""
-        with self._lock:
-            holders = self._holders.get((kind.name, held.pk), set())
-            holders.discard((logical, held.adopted))
-            if holders and not held.adopted:
-                self._ours.add((kind.name, held.pk))
-            return bool(holders)
-
-    def touched(self, kind: Kind, fields: Mapping[str, Any]) -> bool:
-        """Whether something that these fields refer to was deleted in this process (and so made anew, if it is there).
-
-        The server has then cut the reference, although the program names the same thing as before.
-        """
-        with self._lock:
-            gone = set(self._gone)
-        if not gone:
-            return False
-        for name, reference in kind.references.items():
-            value = fields.get(name)
-            for each in value if isinstance(value, list) else [value]:
-                prefix, _, rest = str(each).partition(":")
-                meant = (
-                    [(prefix, rest)] if prefix in reference.to else [(to, str(each)) for to in reference.to]
-                )
-                if gone.intersection(meant):
-                    return True
-        return False
+        self.run.noticed(kind, logical, held.pk, held.fields, adopted=held.adopted)
 
     # Looking -------------------------------------------------------------------------------------------------------
 
@@ -225,13 +185,9 @@ class Reconciler:
 
     # Claiming and letting go ---------------------------------------------------------------------------------------
 
-    def _claim(self, kind: Kind, item: Mapping[str, Any]) -> None:
-        with self._lock:
-            self._claimed.add((kind.name, str(item[kind.pk])))
-
     def _take_over(self, kind: Kind, wanted: Declared, there: Object, body: dict[str, Any]) -> Held:
-        """Finish what an interrupted run of ours began: all steps again, secrets too."""
-        self._claim(kind, there)
+        """Go on with an object that we made, under another name or in a run that was killed: all steps again."""
+        self.run.claim(kind, there)
         fresh = {name: value for name, value in wanted.fields.items() if _unreadable(kind, name)}
         item = self._writer.update(kind, wanted, there, body, fresh)
         return Held(str(item[kind.pk]), self._observed(kind, wanted.fields, item))
@@ -245,7 +201,7 @@ class Reconciler:
         for name in kind.secret - kind.write_only:
             if name in body and not said.holds(kind, name, body[name], there.get(name)):
                 raise self._words.other_secret(kind, wanted.logical, wanted.fields, name)
-        self._claim(kind, there)
+        self.run.claim(kind, there)
         pk, before = str(there[kind.pk]), self._before(kind, wanted.fields, there)
         note = f"took over {titled(kind, wanted.fields)} (pk {pk}), which was there"
         agrees = self._writer.agrees(kind, body, there)

@@ -147,6 +147,22 @@ def test_a_connection_lost_anywhere_is_gone_on_from(run: Any, first_user: str) -
             assert getattr(box, fact) == getattr(complete, fact), f"{fact} after a loss in call {at}"
 
 
+@pytest.mark.parametrize("first_user", ["deploy", "root"])
+def test_a_connection_lost_anywhere_is_tried_again(run: Any, first_user: str) -> None:
+    """sshd is reloaded while a box settles, and refuses for a moment."""
+    fresh = FakeBox(users={first_user})
+    complete = copy.deepcopy(fresh)
+    order = {"first_user": first_user, "guarded": True, "reach_seconds": 20, "settle_seconds": 5}
+    assert run(complete, "--first-contact", **order).status == 0
+    for at in range(1, complete.calls + 1):
+        box = copy.deepcopy(fresh)
+        box.die_at = at
+        done = run(box, "--first-contact", **order)
+        assert done.status == 0, f"after a loss in call {at}: {done.err}"
+        for fact in ("host_key", "host_private", "accounts", "hardening", "layout", "users"):
+            assert getattr(box, fact) == getattr(complete, fact), f"{fact} after a loss in call {at}"
+
+
 def test_a_box_that_was_there_is_entered_by_the_operator_once(run: Any) -> None:
     box = FakeBox(users={"root"}, cloud_init="none")
     done = run(box, "--first-contact", first_user="root", port=2222, volume=None)

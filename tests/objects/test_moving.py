@@ -132,3 +132,14 @@ def test_an_interrupted_adoption_is_an_adoption_still(library: Library) -> None:
     held = run.create(Declared("shelf", "new", {"name": "A", "code": "ours"}, adopt=True))
     assert held.adopted
     assert Reconciler(library).delete(SHELF, "new", held).startswith("kept")
+
+
+def test_what_is_ours_already_is_not_counted_as_adopted(library: Library) -> None:
+    """Where the state has shown whose it is, as it does at a refresh, before it gets another logical name."""
+    old = Reconciler(library).create(shelf("old"))
+    run = Reconciler(library)
+    run.noticed(SHELF, "old", old)
+    new = run.create(shelf("new", adopt=True))
+    assert not new.adopted
+    assert run.delete(SHELF, "old", old).startswith("kept: this run has just taken it over")
+    assert Reconciler(library).delete(SHELF, "new", new) == "deleted"

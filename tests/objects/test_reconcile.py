@@ -298,10 +298,10 @@ def test_reference_cut_by_a_replacement_in_this_process_is_noticed(library: Libr
     held = made.create(book(near=["A"]))
     engine = Reconciler(library)
     kind = library.kind("book")
-    assert not engine.touched(kind, held.fields)
+    assert not engine.run.touched(kind, held.fields)
     engine.delete(SHELF, "A", first)
     engine.create(shelf("A"))
-    assert engine.touched(kind, held.fields)
+    assert engine.run.touched(kind, held.fields)
     library.objects["/books"][int(held.pk)]["near"] = []
     engine.update(held, book(near=["A"]))
     assert library.objects["/books"][int(held.pk)]["near"] == [int(max(library.objects["/shelves"]))]

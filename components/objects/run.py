@@ -1,0 +1,97 @@
+"""What one run has seen of the state and has done on the server: that which no single resource knows."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from components.objects.dialect import Kind
+from components.objects.wording import called
+
+Id = tuple[str, str]
+"""Kind and pk of an object."""
+
+
+class Run:
+    """The memory of one provider process. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._claimed: set[Id] = set()
+        self._holders: dict[Id, set[tuple[str, bool]]] = {}
+        self._made: dict[Id, str] = {}
+        self._ours: set[Id] = set()
+        self._gone: set[tuple[str, str]] = set()
+        self._lock = threading.Lock()
+
+    # Whose an object is --------------------------------------------------------------------------------------------
+
+    def claim(self, kind: Kind, item: Mapping[str, Any]) -> None:
+        """A resource has made the object, changed it, or taken it over."""
+        with self._lock:
+            self._claimed.add((kind.name, str(item[kind.pk])))
+
+    def is_claimed(self, kind: Kind, pk: str) -> bool:
+        """Whether a resource has it since this run: then no other may delete it."""
+        with self._lock:
+            return (kind.name, pk) in self._claimed
+
+    def noticed(self, kind: Kind, logical: str, pk: str, fields: Mapping[str, Any], *, adopted: bool) -> None:
+        """The state has a resource of this logical name, with these fields, for the object.
+
+        A run that was killed after one resource had taken an object over, and before the one that had it was
+        deleted, leaves both in the state. The next run deletes the latter, and must not delete the object.
+        """
+        with self._lock:
+            self._holders.setdefault((kind.name, pk), set()).add((logical, adopted))
+            if not adopted:
+                self._made[kind.name, pk] = called(kind, fields)
+
+    def is_made(self, kind: Kind, pk: str, fields: Mapping[str, Any]) -> bool:
+        """Whether this stack is known to have made this very object, under whatever logical name.
+
+        Its natural key counts too, since a rebuilt server may give a pk anew.
+        """
+        with self._lock:
+            return self._made.get((kind.name, pk)) == called(kind, fields)
+
+    def let_go(self, kind: Kind, logical: str, pk: str, *, adopted: bool) -> bool:
+        """Whether another resource still holds the object. If it was ours, it is so for that one too."""
+        with self._lock:
+            holders = self._holders.get((kind.name, pk), set())
+            holders.discard((logical, adopted))
+            if holders and not adopted:
+                self._ours.add((kind.name, pk))
+            return bool(holders)
+
+    def is_ours(self, kind: Kind, pk: str) -> bool:
+        """Whether a resource that made the object has let go of it, for another one that counts it as adopted."""
+        with self._lock:
+            return (kind.name, pk) in self._ours
+
+    # What is gone --------------------------------------------------------------------------------------------------
+
+    def lost(self, kind: Kind, fields: Mapping[str, Any]) -> None:
+        """The object is deleted in this run, or will be before those that refer to it are looked at."""
+        with self._lock:
+            self._gone.update((name, called(kind, fields)) for name in (kind.name, *kind.groups))
+
+    def touched(self, kind: Kind, fields: Mapping[str, Any]) -> bool:
+        """Whether something that these fields refer to was deleted in this run (and made anew, if it is there).
+
+        The server has then cut the reference, although the program names the same thing as before.
+        """
+        with self._lock:
+            gone = set(self._gone)
+        if not gone:
+            return False
+        for name, reference in kind.references.items():
+            value = fields.get(name)
+            for each in value if isinstance(value, list) else [value]:
+                prefix, _, rest = str(each).partition(":")
+                meant = (
+                    [(prefix, rest)] if prefix in reference.to else [(to, str(each)) for to in reference.to]
+                )
+                if gone.intersection(meant):
+                    return True
+        return False
