@@ -2,8 +2,8 @@
 
     python -m components.identity.generate
 
-A test proves that generating again changes nothing. A class has the fields of all lines; the docstring below a field
-says which lines have it, what it refers to and what it is if it is left out.
+A test proves that generating again changes nothing. A class has the fields of all lines; comments say which lines have
+a field, what it refers to and what it is if it is left out.
 """
 
 from __future__ import annotations
@@ -104,10 +104,10 @@ def _class(label: str, having: list[Line]) -> Iterator[str]:
         if not kind:
             kind = f"Input[{_type(name, field, lines[-1].fields(label)[field])}]"
         always = lines == having and all(line.fields(label)[field].get("required") for line in lines)
-        yield f"    {field}: {f'Required[{kind}]' if always else f'{kind} | None'}"
-        said = "; ".join(_facts(label, field, lines, having))
-        if said:
-            yield f'    """{said[0].upper()}{said[1:]}."""'
+        comment = "; ".join(_comments(label, field, lines, having))
+        yield f"    {field}: {f'Required[{kind}]' if always else f'{kind} | None'}" + f"  # {comment}" * bool(
+            comment
+        )
     module, _, token = label.partition(".")
     yield "\n"
     yield f'class {name}(TypedObject, module="{module}", name="{token}"):'
@@ -159,19 +159,17 @@ def _reference(line: Line, label: str, field: str) -> str | None:
     return "References" if reference.many else "Reference"
 
 
-def _facts(label: str, field: str, lines: list[Line], having: list[Line]) -> Iterator[str]:
+def _comments(label: str, field: str, lines: list[Line], having: list[Line]) -> Iterator[str]:
     newest = lines[-1]
-    kind, facts = newest.kind(label), newest.fields(label)[field]
+    kind = newest.kind(label)
     if len(lines) < len(having):
         yield f"in {', '.join(line.line for line in lines)}"
-    if facts.get("format") == "duration":
-        yield "a duration, such as hours=1;minutes=30"
     if field in kind.references:
         targets = [member for to in kind.references[field].to for member in newest.members(to)]
-        yield "names: " + ", ".join(targets[:3]) + (", and others" if len(targets) > 3 else "")
+        yield "names: " + ", ".join(targets[:3]) + (", …" if len(targets) > 3 else "")
     if field in kind.secret or field in SETTERS.get(label, {}):
         yield "secret"
-    default = newest.defaults(label).get(field, facts.get("default"))
+    default = newest.defaults(label).get(field, newest.fields(label)[field].get("default"))
     if default not in (None, "", [], {}):
         yield f"default {json.dumps(default)}"
 

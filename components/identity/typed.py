@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar
-from weakref import WeakKeyDictionary
 
 import pulumi
 
 from components.identity import catalog
 from components.identity.kinds import Line
 from components.identity.provider import AuthentikProvider
-from components.identity.specs import Finding, PlanError
 from components.objects.dialect import Kind
 from components.objects.resource import Object
-from components.objects.values import canonical, is_empty
+from components.objects.values import is_empty
 
 _PROVIDER = AuthentikProvider()
 
@@ -23,11 +21,8 @@ _PROVIDER = AuthentikProvider()
 class TypedObject(Object):
     """One object of authentik's, declared by itself. `opts.provider` is the explicit provider resource.
 
-    The provider checks fields and values against the client's line at preview; two objects of one name are refused
-    here. To have all findings together, and objects referred to in any order, use `components.identity.plan.Plan`.
-
-    Raises:
-        components.identity.specs.PlanError: another object of the same server has that name already.
+    The provider checks fields and values against the client's line at preview. To have many objects checked together,
+    and referred to in any order, use `components.identity.plan.Plan`.
     """
 
     kind: ClassVar[str]
@@ -40,29 +35,11 @@ class TypedObject(Object):
         given = {name: value for name, value in fields.items() if value is not None}
         self.called = _called(kind, given, logical)
         """The natural key, by which other objects refer to this one."""
-        if opts and opts.provider:
-            self._claim(opts.provider, logical, kind, given)
         linked = {name: _linked(kind, name, value) for name, value in given.items()}
         super().__init__(
             _PROVIDER, logical, self.kind, linked, adopt=adopt, secret=_secrets(self.kind), opts=opts
         )
 
-    def _claim(
-        self, server: pulumi.ProviderResource, logical: str, kind: Kind, given: Mapping[str, Any]
-    ) -> None:
-        """Take the natural key, if it is known, in the name space of its kind."""
-        parts = [name for part in kind.key for name in part.split("|")]
-        if any(isinstance(given.get(name), pulumi.Output) for name in parts):
-            return
-        called = str(canonical(self.called))
-        first = _claimed.setdefault(server, {}).setdefault((_space(self.kind), called), logical)
-        if first != logical:
-            what = f"{called!r} is declared twice (the other: {first!r}) in one name space"
-            raise PlanError([Finding(f"{self.kind} {logical!r}", what, "Rename one")])
-
-
-_claimed: WeakKeyDictionary[pulumi.ProviderResource, dict[tuple[str, str], str]] = WeakKeyDictionary()
-"""Server -> (name space, natural key) -> the logical name that has it."""
 
 Reference = pulumi.Input[str] | TypedObject
 """Another object, or its name (a slug, a name) if it is declared elsewhere or a default object."""
@@ -73,12 +50,6 @@ References = Sequence[Reference]
 def _kind(label: str) -> Kind:
     having = [line for line in map(Line, catalog.lines()) if label in line.labels()]
     return having[-1].kind(label)
-
-
-@cache
-def _space(label: str) -> str:
-    having = [line for line in map(Line, catalog.lines()) if label in line.labels()]
-    return having[-1].space(label)
 
 
 @cache

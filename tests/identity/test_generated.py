@@ -7,14 +7,12 @@ import inspect
 from typing import Any
 
 import pulumi
-import pytest
 
 from components.identity import catalog, generate
-from components.identity.generated import core, providers, stages
+from components.identity.generated import core, providers
 from components.identity.generated.flows import Flow
 from components.identity.generated.policies import PolicyBinding
 from components.identity.kinds import Line
-from components.identity.specs import PlanError
 from components.identity.typed import TypedObject
 from tests.identity.test_plan import Recorder
 
@@ -92,32 +90,3 @@ def test_objects_refer_to_each_other() -> None:
     assert made["authentik_core:user"].inputs["groups"] == ["staff", "authentik Admins"]
     secret = made["authentik_providers_oauth2:oauth2provider"].inputs
     assert secret["authorization_flow"] == "acme-consent"
-
-
-def test_two_objects_of_one_name_are_refused() -> None:
-    pulumi.runtime.set_mocks(Recorder(), project="gatehouse", stack="acme", preview=True)
-
-    @pulumi.runtime.test
-    def program() -> None:
-        here, there = (
-            pulumi.ResourceOptions(provider=pulumi.ProviderResource("pulumi-python", name, {}))
-            for name in ("here", "there")
-        )
-        core.Group("staff", name="staff", opts=here)
-        core.Group("elsewhere", name="staff", opts=there)
-        core.Group("later", name=pulumi.Output.from_input("staff"), opts=here)
-        with pytest.raises(
-            PlanError, match=r"group 'crew': 'staff' is declared twice \(the other: 'staff'\)"
-        ):
-            core.Group("crew", name=" staff ", opts=here)
-        stages.DenyStage("no", name="stop", opts=here)
-        with pytest.raises(PlanError, match="'stop' is declared twice"):
-            stages.DummyStage("dummy", name="stop", opts=here)
-
-    program()
-
-
-def test_fields_say_what_is_known_of_them() -> None:
-    text = (generate.FOLDER / "core.py").read_text()
-    assert '    meta_icon: Input[str] | None\n    """In 2026.2, 2026.8."""\n' in text
-    assert '    """Default "any"."""\n' in text

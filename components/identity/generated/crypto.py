@@ -14,8 +14,7 @@ from components.identity.typed import TypedObject
 class CertificateKeyPairFields(TypedDict, total=False):
     name: Required[Input[str]]
     certificate_data: Required[Input[str]]
-    key_data: Input[str] | None
-    """Secret."""
+    key_data: Input[str] | None  # secret
 
 
 class CertificateKeyPair(TypedObject, module="authentik_crypto", name="certificatekeypair"):

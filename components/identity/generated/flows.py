@@ -16,18 +16,12 @@ class FlowFields(TypedDict, total=False):
     slug: Required[Input[str]]
     title: Required[Input[str]]
     designation: Required[Input[Literal["authentication", "authorization", "invalidation", "enrollment", "unenrollment", "recovery", "stage_configuration"]]]
-    policy_engine_mode: Input[Literal["all", "any"]] | None
-    """Default "any"."""
-    compatibility_mode: Input[bool] | None
-    """Default false."""
-    layout: Input[Literal["stacked", "content_left", "content_right", "sidebar_left", "sidebar_right", "sidebar_left_frame_background", "sidebar_right_frame_background"]] | None
-    """Default "stacked"."""
-    denied_action: Input[Literal["message_continue", "message", "continue"]] | None
-    """Default "message_continue"."""
-    authentication: Input[Literal["none", "require_authenticated", "require_unauthenticated", "require_superuser", "require_redirect", "require_outpost", "require_token"]] | None
-    """Default "none"."""
-    background: Input[str] | None
-    """In 2026.2, 2026.8."""
+    policy_engine_mode: Input[Literal["all", "any"]] | None  # default "any"
+    compatibility_mode: Input[bool] | None  # default false
+    layout: Input[Literal["stacked", "content_left", "content_right", "sidebar_left", "sidebar_right", "sidebar_left_frame_background", "sidebar_right_frame_background"]] | None  # default "stacked"
+    denied_action: Input[Literal["message_continue", "message", "continue"]] | None  # default "message_continue"
+    authentication: Input[Literal["none", "require_authenticated", "require_unauthenticated", "require_superuser", "require_redirect", "require_outpost", "require_token"]] | None  # default "none"
+    background: Input[str] | None  # in 2026.2, 2026.8
 
 
 class Flow(TypedObject, module="authentik_flows", name="flow"):
@@ -40,19 +34,13 @@ class Flow(TypedObject, module="authentik_flows", name="flow"):
 
 
 class FlowStageBindingFields(TypedDict, total=False):
-    target: Required[Reference]
-    """Names: authentik_flows.flow."""
-    stage: Required[Reference]
-    """Names: authentik_stages_account_lockdown.accountlockdownstage, authentik_stages_authenticator_duo.authenticatorduostage, authentik_stages_authenticator_email.authenticatoremailstage, and others."""
-    evaluate_on_plan: Input[bool] | None
-    """Default false."""
-    re_evaluate_policies: Input[bool] | None
-    """Default true."""
+    target: Required[Reference]  # names: authentik_flows.flow
+    stage: Required[Reference]  # names: authentik_stages_account_lockdown.accountlockdownstage, authentik_stages_authenticator_duo.authenticatorduostage, authentik_stages_authenticator_email.authenticatoremailstage, …
+    evaluate_on_plan: Input[bool] | None  # default false
+    re_evaluate_policies: Input[bool] | None  # default true
     order: Required[Input[int]]
-    policy_engine_mode: Input[Literal["all", "any"]] | None
-    """Default "any"."""
-    invalid_response_action: Input[Literal["retry", "restart", "restart_with_context"]] | None
-    """Default "retry"."""
+    policy_engine_mode: Input[Literal["all", "any"]] | None  # default "any"
+    invalid_response_action: Input[Literal["retry", "restart", "restart_with_context"]] | None  # default "retry"
 
 
 class FlowStageBinding(TypedObject, module="authentik_flows", name="flowstagebinding"):

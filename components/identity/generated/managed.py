@@ -16,8 +16,7 @@ class BlueprintInstanceFields(TypedDict, total=False):
     name: Required[Input[str]]
     path: Input[str] | None
     context: Input[Mapping[str, Any]] | None
-    enabled: Input[bool] | None
-    """Default true."""
+    enabled: Input[bool] | None  # default true
     content: Input[str] | None
 
 
