@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 from pulumi.output import Unknown
 
-from components.identity import catalog, formats
+from components.identity import catalog
 from components.identity.kinds import OWNED_BY_OTHER_SIDE, Line
 from components.identity.rules import rule_findings
 from components.identity.specs import Finding, Spec
@@ -151,9 +151,6 @@ def _text(where: str, facts: Mapping[str, Any], value: str) -> Iterator[Finding]
     longest = facts.get("maxLength")
     if longest is not None and len(value) > longest:
         yield Finding(where, f"has {len(value)} characters", f"Use at most {longest}")
-    wrong = formats.fault(facts, value.strip()) if value.strip() else None
-    if wrong:
-        yield Finding(where, *wrong)
 
 
 def _object(where: str, known: Mapping[str, Any], value: Mapping[str, Any]) -> Iterator[Finding]:

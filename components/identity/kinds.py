@@ -118,14 +118,10 @@ class Line:
         return {name: facts for name, facts in self._facts(path, row).items() if name not in hidden} | own
 
     def _facts(self, path: str, row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-        """What the schema says of all fields, and what it does not: which cannot be missing, and forms of texts."""
-        more: dict[str, dict[str, Any]] = {
-            name: {"format": form} for name, form in row.get("formats", {}).items()
-        }
-        for name in row.get("needed", ()):
-            more.setdefault(name, {})["required"] = True
+        """What the schema says of all fields, and which authentik cannot do without although it does not say so."""
+        needed = row.get("needed", ())
         return {
-            name: {**facts, **more[name]} if name in more else facts
+            name: {**facts, "required": True} if name in needed else facts
             for name, facts in self._catalog[path]["fields"].items()
         }
 

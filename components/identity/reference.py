@@ -16,7 +16,6 @@ from typing import Any
 import yaml
 
 from components.identity import catalog
-from components.identity.formats import SLUG
 from components.identity.generate import family
 from components.identity.kinds import Line, title
 from components.identity.rules import in_words
@@ -41,14 +40,7 @@ set it with `pulumi config set --secret`; it is never shown. *never read back*: 
 to" says whose name is to be given. Where lines are given, the other lines do not have it.
 """
 _TYPES = {"string": "text", "integer": "whole number", "number": "number", "boolean": "`true` or `false`"}
-_FORMATS = {
-    "uuid": "UUID",
-    "uri": "URL",
-    "url": "URL",
-    "email": "e-mail address",
-    "date-time": "date and time with time zone",
-    "duration": "duration, such as `hours=1;minutes=30`",
-}
+_FORMATS = {"uuid": "UUID", "uri": "URL", "email": "e-mail address", "date-time": "date and time"}
 
 
 def page() -> str:
@@ -179,8 +171,6 @@ def _form(facts: Mapping[str, Any], reference: Reference | None) -> str:
     if facts["type"] in {"object", "any"}:
         return "mapping"
     form = _FORMATS.get(facts.get("format", ""), _TYPES[facts["type"]])
-    if facts.get("pattern") == SLUG:
-        form = "letters, digits, `-` and `_`"
     low, high = facts.get("minimum"), facts.get("maximum")
     if low is not None and high is not None and high - low < 100_000:
         form += f" from {low} to {high}"

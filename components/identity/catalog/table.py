@@ -37,8 +37,6 @@ _BETWEEN = frozenset(
     }
 )
 """Rules between fields that can be checked without asking the server."""
-_FORMATS = {"duration": "duration", "email": "email", "url": "url", "url_nodot_ok": "url"}
-"""Forms of texts that can be checked without asking the server: as described -> as `identity.formats` has it."""
 _PLAIN = (
     "manage",
     "manage_why",
@@ -132,8 +130,7 @@ def _row(whole: dict[str, Any], relations: dict[str, Any], line: str) -> dict[st
     adds = {r["f"]: r["v"] for r in whole.get("rules", ()) if r["rule"] == "server_adds"}
     if adds:
         row["adds"] = adds
-    ordered = [name for name, each in whole.get("format", {}).items() if each == "country_list_sorted"]
-    formats = {name: _FORMATS[each] for name, each in whole.get("format", {}).items() if each in _FORMATS}
+    formats = {name: each for name, each in whole.get("format", {}).items() if each == "country_list_sorted"}
     needed = sorted(r["f"] for r in whole.get("rules", ()) if r["rule"] == "required_undeclared")
     if needed:
         row["needed"] = needed
@@ -145,10 +142,8 @@ def _row(whole: dict[str, Any], relations: dict[str, Any], line: str) -> dict[st
     ]
     if rules:
         row["rules"] = rules
-    if ordered:
-        row["sorted"] = sorted(ordered)
     if formats:
-        row["formats"] = dict(sorted(formats.items()))
+        row["sorted"] = sorted(formats)
     return row
 
 
