@@ -31,6 +31,7 @@ class Format:
     name: str
     example: str
     read: Callable[[str], Any]
+    more: str = ""
 
 
 def mistake(facts: Mapping[str, Any], value: str) -> tuple[str, str] | None:
@@ -47,16 +48,26 @@ def mistake(facts: Mapping[str, Any], value: str) -> tuple[str, str] | None:
     try:
         read = format_.read(text)
     except (ValueError, OverflowError):
-        return f"is no {format_.name}", f"Write it like {format_.example}"
+        return f"is no {format_.name}", f"Write it like {format_.example}{format_.more}"
     if isinstance(read, datetime) and read.tzinfo is None:
         return "says no time zone", f"Write {read.isoformat()}+00:00, or with Z, if that is UTC"
     return None
 
 
-def pattern_in_words(pattern: str) -> str:
-    """What the characters of a text may be, to follow the word "text"."""
-    words = _PATTERNS.get(pattern)
-    return f"of {words}" if words else f"that matches `{pattern}`"
+def in_words(facts: Mapping[str, Any]) -> str:
+    """What a field's text must look like; empty if nothing is known of it."""
+    if pattern := facts.get("pattern"):
+        words = _PATTERNS.get(pattern)
+        return f"text of {words}" if words else f"text that matches `{pattern}`"
+    match FORMATS.get(facts.get("format", "")):
+        case None:
+            return ""
+        case Format(name="date and time" as name):
+            return f"{name} with its zone"
+        case Format(name="duration" as name, example=example):
+            return f"{name} (`{example}`)"
+        case format_:
+            return format_.name
 
 
 def _matches(pattern: str, text: str) -> bool:
@@ -107,7 +118,7 @@ FORMATS: Mapping[str, Format] = {
     "ipv6": Format("IPv6 address", "2001:db8::7", IPv6Address),
     "date-time": Format("date and time", "2031-01-31T12:00:00Z", datetime.fromisoformat),
     DURATION: Format(
-        "duration", f"hours=1;minutes=30, in {', '.join(_UNITS[:-1])} or {_UNITS[-1]}", _duration
+        "duration", "hours=1;minutes=30", _duration, f", in {', '.join(_UNITS[:-1])} or {_UNITS[-1]}"
     ),
 }
 """The formats that are looked at; of any other, nothing is said."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
+import json
+from itertools import pairwise
 from typing import Any
 
 import pulumi
@@ -49,6 +52,37 @@ def test_every_field_of_every_line_is_there() -> None:
         fields = getattr(module, f"{each.__name__}Fields").__annotations__
         having = [line for line in map(Line, catalog.lines()) if label in line.labels()]
         assert set(fields) == {name for line in having for name in line.fields(label)}, label
+
+
+def said_of(name: str) -> dict[str, str]:
+    """What editors show of the fields: "Class.field" -> the text below it."""
+    tree = ast.parse((generate.FOLDER / f"{name}.py").read_text())
+    said = {}
+    for each in (node for node in tree.body if isinstance(node, ast.ClassDef)):
+        for field, below in pairwise(each.body):
+            match field, below:
+                case ast.AnnAssign(target=ast.Name(id=called)), ast.Expr(value=ast.Constant(value=str(text))):
+                    said[f"{each.name}.{called}"] = text
+    return said
+
+
+def test_fields_say_what_the_type_does_not() -> None:
+    people, apps, rules = said_of("core"), said_of("providers"), said_of("policies")
+    assert people["UserFields.groups"] == "Names: authentik_core.group."
+    assert people["UserFields.password"] == "Secret."
+    assert people["GroupFields.parent"] == "In 2025.8; names: authentik_core.group."
+    assert people["ApplicationFields.slug"] == "Text of letters from a to z, digits, - and _."
+    assert people["ApplicationFields.provider"].endswith("microsoftentraprovider and others.")
+    assert people["TokenFields.expires"] == "Date and time with its zone."
+    validity = apps["OAuth2ProviderFields.access_code_validity"]
+    assert validity == 'Duration (`hours=1;minutes=30`); default "minutes=1".'
+    assert json.loads(rules["PasswordPolicyFields.symbol_charset"].removeprefix("Default ").removesuffix("."))
+
+
+def test_texts_are_a_line_each_and_nothing_is_said_in_comments() -> None:
+    for name, text in generate.modules().items():
+        assert all(line.startswith("# ") for line in text.splitlines() if " # " in f" {line}"), name
+        assert not any("\n" in said for said in said_of(name.removesuffix(".py")).values())
 
 
 def test_objects_refer_to_each_other() -> None:

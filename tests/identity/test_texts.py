@@ -12,7 +12,7 @@ from pulumi.output import Unknown
 from components.identity import catalog
 from components.identity.kinds import Line
 from components.identity.plan import Plan
-from components.identity.texts import DURATION, mistake, pattern_in_words
+from components.identity.texts import DURATION, in_words, mistake
 from tests.authentik.replay import recordings
 
 SLUG = {"pattern": "^[-a-zA-Z0-9_]+$"}
@@ -159,7 +159,7 @@ def test_other_patterns_are_quoted_and_those_of_another_dialect_say_nothing() ->
         "It must match ^t_[a-z]+$",
     )
     assert mistake({"pattern": r"\p{L}"}, "x") is None
-    assert pattern_in_words("^t_[a-z]+$") == "that matches `^t_[a-z]+$`"
+    assert in_words({"pattern": "^t_[a-z]+$"}) == "text that matches `^t_[a-z]+$`"
 
 
 @pytest.mark.parametrize("line", catalog.lines())
