@@ -10,12 +10,13 @@ from itertools import pairwise
 from typing import Any
 
 import pulumi
+import pytest
 
 from components.identity import catalog, generate
-from components.identity.generated import core, providers
+from components.identity.generated import core, policies, providers
 from components.identity.generated.flows import Flow
-from components.identity.generated.policies import PolicyBinding
 from components.identity.kinds import Line
+from components.identity.specs import PlanError
 from components.identity.typed import TypedObject
 from tests.identity.test_plan import Recorder
 
@@ -109,7 +110,9 @@ def test_objects_refer_to_each_other() -> None:
         )
         staff = core.Group("staff", name="staff", opts=opts)
         core.User("jane", username="jane", name="Jane", groups=[staff, "authentik Admins"], opts=opts)
-        PolicyBinding("grafana-staff", target=application, group=staff, order=0, adopt=True, opts=opts)
+        policies.PolicyBinding(
+            "grafana-staff", target=application, group=staff, order=0, adopt=True, opts=opts
+        )
 
     program()
     made = {args.typ.rpartition("/")[2]: args for args in recorder.made}
@@ -124,3 +127,80 @@ def test_objects_refer_to_each_other() -> None:
     assert made["authentik_core:user"].inputs["groups"] == ["staff", "authentik Admins"]
     secret = made["authentik_providers_oauth2:oauth2provider"].inputs
     assert secret["authorization_flow"] == "acme-consent"
+
+
+@pytest.fixture
+def opts() -> pulumi.ResourceOptions:
+    """A run of a program, with an explicit provider."""
+    pulumi.runtime.set_mocks(Recorder(), project="gatehouse", stack="acme", preview=True)
+    return provided()
+
+
+def provided(parent: pulumi.Resource | None = None) -> pulumi.ResourceOptions:
+    provider = pulumi.ProviderResource("pulumi-python", "authentik", {})
+    return pulumi.ResourceOptions(provider=provider, parent=parent)
+
+
+def test_a_name_is_given_once_in_a_name_space(opts: pulumi.ResourceOptions) -> None:
+    core.Group("staff", name="staff", opts=opts)
+    core.User("staff", username="staff", name="Staff", opts=opts)  # another name space
+    with pytest.raises(PlanError) as caught:
+        core.Group("people", name=" staff ", opts=opts)
+    assert str(caught.value).splitlines()[1].strip() == (
+        "authentik_core.group 'people': ' staff ' is declared twice in one name space; the other is "
+        "authentik_core.group 'staff'. Rename one"
+    )
+    policies.DummyPolicy("one", name="same", opts=opts)
+    with pytest.raises(ValueError, match=r"the other is authentik_policies_dummy\.dummypolicy 'one'"):
+        policies.ExpressionPolicy("two", name="same", expression="return True", opts=opts)
+
+
+def test_what_belongs_to_one_object_is_given_once(opts: pulumi.ResourceOptions) -> None:
+    flow = "default-provider-invalidation-flow"
+    ldap = providers.LDAPProvider(
+        "ldap", name="ldap", authorization_flow=flow, invalidation_flow=flow, opts=opts
+    )
+    core.Application("one", slug="one", name="One", provider="wiki", backchannel_providers=[ldap], opts=opts)
+    taken = ({"provider": "wiki"}, {"backchannel_providers": ["ldap"]}, {"provider": ldap})
+    for slug, fields in zip(("two", "three", "four"), taken, strict=True):
+        with pytest.raises(PlanError, match=r"belongs already to authentik_core\.application 'one'"):
+            core.Application(slug, slug=slug, name="Two", opts=opts, **fields)
+    with pytest.raises(PlanError, match=r"'mail' belongs already to authentik_core\.application 'five'"):
+        core.Application(
+            "five", slug="five", name="5", provider="mail", backchannel_providers=["mail"], opts=opts
+        )
+
+
+def test_composed_names_are_compared_by_their_parts(opts: pulumi.ResourceOptions) -> None:
+    wiki = core.Application("wiki", slug="wiki", name="Wiki", opts=opts)
+    staff = core.Group("staff", name="staff", opts=opts)
+    policies.PolicyBinding("one", target=wiki, group=staff, order=0, opts=opts)
+    policies.PolicyBinding("two", target=wiki, user="staff", order=0, opts=opts)
+    policies.PolicyBinding("three", target="authentik_flows.flow:wiki", group=staff, order=0, opts=opts)
+    with pytest.raises(PlanError, match=r"wiki/staff' is declared twice .*\.policybinding 'one'"):
+        policies.PolicyBinding(
+            "four", target="authentik_core.application:wiki", group="staff", order=1, opts=opts
+        )
+
+
+def test_names_that_are_known_later_are_not_compared(opts: pulumi.ResourceOptions) -> None:
+    later = pulumi.Output.from_input("staff")
+    first = core.Group("staff", name=later, opts=opts)
+    core.Group("other", name="staff", opts=opts)
+    core.Group("third", name=later, opts=opts)
+    for logical in ("one", "two"):
+        policies.PolicyBinding(logical, target="wiki", group=first, order=0, opts=opts)
+        core.Application(logical, slug=logical, name="x", provider=later, opts=opts)
+
+
+def test_each_provider_and_each_run_has_names_of_its_own(opts: pulumi.ResourceOptions) -> None:
+    core.Group("staff", name="staff", opts=opts)
+    core.Group("staff-of-the-other", name="staff", opts=provided())
+    parent = pulumi.ComponentResource("gatehouse:test:Room", "room", {}, opts)
+    with pytest.raises(PlanError, match="declared twice"):
+        core.Group("inherited", name="staff", opts=pulumi.ResourceOptions(parent=parent))
+    for run in ("first", "second"):
+        pulumi.runtime.set_mocks(Recorder(), project="gatehouse", stack=run, preview=True)
+        core.Group("staff", name="staff")
+        with pytest.raises(PlanError, match="declared twice"):
+            core.Group("again", name="staff")
