@@ -137,6 +137,14 @@ def test_findings_are_in_an_operators_words() -> None:
     ]
 
 
+def test_blanks_at_the_ends_do_not_count() -> None:
+    plan = Plan("2026.8")
+    fields = {"slug": " wiki\n", "name": "Wiki", "meta_launch_url": " https://wiki.acme.example "}
+    plan.add("authentik_core.application", "wiki", fields)
+    plan.add("authentik_core.token", "t", {"identifier": " " + "t" * 255 + " "})
+    assert plan.findings() == []
+
+
 def test_what_is_known_later_is_not_looked_at() -> None:
     plan = Plan("2026.8")
     for name, later in (("one", pulumi.Output.from_input("not a slug!")), ("two", Unknown())):
