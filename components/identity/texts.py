@@ -26,7 +26,7 @@ _PATTERNS = {"^[-a-zA-Z0-9_]+$": "letters from a to z, digits, - and _"}
 
 @dataclass(frozen=True)
 class Format:
-    """A format by name: `read` raises ValueError or OverflowError for what is none."""
+    """A format by name: `read` raises ValueError or OverflowError for what is none; `more` follows the example."""
 
     name: str
     example: str
