@@ -12,6 +12,7 @@ from components.identity import catalog
 from components.identity.kinds import OWNED_BY_OTHER_SIDE, Line
 from components.identity.rules import rule_findings
 from components.identity.specs import Finding, Spec
+from components.identity.texts import mistake
 from components.objects.values import is_empty
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
@@ -148,9 +149,12 @@ def _value(where: str, facts: Mapping[str, Any], value: Any) -> Iterator[Finding
 def _text(where: str, facts: Mapping[str, Any], value: str) -> Iterator[Finding]:
     if facts.get("minLength") and not value.strip():
         yield Finding(where, "must not be empty", "Give it a text, or leave the field out")
-    longest = facts.get("maxLength")
-    if longest is not None and len(value) > longest:
-        yield Finding(where, f"has {len(value)} characters", f"Use at most {longest}")
+    longest, length = facts.get("maxLength"), len(value.strip())
+    if longest is not None and length > longest:
+        yield Finding(where, f"has {length} characters", f"Use at most {longest}")
+    wrong = mistake(facts, value)
+    if wrong is not None:
+        yield Finding(where, *wrong)
 
 
 def _object(where: str, known: Mapping[str, Any], value: Mapping[str, Any]) -> Iterator[Finding]:

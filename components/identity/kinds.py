@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from components.identity import catalog
+from components.identity.texts import DURATION
 from components.objects.dialect import Kind, Reference, Setter
 
 SETTERS: Mapping[str, Mapping[str, Setter]] = {
@@ -118,11 +119,12 @@ class Line:
         return {name: facts for name, facts in self._facts(path, row).items() if name not in hidden} | own
 
     def _facts(self, path: str, row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-        """What the schema says of all fields, and which authentik cannot do without although it does not say so."""
-        needed = row.get("needed", ())
+        """What the schema says of all fields; also which are needed or durations, although it does not say so."""
+        unsaid: dict[str, dict[str, Any]] = {name: {"required": True} for name in row.get("needed", ())}
+        for name in row.get("durations", ()):
+            unsaid.setdefault(name, {})["format"] = DURATION
         return {
-            name: {**facts, "required": True} if name in needed else facts
-            for name, facts in self._catalog[path]["fields"].items()
+            name: {**facts, **unsaid.get(name, {})} for name, facts in self._catalog[path]["fields"].items()
         }
 
     def model(self, label: str) -> str:

@@ -19,6 +19,7 @@ from components.identity import catalog
 from components.identity.generate import family
 from components.identity.kinds import Line, title
 from components.identity.rules import in_words
+from components.identity.texts import in_words as text_in_words
 from components.objects.dialect import Kind, Reference
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,7 +41,6 @@ set it with `pulumi config set --secret`; it is never shown. *never read back*: 
 to" says whose name is to be given. Where lines are given, the other lines do not have it.
 """
 _TYPES = {"string": "text", "integer": "whole number", "number": "number", "boolean": "`true` or `false`"}
-_FORMATS = {"uuid": "UUID", "uri": "URL", "email": "e-mail address", "date-time": "date and time"}
 
 
 def page() -> str:
@@ -170,7 +170,7 @@ def _form(facts: Mapping[str, Any], reference: Reference | None) -> str:
         return f"mapping of {'; '.join(members)}"
     if facts["type"] in {"object", "any"}:
         return "mapping"
-    form = _FORMATS.get(facts.get("format", ""), _TYPES[facts["type"]])
+    form = text_in_words(facts) or _TYPES[facts["type"]]
     low, high = facts.get("minimum"), facts.get("maximum")
     if low is not None and high is not None and high - low < 100_000:
         form += f" from {low} to {high}"

@@ -40,7 +40,7 @@ class Finding:
         return f"{self.where}: {self.what}. {self.remedy}"
 
 
-class PlanError(Exception):
+class PlanError(ValueError):
     """Everything that is wrong with the declared objects, at once."""
 
     def __init__(self, findings: list[Finding]) -> None:

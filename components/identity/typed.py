@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 import pulumi
+from pulumi.runtime.settings import get_monitor
 
 from components.identity import catalog
-from components.identity.kinds import Line
+from components.identity.kinds import EXCLUSIVE, Line
 from components.identity.provider import AuthentikProvider
+from components.identity.specs import Finding, PlanError
 from components.objects.dialect import Kind
-from components.objects.resource import Object
+from components.objects.resource import Object, type_token
 from components.objects.values import is_empty
 
 _PROVIDER = AuthentikProvider()
+_TAKEN: WeakKeyDictionary[Any, dict[Hashable, str]] = WeakKeyDictionary()
+"""Explicit provider, or the run of a program without one -> what may be there once only -> the object that has it."""
 
 
 class TypedObject(Object):
     """One object of authentik's, declared by itself. `opts.provider` is the explicit provider resource.
 
-    The provider checks fields and values against the client's line at preview. To have many objects checked together,
-    and referred to in any order, use `components.identity.plan.Plan`.
+    The provider checks fields and values against the client's line at preview; a name that another typed object of the
+    same provider has is refused here. To have all findings together, and objects referred to in any order, use
+    `components.identity.plan.Plan`.
     """
 
     kind: ClassVar[str]
@@ -30,11 +36,17 @@ class TypedObject(Object):
     def __init__(
         self, logical: str, *, adopt: bool = False, opts: pulumi.ResourceOptions | None = None, **fields: Any
     ) -> None:
-        """`logical`: the resource's name in state. `adopt`: take over an object that exists."""
+        """`logical`: the resource's name in state. `adopt`: take over an object that exists.
+
+        Raises PlanError for a name that is taken.
+        """
         kind = _kind(self.kind)
         given = {name: value for name, value in fields.items() if value is not None}
         self.called = _called(kind, given, logical)
         """The natural key, by which other objects refer to this one."""
+        self.known = None not in _names(kind, given)
+        """Whether it is, and the logical name stands for no part of it."""
+        _take(self, f"{self.kind} {logical!r}", given, opts or pulumi.ResourceOptions())
         linked = {name: _linked(kind, name, value) for name, value in given.items()}
         super().__init__(
             _PROVIDER, logical, self.kind, linked, adopt=adopt, secret=_secrets(self.kind), opts=opts
@@ -47,9 +59,13 @@ References = Sequence[Reference]
 
 
 @cache
+def _newest(label: str) -> Line:
+    """The newest line that has the kind."""
+    return [line for line in map(Line, catalog.lines()) if label in line.labels()][-1]
+
+
 def _kind(label: str) -> Kind:
-    having = [line for line in map(Line, catalog.lines()) if label in line.labels()]
-    return having[-1].kind(label)
+    return _newest(label).kind(label)
 
 
 @cache
@@ -59,15 +75,19 @@ def _secrets(label: str) -> tuple[str, ...]:
     return tuple(sorted({name for line in having for name in line.kind(label).secret}))
 
 
+def _key(kind: Kind, fields: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The fields that identify an object, with their values; None for what is missing."""
+    parts = (part.split("|") for part in kind.key)
+    given = (next((name for name in part if not is_empty(fields.get(name))), part[0]) for part in parts)
+    return [(name, fields.get(name)) for name in given]
+
+
 def _called(kind: Kind, fields: Mapping[str, Any], logical: str) -> str:
     """The natural key in words; the logical name stands for a part that is not known before the run."""
-    parts = []
-    for part in kind.key:
-        value = next((fields[name] for name in part.split("|") if not is_empty(fields.get(name))), logical)
-        if isinstance(value, TypedObject):
-            value = value.called
-        parts.append(logical if isinstance(value, pulumi.Output) else str(value))
-    return "/".join(parts)
+    parts = (value.called if isinstance(value, TypedObject) else value for _, value in _key(kind, fields))
+    return "/".join(
+        logical if part is None or isinstance(part, pulumi.Output) else str(part) for part in parts
+    )
 
 
 def _linked(kind: Kind, name: str, value: Any) -> Any:
@@ -76,6 +96,49 @@ def _linked(kind: Kind, name: str, value: Any) -> Any:
         return [_linked(kind, name, each) for each in value]
     if not isinstance(value, TypedObject):
         return value
-    several = len(kind.references[name].to) > 1
-    called = f"{value.kind}:{value.called}" if several else value.called
+    called = _written(kind, name, value)
     return value.urn.apply(lambda _: called)
+
+
+def _written(kind: Kind, name: str, value: TypedObject) -> str:
+    """How a field names an object: with its kind, where several may be meant."""
+    return f"{value.kind}:{value.called}" if len(kind.references[name].to) > 1 else value.called
+
+
+def _name(kind: Kind, field: str, value: Any) -> str | None:
+    """A name as text; None if it is known later."""
+    if isinstance(value, TypedObject):
+        return _written(kind, field, value) if value.known else None
+    return str(value).strip() if isinstance(value, (str, int, float)) and value != "" else None
+
+
+def _names(kind: Kind, fields: Mapping[str, Any]) -> list[str | None]:
+    return [_name(kind, field, value) for field, value in _key(kind, fields)]
+
+
+# What may be there once only ---------------------------------------------------------------------------------------
+
+
+def _take(made: TypedObject, where: str, fields: Mapping[str, Any], opts: pulumi.ResourceOptions) -> None:
+    inherited = opts.parent.get_provider(type_token(made.kind)) if opts.parent else None
+    taken = _TAKEN.setdefault(opts.provider or inherited or get_monitor(), {})
+    for claim, what, remedy in _claims(made, fields):
+        if claim in taken:
+            raise PlanError([Finding(where, f"{what} {taken[claim]}", remedy)])
+        taken[claim] = where
+
+
+def _claims(made: TypedObject, fields: Mapping[str, Any]) -> Iterator[tuple[Hashable, str, str]]:
+    """Its name, and what belongs to it alone; what is known later is left to authentik."""
+    line = _newest(made.kind)
+    kind = line.kind(made.kind)
+    if made.known:
+        chosen = tuple(field for field, _ in _key(kind, fields))
+        claim = (line.space(made.kind), chosen, *_names(kind, fields))
+        yield claim, f"{made.called!r} is declared twice in one name space; the other is", "Rename one"
+    for field in EXCLUSIVE.get(made.kind, ()):
+        given = fields.get(field)
+        for each in given if isinstance(given, (list, tuple)) else [given]:
+            if name := _name(kind, field, each):
+                remedy = "It can belong to one only; leave it out of the other"
+                yield (made.kind, "alone", name), f"{name!r} belongs already to", remedy

@@ -6,7 +6,6 @@ What authentik demands beyond its schema (rules between fields, formats that onl
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -192,9 +191,9 @@ class Samples:
                 return self._object(label, facts["fields"], variant)
             case "object" | "any":
                 return {"sample": variant}
-        if isinstance(default, str) and re.fullmatch(r"\w+=-?\d+", default):
-            return f"hours={variant + 1}"
         match facts.get("format"):
+            case "timedelta":
+                return f"hours={variant + 1}"
             case "uri":
                 return f"https://sample{variant}.acme.example/{name}"
             case "email":

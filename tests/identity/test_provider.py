@@ -129,6 +129,13 @@ def test_check_objects_by_the_catalog_of_the_line() -> None:
             ),
             ("", "invalidation_flow is missing. Give it the name of another object"),
         ]
+        token = props("authentik_core.token", "x", identifier="ci/cd", expires="2031-01-31T12:00:00")
+        assert sorted(engine.failures(token), reverse=True) == [
+            ("identifier", "has '/' in it. Use letters from a to z, digits, - and _ only"),
+            ("expires", "says no time zone. Write 2031-01-31T12:00:00+00:00, or with Z, if that is UTC"),
+        ]
+        later = props("authentik_core.token", "x", identifier="ci", expires=UNKNOWN)
+        assert engine.failures(later) == []
 
 
 def test_unknown_reference_replaces_only_where_deletion_cascades() -> None:
@@ -270,10 +277,12 @@ def test_user_without_its_password_converges_after_a_kill(
 
 
 def test_errors_hold_no_secret(engine: Plugin) -> None:
-    bad = oauth2(client_secret="grafana-secret-value", access_token_validity="forever")
+    bad = oauth2(
+        client_secret="grafana-secret-value", redirect_uris=[{"matching_mode": "regex", "url": "https://x/("}]
+    )
     with pytest.raises(grpc.RpcError) as caught:
         engine.create(engine.check(bad))
-    assert "access_token_validity" in caught.value.details()
+    assert "redirect_uris" in caught.value.details()
     assert "grafana-secret-value" not in caught.value.details()
     assert TOKEN not in caught.value.details()
 

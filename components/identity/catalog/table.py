@@ -130,7 +130,7 @@ def _row(whole: dict[str, Any], relations: dict[str, Any], line: str) -> dict[st
     adds = {r["f"]: r["v"] for r in whole.get("rules", ()) if r["rule"] == "server_adds"}
     if adds:
         row["adds"] = adds
-    formats = {name: each for name, each in whole.get("format", {}).items() if each == "country_list_sorted"}
+    formats = whole.get("format", {})
     needed = sorted(r["f"] for r in whole.get("rules", ()) if r["rule"] == "required_undeclared")
     if needed:
         row["needed"] = needed
@@ -142,8 +142,9 @@ def _row(whole: dict[str, Any], relations: dict[str, Any], line: str) -> dict[st
     ]
     if rules:
         row["rules"] = rules
-    if formats:
-        row["sorted"] = sorted(formats)
+    for key, format_ in (("sorted", "country_list_sorted"), ("durations", "duration")):
+        if names := sorted(name for name, each in formats.items() if each == format_):
+            row[key] = names
     return row
 
 

@@ -14,13 +14,16 @@ from components.identity.typed import Reference, References, TypedObject
 
 class AuthenticatorDuoStageFields(TypedDict, total=False):
     name: Required[Input[str]]
-    configure_flow: Reference | None  # names: authentik_flows.flow
+    configure_flow: Reference | None
+    """Names: authentik_flows.flow."""
     friendly_name: Input[str] | None
     client_id: Required[Input[str]]
-    client_secret: Required[Input[str]]  # secret
+    client_secret: Required[Input[str]]
+    """Secret."""
     api_hostname: Required[Input[str]]
     admin_integration_key: Input[str] | None
-    admin_secret_key: Input[str] | None  # secret
+    admin_secret_key: Input[str] | None
+    """Secret."""
 
 
 class AuthenticatorDuoStage(TypedObject, module="authentik_stages_authenticator_duo", name="authenticatorduostage"):
@@ -34,20 +37,32 @@ class AuthenticatorDuoStage(TypedObject, module="authentik_stages_authenticator_
 
 class AuthenticatorEmailStageFields(TypedDict, total=False):
     name: Required[Input[str]]
-    configure_flow: Reference | None  # names: authentik_flows.flow
+    configure_flow: Reference | None
+    """Names: authentik_flows.flow."""
     friendly_name: Input[str] | None
-    use_global_settings: Input[bool] | None  # default false
-    host: Input[str] | None  # default "localhost"
-    port: Input[int] | None  # default 25
+    use_global_settings: Input[bool] | None
+    """Default false."""
+    host: Input[str] | None
+    """Default "localhost"."""
+    port: Input[int] | None
+    """Default 25."""
     username: Input[str] | None
-    password: Input[str] | None  # secret
-    use_tls: Input[bool] | None  # default false
-    use_ssl: Input[bool] | None  # default false
-    timeout: Input[int] | None  # default 10
-    from_address: Input[str] | None  # default "system@authentik.local"
-    subject: Input[str] | None  # default "authentik Sign-in code"
-    token_expiry: Input[str] | None  # default "minutes=30"
-    template: Input[str] | None  # default "email/email_otp.html"
+    password: Input[str] | None
+    """Secret."""
+    use_tls: Input[bool] | None
+    """Default false."""
+    use_ssl: Input[bool] | None
+    """Default false."""
+    timeout: Input[int] | None
+    """Default 10."""
+    from_address: Input[str] | None
+    """E-mail address; default "system@authentik.local"."""
+    subject: Input[str] | None
+    """Default "authentik Sign-in code"."""
+    token_expiry: Input[str] | None
+    """Duration (`hours=1;minutes=30`); default "minutes=30"."""
+    template: Input[str] | None
+    """Default "email/email_otp.html"."""
 
 
 class AuthenticatorEmailStage(TypedObject, module="authentik_stages_authenticator_email", name="authenticatoremailstage"):
@@ -61,9 +76,11 @@ class AuthenticatorEmailStage(TypedObject, module="authentik_stages_authenticato
 
 class AuthenticatorEndpointGDTCStageFields(TypedDict, total=False):
     name: Required[Input[str]]
-    configure_flow: Reference | None  # names: authentik_flows.flow
+    configure_flow: Reference | None
+    """Names: authentik_flows.flow."""
     friendly_name: Input[str] | None
-    credentials: Required[Input[Mapping[str, Any]]]  # secret
+    credentials: Required[Input[Mapping[str, Any]]]
+    """Secret."""
 
 
 class AuthenticatorEndpointGDTCStage(TypedObject, module="authentik_stages_authenticator_endpoint_gdtc", name="authenticatorendpointgdtcstage"):
@@ -77,16 +94,22 @@ class AuthenticatorEndpointGDTCStage(TypedObject, module="authentik_stages_authe
 
 class AuthenticatorSMSStageFields(TypedDict, total=False):
     name: Required[Input[str]]
-    configure_flow: Reference | None  # names: authentik_flows.flow
+    configure_flow: Reference | None
+    """Names: authentik_flows.flow."""
     friendly_name: Input[str] | None
     provider: Required[Input[Literal["twilio", "generic"]]]
     from_number: Required[Input[str]]
     account_sid: Required[Input[str]]
-    auth: Required[Input[str]]  # secret
-    auth_password: Input[str] | None  # secret
-    auth_type: Input[Literal["basic", "bearer"]] | None  # default "basic"
-    verify_only: Input[bool] | None  # default false
-    mapping: Reference | None  # names: authentik_events.notificationwebhookmapping
+    auth: Required[Input[str]]
+    """Secret."""
+    auth_password: Input[str] | None
+    """Secret."""
+    auth_type: Input[Literal["basic", "bearer"]] | None
+    """Default "basic"."""
+    verify_only: Input[bool] | None
+    """Default false."""
+    mapping: Reference | None
+    """Names: authentik_events.notificationwebhookmapping."""
 
 
 class AuthenticatorSMSStage(TypedObject, module="authentik_stages_authenticator_sms", name="authenticatorsmsstage"):
@@ -100,10 +123,13 @@ class AuthenticatorSMSStage(TypedObject, module="authentik_stages_authenticator_
 
 class AuthenticatorStaticStageFields(TypedDict, total=False):
     name: Required[Input[str]]
-    configure_flow: Reference | None  # names: authentik_flows.flow
+    configure_flow: Reference | None
+    """Names: authentik_flows.flow."""
     friendly_name: Input[str] | None
-    token_count: Input[int] | None  # default 6
-    token_length: Input[int] | None  # default 12
+    token_count: Input[int] | None
+    """Default 6."""
+    token_length: Input[int] | None
+    """Default 12."""
 
 
 class AuthenticatorStaticStage(TypedObject, module="authentik_stages_authenticator_static", name="authenticatorstaticstage"):
@@ -117,7 +143,8 @@ class AuthenticatorStaticStage(TypedObject, module="authentik_stages_authenticat
 
 class AuthenticatorTOTPStageFields(TypedDict, total=False):
     name: Required[Input[str]]
-    configure_flow: Reference | None  # names: authentik_flows.flow
+    configure_flow: Reference | None
+    """Names: authentik_flows.flow."""
     friendly_name: Input[str] | None
     digits: Required[Input[Literal["6", "8"]]]
 
@@ -133,17 +160,27 @@ class AuthenticatorTOTPStage(TypedObject, module="authentik_stages_authenticator
 
 class AuthenticatorValidateStageFields(TypedDict, total=False):
     name: Required[Input[str]]
-    not_configured_action: Input[Literal["skip", "deny", "configure"]] | None  # default "skip"
-    device_classes: Input[Sequence[Literal["static", "totp", "webauthn", "duo", "sms", "email"]]] | None  # default ["static", "totp", "webauthn", "duo", "sms", "email"]
-    configuration_stages: References | None  # names: authentik_stages_account_lockdown.accountlockdownstage, authentik_stages_authenticator_duo.authenticatorduostage, authentik_stages_authenticator_email.authenticatoremailstage, …
-    last_auth_threshold: Input[str] | None  # default "seconds=0"
-    webauthn_user_verification: Input[Literal["required", "preferred", "discouraged"]] | None  # default "preferred"
+    not_configured_action: Input[Literal["skip", "deny", "configure"]] | None
+    """Default "skip"."""
+    device_classes: Input[Sequence[Literal["static", "totp", "webauthn", "duo", "sms", "email"]]] | None
+    """Default ["static", "totp", "webauthn", "duo", "sms", "email"]."""
+    configuration_stages: References | None
+    """Names: authentik_stages_account_lockdown.accountlockdownstage, authentik_stages_authenticator_duo.authenticatorduostage, authentik_stages_authenticator_email.authenticatoremailstage and others."""
+    last_auth_threshold: Input[str] | None
+    """Duration (`hours=1;minutes=30`); default "seconds=0"."""
+    webauthn_user_verification: Input[Literal["required", "preferred", "discouraged"]] | None
+    """Default "preferred"."""
     webauthn_allowed_device_types: Input[Sequence[str]] | None
-    webauthn_hints: Input[Sequence[Literal["security-key", "client-device", "hybrid"]]] | None  # in 2026.8
-    email_otp_throttling_factor: Input[float] | None  # in 2026.8
-    sms_otp_throttling_factor: Input[float] | None  # in 2026.8
-    totp_otp_throttling_factor: Input[float] | None  # in 2026.8
-    static_otp_throttling_factor: Input[float] | None  # in 2026.8
+    webauthn_hints: Input[Sequence[Literal["security-key", "client-device", "hybrid"]]] | None
+    """In 2026.8."""
+    email_otp_throttling_factor: Input[float] | None
+    """In 2026.8."""
+    sms_otp_throttling_factor: Input[float] | None
+    """In 2026.8."""
+    totp_otp_throttling_factor: Input[float] | None
+    """In 2026.8."""
+    static_otp_throttling_factor: Input[float] | None
+    """In 2026.8."""
 
 
 class AuthenticatorValidateStage(TypedObject, module="authentik_stages_authenticator_validate", name="authenticatorvalidatestage"):
@@ -157,14 +194,19 @@ class AuthenticatorValidateStage(TypedObject, module="authentik_stages_authentic
 
 class AuthenticatorWebAuthnStageFields(TypedDict, total=False):
     name: Required[Input[str]]
-    configure_flow: Reference | None  # names: authentik_flows.flow
+    configure_flow: Reference | None
+    """Names: authentik_flows.flow."""
     friendly_name: Input[str] | None
-    user_verification: Input[Literal["required", "preferred", "discouraged"]] | None  # default "preferred"
+    user_verification: Input[Literal["required", "preferred", "discouraged"]] | None
+    """Default "preferred"."""
     authenticator_attachment: Input[Literal["platform", "cross-platform"]] | None
-    resident_key_requirement: Input[Literal["required", "preferred", "discouraged"]] | None  # default "preferred"
+    resident_key_requirement: Input[Literal["required", "preferred", "discouraged"]] | None
+    """Default "preferred"."""
     device_type_restrictions: Input[Sequence[str]] | None
-    max_attempts: Input[int] | None  # default 0
-    hints: Input[Sequence[Literal["security-key", "client-device", "hybrid"]]] | None  # in 2026.8
+    max_attempts: Input[int] | None
+    """Default 0."""
+    hints: Input[Sequence[Literal["security-key", "client-device", "hybrid"]]] | None
+    """In 2026.8."""
 
 
 class AuthenticatorWebAuthnStage(TypedObject, module="authentik_stages_authenticator_webauthn", name="authenticatorwebauthnstage"):

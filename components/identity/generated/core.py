@@ -15,16 +15,24 @@ from components.identity.typed import Reference, References, TypedObject
 class ApplicationFields(TypedDict, total=False):
     name: Required[Input[str]]
     slug: Required[Input[str]]
-    provider: Reference | None  # names: authentik_providers_google_workspace.googleworkspaceprovider, authentik_providers_ldap.ldapprovider, authentik_providers_microsoft_entra.microsoftentraprovider, …
-    backchannel_providers: References | None  # names: authentik_providers_google_workspace.googleworkspaceprovider, authentik_providers_ldap.ldapprovider, authentik_providers_microsoft_entra.microsoftentraprovider, …
-    open_in_new_tab: Input[bool] | None  # default false
+    """Text of letters from a to z, digits, - and _."""
+    provider: Reference | None
+    """Names: authentik_providers_google_workspace.googleworkspaceprovider, authentik_providers_ldap.ldapprovider, authentik_providers_microsoft_entra.microsoftentraprovider and others."""
+    backchannel_providers: References | None
+    """Names: authentik_providers_google_workspace.googleworkspaceprovider, authentik_providers_ldap.ldapprovider, authentik_providers_microsoft_entra.microsoftentraprovider and others."""
+    open_in_new_tab: Input[bool] | None
+    """Default false."""
     meta_launch_url: Input[str] | None
+    """URL."""
     meta_description: Input[str] | None
     meta_publisher: Input[str] | None
-    policy_engine_mode: Input[Literal["all", "any"]] | None  # default "any"
+    policy_engine_mode: Input[Literal["all", "any"]] | None
+    """Default "any"."""
     group: Input[str] | None
-    meta_icon: Input[str] | None  # in 2026.2, 2026.8
-    meta_hide: Input[bool] | None  # in 2026.8
+    meta_icon: Input[str] | None
+    """In 2026.2, 2026.8."""
+    meta_hide: Input[bool] | None
+    """In 2026.8."""
 
 
 class Application(TypedObject, module="authentik_core", name="application"):
@@ -38,7 +46,8 @@ class Application(TypedObject, module="authentik_core", name="application"):
 
 class ApplicationEntitlementFields(TypedDict, total=False):
     name: Required[Input[str]]
-    app: Required[Reference]  # names: authentik_core.application
+    app: Required[Reference]
+    """Names: authentik_core.application."""
     attributes: Input[Mapping[str, Any]] | None
 
 
@@ -53,26 +62,44 @@ class ApplicationEntitlement(TypedObject, module="authentik_core", name="applica
 
 class BrandFields(TypedDict, total=False):
     domain: Required[Input[str]]
-    default: Input[bool] | None  # default false
-    branding_title: Input[str] | None  # default "authentik"
-    branding_logo: Input[str] | None  # default "/static/dist/assets/icons/icon_left_brand.svg"
-    branding_favicon: Input[str] | None  # default "/static/dist/assets/icons/icon.png"
+    default: Input[bool] | None
+    """Default false."""
+    branding_title: Input[str] | None
+    """Default "authentik"."""
+    branding_logo: Input[str] | None
+    """Default "/static/dist/assets/icons/icon_left_brand.svg"."""
+    branding_favicon: Input[str] | None
+    """Default "/static/dist/assets/icons/icon.png"."""
     branding_custom_css: Input[str] | None
-    branding_default_flow_background: Input[str] | None  # default "/static/dist/assets/images/flow_background.jpg"
-    flow_authentication: Reference | None  # names: authentik_flows.flow
-    flow_invalidation: Reference | None  # names: authentik_flows.flow
-    flow_recovery: Reference | None  # names: authentik_flows.flow
-    flow_unenrollment: Reference | None  # names: authentik_flows.flow
-    flow_user_settings: Reference | None  # names: authentik_flows.flow
-    flow_device_code: Reference | None  # names: authentik_flows.flow
-    default_application: Reference | None  # names: authentik_core.application
-    web_certificate: Reference | None  # names: authentik_crypto.certificatekeypair
-    client_certificates: References | None  # names: authentik_crypto.certificatekeypair
+    branding_default_flow_background: Input[str] | None
+    """Default "/static/dist/assets/images/flow_background.jpg"."""
+    flow_authentication: Reference | None
+    """Names: authentik_flows.flow."""
+    flow_invalidation: Reference | None
+    """Names: authentik_flows.flow."""
+    flow_recovery: Reference | None
+    """Names: authentik_flows.flow."""
+    flow_unenrollment: Reference | None
+    """Names: authentik_flows.flow."""
+    flow_user_settings: Reference | None
+    """Names: authentik_flows.flow."""
+    flow_device_code: Reference | None
+    """Names: authentik_flows.flow."""
+    default_application: Reference | None
+    """Names: authentik_core.application."""
+    web_certificate: Reference | None
+    """Names: authentik_crypto.certificatekeypair."""
+    client_certificates: References | None
+    """Names: authentik_crypto.certificatekeypair."""
     attributes: Input[Mapping[str, Any]] | None
-    branding_map_tiles: Input[str] | None  # in 2026.8
-    flow_user_switch: Reference | None  # in 2026.8; names: authentik_flows.flow
-    flow_lockdown: Reference | None  # in 2026.8; names: authentik_flows.flow
-    flow_request: Reference | None  # in 2026.8; names: authentik_flows.flow
+    branding_map_tiles: Input[str] | None
+    """In 2026.8."""
+    flow_user_switch: Reference | None
+    """In 2026.8; names: authentik_flows.flow."""
+    flow_lockdown: Reference | None
+    """In 2026.8; names: authentik_flows.flow."""
+    flow_request: Reference | None
+    """In 2026.8; names: authentik_flows.flow."""
 
 
 class Brand(TypedObject, module="authentik_brands", name="brand"):
@@ -86,11 +113,15 @@ class Brand(TypedObject, module="authentik_brands", name="brand"):
 
 class GroupFields(TypedDict, total=False):
     name: Required[Input[str]]
-    is_superuser: Input[bool] | None  # default false
-    parent: Reference | None  # in 2025.8; names: authentik_core.group
+    is_superuser: Input[bool] | None
+    """Default false."""
+    parent: Reference | None
+    """In 2025.8; names: authentik_core.group."""
     attributes: Input[Mapping[str, Any]] | None
-    roles: References | None  # names: authentik_rbac.role
-    parents: References | None  # in 2026.2, 2026.8; names: authentik_core.group
+    roles: References | None
+    """Names: authentik_rbac.role."""
+    parents: References | None
+    """In 2026.2, 2026.8; names: authentik_core.group."""
 
 
 class Group(TypedObject, module="authentik_core", name="group"):
@@ -104,15 +135,18 @@ class Group(TypedObject, module="authentik_core", name="group"):
 
 class ObjectAttributeFields(TypedDict, total=False):
     object_type: Required[Input[str]]
-    enabled: Input[bool] | None  # default true
+    enabled: Input[bool] | None
+    """Default true."""
     key: Required[Input[str]]
     label: Required[Input[str]]
     regex: Input[str] | None
     type: Required[Input[Literal["text", "number", "boolean"]]]
     group: Input[str] | None
     managed: Input[str] | None
-    is_unique: Input[bool] | None  # default false
-    is_required: Input[bool] | None  # default false
+    is_unique: Input[bool] | None
+    """Default false."""
+    is_required: Input[bool] | None
+    """Default false."""
 
 
 class ObjectAttribute(TypedObject, module="authentik_core", name="objectattribute"):
@@ -127,12 +161,18 @@ class ObjectAttribute(TypedObject, module="authentik_core", name="objectattribut
 class TokenFields(TypedDict, total=False):
     managed: Input[str] | None
     identifier: Required[Input[str]]
-    intent: Input[Literal["verification", "api", "recovery", "app_password"]] | None  # default "api"
-    user: Reference | None  # names: authentik_core.user
+    """Text of letters from a to z, digits, - and _."""
+    intent: Input[Literal["verification", "api", "recovery", "app_password"]] | None
+    """Default "api"."""
+    user: Reference | None
+    """Names: authentik_core.user."""
     description: Input[str] | None
     expires: Input[str] | None
-    expiring: Input[bool] | None  # default true
-    key: Input[str] | None  # secret
+    """Date and time with its zone."""
+    expiring: Input[bool] | None
+    """Default true."""
+    key: Input[str] | None
+    """Secret."""
 
 
 class Token(TypedObject, module="authentik_core", name="token"):
@@ -147,15 +187,23 @@ class Token(TypedObject, module="authentik_core", name="token"):
 class UserFields(TypedDict, total=False):
     username: Required[Input[str]]
     name: Required[Input[str]]
-    is_active: Input[bool] | None  # default true
+    is_active: Input[bool] | None
+    """Default true."""
     last_login: Input[str] | None
-    groups: References | None  # names: authentik_core.group
+    """Date and time with its zone."""
+    groups: References | None
+    """Names: authentik_core.group."""
     email: Input[str] | None
+    """E-mail address."""
     attributes: Input[Mapping[str, Any]] | None
-    path: Input[str] | None  # default "users"
-    type: Input[Literal["internal", "external", "service_account", "internal_service_account"]] | None  # default "internal"
-    password: Input[str] | None  # secret
-    roles: References | None  # in 2026.2, 2026.8; names: authentik_rbac.role
+    path: Input[str] | None
+    """Default "users"."""
+    type: Input[Literal["internal", "external", "service_account", "internal_service_account"]] | None
+    """Default "internal"."""
+    password: Input[str] | None
+    """Secret."""
+    roles: References | None
+    """In 2026.2, 2026.8; names: authentik_rbac.role."""
 
 
 class User(TypedObject, module="authentik_core", name="user"):

@@ -14,7 +14,8 @@ from components.identity.typed import TypedObject
 class CertificateKeyPairFields(TypedDict, total=False):
     name: Required[Input[str]]
     certificate_data: Required[Input[str]]
-    key_data: Input[str] | None  # secret
+    key_data: Input[str] | None
+    """Secret."""
 
 
 class CertificateKeyPair(TypedObject, module="authentik_crypto", name="certificatekeypair"):

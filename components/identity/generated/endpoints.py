@@ -14,18 +14,30 @@ from components.identity.typed import Reference, References, TypedObject
 
 class AgentConnectorFields(TypedDict, total=False):
     name: Required[Input[str]]
-    enabled: Input[bool] | None  # default true
-    snapshot_expiry: Input[str] | None  # default "hours=24"
-    auth_session_duration: Input[str] | None  # default "hours=8"
-    auth_terminate_session_on_expiry: Input[bool] | None  # default false
-    refresh_interval: Input[str] | None  # default "minutes=30"
-    authorization_flow: Reference | None  # names: authentik_flows.flow
-    nss_uid_offset: Input[int] | None  # default 1000
-    nss_gid_offset: Input[int] | None  # default 1000
-    challenge_key: Reference | None  # names: authentik_crypto.certificatekeypair
-    challenge_idle_timeout: Input[str] | None  # default "seconds=5"
-    challenge_trigger_check_in: Input[bool] | None  # default false
-    jwt_federation_providers: References | None  # names: authentik_providers_google_workspace.googleworkspaceprovider, authentik_providers_ldap.ldapprovider, authentik_providers_microsoft_entra.microsoftentraprovider, …
+    enabled: Input[bool] | None
+    """Default true."""
+    snapshot_expiry: Input[str] | None
+    """Duration (`hours=1;minutes=30`); default "hours=24"."""
+    auth_session_duration: Input[str] | None
+    """Duration (`hours=1;minutes=30`); default "hours=8"."""
+    auth_terminate_session_on_expiry: Input[bool] | None
+    """Default false."""
+    refresh_interval: Input[str] | None
+    """Duration (`hours=1;minutes=30`); default "minutes=30"."""
+    authorization_flow: Reference | None
+    """Names: authentik_flows.flow."""
+    nss_uid_offset: Input[int] | None
+    """Default 1000."""
+    nss_gid_offset: Input[int] | None
+    """Default 1000."""
+    challenge_key: Reference | None
+    """Names: authentik_crypto.certificatekeypair."""
+    challenge_idle_timeout: Input[str] | None
+    """Duration (`hours=1;minutes=30`); default "seconds=5"."""
+    challenge_trigger_check_in: Input[bool] | None
+    """Default false."""
+    jwt_federation_providers: References | None
+    """Names: authentik_providers_google_workspace.googleworkspaceprovider, authentik_providers_ldap.ldapprovider, authentik_providers_microsoft_entra.microsoftentraprovider and others."""
 
 
 class AgentConnector(TypedObject, module="authentik_endpoints_connectors_agent", name="agentconnector"):
@@ -52,11 +64,15 @@ class DeviceAccessGroup(TypedObject, module="authentik_endpoints", name="devicea
 
 
 class EnrollmentTokenFields(TypedDict, total=False):
-    device_group: Reference | None  # names: authentik_endpoints.deviceaccessgroup
-    connector: Required[Reference]  # names: authentik_endpoints_connectors_agent.agentconnector
+    device_group: Reference | None
+    """Names: authentik_endpoints.deviceaccessgroup."""
+    connector: Required[Reference]
+    """Names: authentik_endpoints_connectors_agent.agentconnector."""
     name: Required[Input[str]]
-    expiring: Input[bool] | None  # default true
+    expiring: Input[bool] | None
+    """Default true."""
     expires: Input[str] | None
+    """Date and time with its zone."""
 
 
 class EnrollmentToken(TypedObject, module="authentik_endpoints_connectors_agent", name="enrollmenttoken"):
@@ -70,12 +86,18 @@ class EnrollmentToken(TypedObject, module="authentik_endpoints_connectors_agent"
 
 class FleetConnectorFields(TypedDict, total=False):
     name: Required[Input[str]]
-    enabled: Input[bool] | None  # default true
+    enabled: Input[bool] | None
+    """Default true."""
     url: Required[Input[str]]
-    token: Required[Input[str]]  # secret
-    headers_mapping: Reference | None  # names: authentik_events.notificationwebhookmapping
-    map_users: Input[bool] | None  # default true
-    map_teams_access_group: Input[bool] | None  # default false
+    """URL."""
+    token: Required[Input[str]]
+    """Secret."""
+    headers_mapping: Reference | None
+    """Names: authentik_events.notificationwebhookmapping."""
+    map_users: Input[bool] | None
+    """Default true."""
+    map_teams_access_group: Input[bool] | None
+    """Default false."""
 
 
 class FleetConnector(TypedObject, module="authentik_endpoints_connectors_fleet", name="fleetconnector"):
@@ -89,8 +111,10 @@ class FleetConnector(TypedObject, module="authentik_endpoints_connectors_fleet",
 
 class GoogleChromeConnectorFields(TypedDict, total=False):
     name: Required[Input[str]]
-    enabled: Input[bool] | None  # default true
-    credentials: Required[Input[Mapping[str, Any]]]  # secret
+    enabled: Input[bool] | None
+    """Default true."""
+    credentials: Required[Input[Mapping[str, Any]]]
+    """Secret."""
 
 
 class GoogleChromeConnector(TypedObject, module="authentik_endpoints_connectors_google_chrome", name="googlechromeconnector"):

@@ -13,10 +13,14 @@ from components.identity.typed import Reference, References, TypedObject
 
 class NotificationRuleFields(TypedDict, total=False):
     name: Required[Input[str]]
-    transports: References | None  # names: authentik_events.notificationtransport
-    severity: Input[Literal["notice", "warning", "alert"]] | None  # default "notice"
-    destination_group: Reference | None  # names: authentik_core.group
-    destination_event_user: Input[bool] | None  # default false
+    transports: References | None
+    """Names: authentik_events.notificationtransport."""
+    severity: Input[Literal["notice", "warning", "alert"]] | None
+    """Default "notice"."""
+    destination_group: Reference | None
+    """Names: authentik_core.group."""
+    destination_event_user: Input[bool] | None
+    """Default false."""
 
 
 class NotificationRule(TypedObject, module="authentik_events", name="notificationrule"):
@@ -30,14 +34,22 @@ class NotificationRule(TypedObject, module="authentik_events", name="notificatio
 
 class NotificationTransportFields(TypedDict, total=False):
     name: Required[Input[str]]
-    mode: Input[Literal["local", "webhook", "webhook_slack", "email"]] | None  # default "local"
+    mode: Input[Literal["local", "webhook", "webhook_slack", "email"]] | None
+    """Default "local"."""
     webhook_url: Input[str] | None
-    webhook_mapping_body: Reference | None  # names: authentik_events.notificationwebhookmapping
-    webhook_mapping_headers: Reference | None  # names: authentik_events.notificationwebhookmapping
-    email_subject_prefix: Input[str] | None  # default "authentik Notification: "
-    email_template: Input[str] | None  # default "email/event_notification.html"
-    send_once: Input[bool] | None  # default false
-    webhook_ca: Reference | None  # in 2026.8; names: authentik_crypto.certificatekeypair
+    """URL."""
+    webhook_mapping_body: Reference | None
+    """Names: authentik_events.notificationwebhookmapping."""
+    webhook_mapping_headers: Reference | None
+    """Names: authentik_events.notificationwebhookmapping."""
+    email_subject_prefix: Input[str] | None
+    """Default "authentik Notification: "."""
+    email_template: Input[str] | None
+    """Default "email/event_notification.html"."""
+    send_once: Input[bool] | None
+    """Default false."""
+    webhook_ca: Reference | None
+    """In 2026.8; names: authentik_crypto.certificatekeypair."""
 
 
 class NotificationTransport(TypedObject, module="authentik_events", name="notificationtransport"):

@@ -14,14 +14,21 @@ from components.identity.typed import Reference, TypedObject
 class FlowFields(TypedDict, total=False):
     name: Required[Input[str]]
     slug: Required[Input[str]]
+    """Text of letters from a to z, digits, - and _."""
     title: Required[Input[str]]
     designation: Required[Input[Literal["authentication", "authorization", "invalidation", "enrollment", "unenrollment", "recovery", "stage_configuration"]]]
-    policy_engine_mode: Input[Literal["all", "any"]] | None  # default "any"
-    compatibility_mode: Input[bool] | None  # default false
-    layout: Input[Literal["stacked", "content_left", "content_right", "sidebar_left", "sidebar_right", "sidebar_left_frame_background", "sidebar_right_frame_background"]] | None  # default "stacked"
-    denied_action: Input[Literal["message_continue", "message", "continue"]] | None  # default "message_continue"
-    authentication: Input[Literal["none", "require_authenticated", "require_unauthenticated", "require_superuser", "require_redirect", "require_outpost", "require_token"]] | None  # default "none"
-    background: Input[str] | None  # in 2026.2, 2026.8
+    policy_engine_mode: Input[Literal["all", "any"]] | None
+    """Default "any"."""
+    compatibility_mode: Input[bool] | None
+    """Default false."""
+    layout: Input[Literal["stacked", "content_left", "content_right", "sidebar_left", "sidebar_right", "sidebar_left_frame_background", "sidebar_right_frame_background"]] | None
+    """Default "stacked"."""
+    denied_action: Input[Literal["message_continue", "message", "continue"]] | None
+    """Default "message_continue"."""
+    authentication: Input[Literal["none", "require_authenticated", "require_unauthenticated", "require_superuser", "require_redirect", "require_outpost", "require_token"]] | None
+    """Default "none"."""
+    background: Input[str] | None
+    """In 2026.2, 2026.8."""
 
 
 class Flow(TypedObject, module="authentik_flows", name="flow"):
@@ -34,13 +41,19 @@ class Flow(TypedObject, module="authentik_flows", name="flow"):
 
 
 class FlowStageBindingFields(TypedDict, total=False):
-    target: Required[Reference]  # names: authentik_flows.flow
-    stage: Required[Reference]  # names: authentik_stages_account_lockdown.accountlockdownstage, authentik_stages_authenticator_duo.authenticatorduostage, authentik_stages_authenticator_email.authenticatoremailstage, …
-    evaluate_on_plan: Input[bool] | None  # default false
-    re_evaluate_policies: Input[bool] | None  # default true
+    target: Required[Reference]
+    """Names: authentik_flows.flow."""
+    stage: Required[Reference]
+    """Names: authentik_stages_account_lockdown.accountlockdownstage, authentik_stages_authenticator_duo.authenticatorduostage, authentik_stages_authenticator_email.authenticatoremailstage and others."""
+    evaluate_on_plan: Input[bool] | None
+    """Default false."""
+    re_evaluate_policies: Input[bool] | None
+    """Default true."""
     order: Required[Input[int]]
-    policy_engine_mode: Input[Literal["all", "any"]] | None  # default "any"
-    invalid_response_action: Input[Literal["retry", "restart", "restart_with_context"]] | None  # default "retry"
+    policy_engine_mode: Input[Literal["all", "any"]] | None
+    """Default "any"."""
+    invalid_response_action: Input[Literal["retry", "restart", "restart_with_context"]] | None
+    """Default "retry"."""
 
 
 class FlowStageBinding(TypedObject, module="authentik_flows", name="flowstagebinding"):

@@ -15,13 +15,20 @@ class LifecycleRuleFields(TypedDict, total=False):
     name: Required[Input[str]]
     content_type: Required[Input[Literal["authentik_core.application", "authentik_core.group", "authentik_rbac.role"]]]
     object_id: Input[str] | None
-    interval: Input[str] | None  # default "days=60"
-    grace_period: Input[str] | None  # default "days=30"
-    reviewer_groups: References | None  # names: authentik_core.group
-    min_reviewers: Input[int] | None  # default 1
-    min_reviewers_is_per_group: Input[bool] | None  # default false
-    reviewers: Required[References]  # names: authentik_core.user
-    notification_transports: References | None  # names: authentik_events.notificationtransport
+    interval: Input[str] | None
+    """Duration (`hours=1;minutes=30`); default "days=60"."""
+    grace_period: Input[str] | None
+    """Duration (`hours=1;minutes=30`); default "days=30"."""
+    reviewer_groups: References | None
+    """Names: authentik_core.group."""
+    min_reviewers: Input[int] | None
+    """Default 1."""
+    min_reviewers_is_per_group: Input[bool] | None
+    """Default false."""
+    reviewers: Required[References]
+    """Names: authentik_core.user."""
+    notification_transports: References | None
+    """Names: authentik_events.notificationtransport."""
 
 
 class LifecycleRule(TypedObject, module="authentik_lifecycle", name="lifecyclerule"):

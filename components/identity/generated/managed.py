@@ -16,7 +16,8 @@ class BlueprintInstanceFields(TypedDict, total=False):
     name: Required[Input[str]]
     path: Input[str] | None
     context: Input[Mapping[str, Any]] | None
-    enabled: Input[bool] | None  # default true
+    enabled: Input[bool] | None
+    """Default true."""
     content: Input[str] | None
 
 

@@ -14,10 +14,13 @@ from components.identity.typed import Reference, References, TypedObject
 
 class DockerServiceConnectionFields(TypedDict, total=False):
     name: Required[Input[str]]
-    local: Input[bool] | None  # default false
+    local: Input[bool] | None
+    """Default false."""
     url: Required[Input[str]]
-    tls_verification: Reference | None  # names: authentik_crypto.certificatekeypair
-    tls_authentication: Reference | None  # names: authentik_crypto.certificatekeypair
+    tls_verification: Reference | None
+    """Names: authentik_crypto.certificatekeypair."""
+    tls_authentication: Reference | None
+    """Names: authentik_crypto.certificatekeypair."""
 
 
 class DockerServiceConnection(TypedObject, module="authentik_outposts", name="dockerserviceconnection"):
@@ -31,9 +34,12 @@ class DockerServiceConnection(TypedObject, module="authentik_outposts", name="do
 
 class KubernetesServiceConnectionFields(TypedDict, total=False):
     name: Required[Input[str]]
-    local: Input[bool] | None  # default false
-    kubeconfig: Input[Mapping[str, Any]] | None  # secret
-    verify_ssl: Input[bool] | None  # default true
+    local: Input[bool] | None
+    """Default false."""
+    kubeconfig: Input[Mapping[str, Any]] | None
+    """Secret."""
+    verify_ssl: Input[bool] | None
+    """Default true."""
 
 
 class KubernetesServiceConnection(TypedObject, module="authentik_outposts", name="kubernetesserviceconnection"):
@@ -48,8 +54,10 @@ class KubernetesServiceConnection(TypedObject, module="authentik_outposts", name
 class OutpostFields(TypedDict, total=False):
     name: Required[Input[str]]
     type: Required[Input[Literal["proxy", "ldap", "radius", "rac"]]]
-    providers: Required[References]  # names: authentik_providers_google_workspace.googleworkspaceprovider, authentik_providers_ldap.ldapprovider, authentik_providers_microsoft_entra.microsoftentraprovider, …
-    service_connection: Reference | None  # names: authentik_outposts.dockerserviceconnection, authentik_outposts.kubernetesserviceconnection
+    providers: Required[References]
+    """Names: authentik_providers_google_workspace.googleworkspaceprovider, authentik_providers_ldap.ldapprovider, authentik_providers_microsoft_entra.microsoftentraprovider and others."""
+    service_connection: Reference | None
+    """Names: authentik_outposts.dockerserviceconnection, authentik_outposts.kubernetesserviceconnection."""
     config: Required[Input[Mapping[str, Any]]]
     managed: Input[str] | None
 

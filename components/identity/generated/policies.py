@@ -14,10 +14,14 @@ from components.identity.typed import Reference, TypedObject
 
 class DummyPolicyFields(TypedDict, total=False):
     name: Required[Input[str]]
-    execution_logging: Input[bool] | None  # default false
-    result: Input[bool] | None  # default false
-    wait_min: Input[int] | None  # default 5
-    wait_max: Input[int] | None  # default 30
+    execution_logging: Input[bool] | None
+    """Default false."""
+    result: Input[bool] | None
+    """Default false."""
+    wait_min: Input[int] | None
+    """Default 5."""
+    wait_max: Input[int] | None
+    """Default 30."""
 
 
 class DummyPolicy(TypedObject, module="authentik_policies_dummy", name="dummypolicy"):
@@ -31,12 +35,14 @@ class DummyPolicy(TypedObject, module="authentik_policies_dummy", name="dummypol
 
 class EventMatcherPolicyFields(TypedDict, total=False):
     name: Required[Input[str]]
-    execution_logging: Input[bool] | None  # default false
+    execution_logging: Input[bool] | None
+    """Default false."""
     action: Input[Literal["login", "login_failed", "logout", "user_write", "user_offboarded", "suspicious_request", "password_set", "secret_view", "secret_rotate", "invitation_used", "authorize_application", "source_linked", "impersonation_started", "impersonation_ended", "flow_execution", "policy_execution", "policy_exception", "property_mapping_exception", "system_task_execution", "system_task_exception", "system_exception", "configuration_error", "configuration_warning", "model_created", "model_updated", "model_deleted", "email_sent", "update_available", "export_ready", "review_initiated", "review_overdue", "review_attested", "review_completed", "access_request_created", "access_request_approved", "access_request_denied", "access_request_revoked", "custom_"]] | None
     client_ip: Input[str] | None
     app: Input[Literal["authentik.commands", "authentik.tenants", "authentik.tasks", "authentik.admin", "authentik.api", "authentik.core", "authentik.crypto", "authentik.endpoints", "authentik.endpoints.connectors.agent", "authentik.enterprise", "authentik.events", "authentik.admin.files", "authentik.flows", "authentik.outposts", "authentik.policies.dummy", "authentik.policies.event_matcher", "authentik.policies.expiry", "authentik.policies.expression", "authentik.policies.geoip", "authentik.policies.password", "authentik.policies.reputation", "authentik.policies", "authentik.providers.ldap", "authentik.providers.oauth2", "authentik.providers.proxy", "authentik.providers.rac", "authentik.providers.radius", "authentik.providers.saml", "authentik.providers.scim", "authentik.rbac", "authentik.recovery", "authentik.sources.kerberos", "authentik.sources.ldap", "authentik.sources.oauth", "authentik.sources.plex", "authentik.sources.saml", "authentik.sources.scim", "authentik.sources.telegram", "authentik.stages.authenticator", "authentik.stages.authenticator_duo", "authentik.stages.authenticator_email", "authentik.stages.authenticator_sms", "authentik.stages.authenticator_static", "authentik.stages.authenticator_totp", "authentik.stages.authenticator_validate", "authentik.stages.authenticator_webauthn", "authentik.stages.captcha", "authentik.stages.consent", "authentik.stages.deny", "authentik.stages.dummy", "authentik.stages.email", "authentik.stages.identification", "authentik.stages.invitation", "authentik.stages.password", "authentik.stages.prompt", "authentik.stages.redirect", "authentik.stages.user_delete", "authentik.stages.user_login", "authentik.stages.user_logout", "authentik.stages.user_write", "authentik.tasks.schedules", "authentik.brands", "authentik.blueprints", "authentik.enterprise.agents", "authentik.enterprise.audit", "authentik.enterprise.endpoints.connectors.agent", "authentik.enterprise.endpoints.connectors.fleet", "authentik.enterprise.endpoints.connectors.google_chrome", "authentik.enterprise.lifecycle", "authentik.enterprise.policies.unique_password", "authentik.enterprise.providers.google_workspace", "authentik.enterprise.providers.microsoft_entra", "authentik.enterprise.providers.radius", "authentik.enterprise.providers.scim", "authentik.enterprise.providers.ssf", "authentik.enterprise.providers.ws_federation", "authentik.enterprise.reports", "authentik.enterprise.requests", "authentik.enterprise.stages.account_lockdown", "authentik.enterprise.stages.authenticator_endpoint_gdtc", "authentik.enterprise.stages.mtls", "authentik.enterprise.stages.source"]] | None
     model: Input[Literal["authentik_tenants.domain", "authentik_core.group", "authentik_core.user", "authentik_core.application", "authentik_core.applicationentitlement", "authentik_core.token", "authentik_core.objectattribute", "authentik_core.actor", "authentik_crypto.certificatekeypair", "authentik_endpoints.deviceuserbinding", "authentik_endpoints.deviceaccessgroup", "authentik_endpoints.endpointstage", "authentik_endpoints_connectors_agent.agentconnector", "authentik_endpoints_connectors_agent.agentdeviceuserbinding", "authentik_endpoints_connectors_agent.enrollmenttoken", "authentik_enterprise.license", "authentik_events.event", "authentik_events.notificationtransport", "authentik_events.notification", "authentik_events.notificationrule", "authentik_events.notificationwebhookmapping", "authentik_flows.flow", "authentik_flows.flowstagebinding", "authentik_outposts.dockerserviceconnection", "authentik_outposts.kubernetesserviceconnection", "authentik_outposts.outpost", "authentik_policies_dummy.dummypolicy", "authentik_policies_event_matcher.eventmatcherpolicy", "authentik_policies_expiry.passwordexpirypolicy", "authentik_policies_expression.expressionpolicy", "authentik_policies_geoip.geoippolicy", "authentik_policies_password.passwordpolicy", "authentik_policies_reputation.reputationpolicy", "authentik_policies.policybinding", "authentik_providers_ldap.ldapprovider", "authentik_providers_oauth2.scopemapping", "authentik_providers_oauth2.oauth2provider", "authentik_providers_oauth2.oauth2dynamicclientregistration", "authentik_providers_proxy.proxyprovider", "authentik_providers_rac.racprovider", "authentik_providers_rac.endpoint", "authentik_providers_rac.racpropertymapping", "authentik_providers_radius.radiusprovider", "authentik_providers_radius.radiusproviderpropertymapping", "authentik_providers_saml.samlprovider", "authentik_providers_saml.samlpropertymapping", "authentik_providers_scim.scimprovider", "authentik_providers_scim.scimmapping", "authentik_rbac.role", "authentik_rbac.initialpermissions", "authentik_sources_kerberos.kerberossource", "authentik_sources_kerberos.kerberossourcepropertymapping", "authentik_sources_kerberos.userkerberossourceconnection", "authentik_sources_kerberos.groupkerberossourceconnection", "authentik_sources_ldap.ldapsource", "authentik_sources_ldap.ldapsourcepropertymapping", "authentik_sources_ldap.userldapsourceconnection", "authentik_sources_ldap.groupldapsourceconnection", "authentik_sources_oauth.oauthsource", "authentik_sources_oauth.oauthsourcepropertymapping", "authentik_sources_oauth.useroauthsourceconnection", "authentik_sources_oauth.groupoauthsourceconnection", "authentik_sources_plex.plexsource", "authentik_sources_plex.plexsourcepropertymapping", "authentik_sources_plex.userplexsourceconnection", "authentik_sources_plex.groupplexsourceconnection", "authentik_sources_saml.samlsource", "authentik_sources_saml.samlsourcepropertymapping", "authentik_sources_saml.usersamlsourceconnection", "authentik_sources_saml.groupsamlsourceconnection", "authentik_sources_scim.scimsource", "authentik_sources_scim.scimsourcepropertymapping", "authentik_sources_telegram.telegramsource", "authentik_sources_telegram.telegramsourcepropertymapping", "authentik_sources_telegram.usertelegramsourceconnection", "authentik_sources_telegram.grouptelegramsourceconnection", "authentik_stages_authenticator_duo.authenticatorduostage", "authentik_stages_authenticator_duo.duodevice", "authentik_stages_authenticator_email.authenticatoremailstage", "authentik_stages_authenticator_email.emaildevice", "authentik_stages_authenticator_sms.authenticatorsmsstage", "authentik_stages_authenticator_sms.smsdevice", "authentik_stages_authenticator_static.authenticatorstaticstage", "authentik_stages_authenticator_static.staticdevice", "authentik_stages_authenticator_totp.authenticatortotpstage", "authentik_stages_authenticator_totp.totpdevice", "authentik_stages_authenticator_validate.authenticatorvalidatestage", "authentik_stages_authenticator_webauthn.authenticatorwebauthnstage", "authentik_stages_authenticator_webauthn.webauthndevice", "authentik_stages_captcha.captchastage", "authentik_stages_consent.consentstage", "authentik_stages_deny.denystage", "authentik_stages_dummy.dummystage", "authentik_stages_email.emailstage", "authentik_stages_identification.identificationstage", "authentik_stages_invitation.invitationstage", "authentik_stages_invitation.invitation", "authentik_stages_password.passwordstage", "authentik_stages_prompt.prompt", "authentik_stages_prompt.promptstage", "authentik_stages_redirect.redirectstage", "authentik_stages_user_delete.userdeletestage", "authentik_stages_user_login.userloginstage", "authentik_stages_user_logout.userlogoutstage", "authentik_stages_user_write.userwritestage", "authentik_tasks_schedules.schedule", "authentik_brands.brand", "authentik_blueprints.blueprintinstance", "authentik_agents.agent", "authentik_endpoints_connectors_fleet.fleetconnector", "authentik_endpoints_connectors_google_chrome.googlechromeconnector", "authentik_lifecycle.lifecyclerule", "authentik_lifecycle.lifecycleiteration", "authentik_lifecycle.review", "authentik_lifecycle.useroffboarding", "authentik_policies_unique_password.uniquepasswordpolicy", "authentik_providers_google_workspace.googleworkspaceprovider", "authentik_providers_google_workspace.googleworkspaceprovidermapping", "authentik_providers_microsoft_entra.microsoftentraprovider", "authentik_providers_microsoft_entra.microsoftentraprovidermapping", "authentik_providers_ssf.ssfprovider", "authentik_providers_ws_federation.wsfederationprovider", "authentik_reports.dataexport", "authentik_requests.requestrulechildbinding", "authentik_requests.requestrulebinding", "authentik_requests.requestrule", "authentik_requests.grantrequest", "authentik_stages_account_lockdown.accountlockdownstage", "authentik_stages_authenticator_endpoint_gdtc.authenticatorendpointgdtcstage", "authentik_stages_mtls.mutualtlsstage", "authentik_stages_source.sourcestage"]] | None
-    query: Input[str] | None  # in 2026.8
+    query: Input[str] | None
+    """In 2026.8."""
 
 
 class EventMatcherPolicy(TypedObject, module="authentik_policies_event_matcher", name="eventmatcherpolicy"):
@@ -50,7 +56,8 @@ class EventMatcherPolicy(TypedObject, module="authentik_policies_event_matcher",
 
 class ExpressionPolicyFields(TypedDict, total=False):
     name: Required[Input[str]]
-    execution_logging: Input[bool] | None  # default false
+    execution_logging: Input[bool] | None
+    """Default false."""
     expression: Required[Input[str]]
 
 
@@ -65,15 +72,22 @@ class ExpressionPolicy(TypedObject, module="authentik_policies_expression", name
 
 class GeoIPPolicyFields(TypedDict, total=False):
     name: Required[Input[str]]
-    execution_logging: Input[bool] | None  # default false
+    execution_logging: Input[bool] | None
+    """Default false."""
     asns: Input[Sequence[int]] | None
     countries: Required[Input[Sequence[Literal["AF", "AX", "AL", "DZ", "AS", "AD", "AO", "AI", "AQ", "AG", "AR", "AM", "AW", "AU", "AT", "AZ", "BS", "BH", "BD", "BB", "BY", "BE", "BZ", "BJ", "BM", "BT", "BO", "BQ", "BA", "BW", "BV", "BR", "IO", "BN", "BG", "BF", "BI", "CV", "KH", "CM", "CA", "KY", "CF", "TD", "CL", "CN", "CX", "CC", "CO", "KM", "CG", "CK", "CR", "CI", "HR", "CU", "CW", "CY", "CZ", "CD", "DK", "DJ", "DM", "DO", "EC", "EG", "SV", "GQ", "ER", "EE", "SZ", "ET", "FK", "FO", "FJ", "FI", "FR", "GF", "PF", "TF", "GA", "GM", "GE", "DE", "GH", "GI", "GR", "GL", "GD", "GP", "GU", "GT", "GG", "GN", "GW", "GY", "HT", "HM", "HN", "HK", "HU", "IS", "IN", "ID", "IR", "IQ", "IE", "IM", "IL", "IT", "JM", "JP", "JE", "JO", "KZ", "KE", "KI", "KW", "KG", "LA", "LV", "LB", "LS", "LR", "LY", "LI", "LT", "LU", "MO", "MG", "MW", "MY", "MV", "ML", "MT", "MH", "MQ", "MR", "MU", "YT", "MX", "FM", "MD", "MC", "MN", "ME", "MS", "MA", "MZ", "MM", "NA", "NR", "NP", "NL", "NC", "NZ", "NI", "NE", "NG", "NU", "NF", "KP", "MK", "MP", "NO", "OM", "PK", "PW", "PS", "PA", "PG", "PY", "PE", "PH", "PN", "PL", "PT", "PR", "QA", "RE", "RO", "RU", "RW", "BL", "SH", "KN", "LC", "MF", "PM", "VC", "WS", "SM", "ST", "SA", "SN", "RS", "SC", "SL", "SG", "SX", "SK", "SI", "SB", "SO", "ZA", "GS", "KR", "SS", "ES", "LK", "SD", "SR", "SJ", "SE", "CH", "SY", "TW", "TJ", "TZ", "TH", "TL", "TG", "TK", "TO", "TT", "TN", "TR", "TM", "TC", "TV", "UG", "UA", "AE", "GB", "UM", "US", "UY", "UZ", "VU", "VA", "VE", "VN", "VG", "VI", "WF", "EH", "YE", "ZM", "ZW"]]]]
-    check_history_distance: Input[bool] | None  # default false
-    history_max_distance_km: Input[int] | None  # default 100
-    distance_tolerance_km: Input[int] | None  # default 50
-    history_login_count: Input[int] | None  # default 5
-    check_impossible_travel: Input[bool] | None  # default false
-    impossible_tolerance_km: Input[int] | None  # default 100
+    check_history_distance: Input[bool] | None
+    """Default false."""
+    history_max_distance_km: Input[int] | None
+    """Default 100."""
+    distance_tolerance_km: Input[int] | None
+    """Default 50."""
+    history_login_count: Input[int] | None
+    """Default 5."""
+    check_impossible_travel: Input[bool] | None
+    """Default false."""
+    impossible_tolerance_km: Input[int] | None
+    """Default 100."""
 
 
 class GeoIPPolicy(TypedObject, module="authentik_policies_geoip", name="geoippolicy"):
@@ -87,9 +101,11 @@ class GeoIPPolicy(TypedObject, module="authentik_policies_geoip", name="geoippol
 
 class PasswordExpiryPolicyFields(TypedDict, total=False):
     name: Required[Input[str]]
-    execution_logging: Input[bool] | None  # default false
+    execution_logging: Input[bool] | None
+    """Default false."""
     days: Required[Input[int]]
-    deny_only: Input[bool] | None  # default false
+    deny_only: Input[bool] | None
+    """Default false."""
 
 
 class PasswordExpiryPolicy(TypedObject, module="authentik_policies_expiry", name="passwordexpirypolicy"):
@@ -103,20 +119,33 @@ class PasswordExpiryPolicy(TypedObject, module="authentik_policies_expiry", name
 
 class PasswordPolicyFields(TypedDict, total=False):
     name: Required[Input[str]]
-    execution_logging: Input[bool] | None  # default false
-    password_field: Input[str] | None  # default "password"
-    amount_digits: Input[int] | None  # default 0
-    amount_uppercase: Input[int] | None  # default 0
-    amount_lowercase: Input[int] | None  # default 0
-    amount_symbols: Input[int] | None  # default 0
-    length_min: Input[int] | None  # default 0
-    symbol_charset: Input[str] | None  # default "!\\\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~ "
+    execution_logging: Input[bool] | None
+    """Default false."""
+    password_field: Input[str] | None
+    """Default "password"."""
+    amount_digits: Input[int] | None
+    """Default 0."""
+    amount_uppercase: Input[int] | None
+    """Default 0."""
+    amount_lowercase: Input[int] | None
+    """Default 0."""
+    amount_symbols: Input[int] | None
+    """Default 0."""
+    length_min: Input[int] | None
+    """Default 0."""
+    symbol_charset: Input[str] | None
+    """Default "!\\\\\\"#$%&'()*+,-./:;<=>?@[\\\\]^_`{|}~ "."""
     error_message: Input[str] | None
-    check_static_rules: Input[bool] | None  # default true
-    check_have_i_been_pwned: Input[bool] | None  # default false
-    check_zxcvbn: Input[bool] | None  # default false
-    hibp_allowed_count: Input[int] | None  # default 0
-    zxcvbn_score_threshold: Input[int] | None  # default 2
+    check_static_rules: Input[bool] | None
+    """Default true."""
+    check_have_i_been_pwned: Input[bool] | None
+    """Default false."""
+    check_zxcvbn: Input[bool] | None
+    """Default false."""
+    hibp_allowed_count: Input[int] | None
+    """Default 0."""
+    zxcvbn_score_threshold: Input[int] | None
+    """Default 2."""
 
 
 class PasswordPolicy(TypedObject, module="authentik_policies_password", name="passwordpolicy"):
@@ -129,15 +158,23 @@ class PasswordPolicy(TypedObject, module="authentik_policies_password", name="pa
 
 
 class PolicyBindingFields(TypedDict, total=False):
-    policy: Reference | None  # names: authentik_policies_dummy.dummypolicy, authentik_policies_event_matcher.eventmatcherpolicy, authentik_policies_expression.expressionpolicy, …
-    group: Reference | None  # names: authentik_core.group
-    user: Reference | None  # names: authentik_core.user
-    target: Required[Reference]  # names: authentik_core.applicationentitlement, authentik_core.application, authentik_endpoints.deviceaccessgroup, …
-    negate: Input[bool] | None  # default false
-    enabled: Input[bool] | None  # default true
+    policy: Reference | None
+    """Names: authentik_policies_dummy.dummypolicy, authentik_policies_event_matcher.eventmatcherpolicy, authentik_policies_expression.expressionpolicy and others."""
+    group: Reference | None
+    """Names: authentik_core.group."""
+    user: Reference | None
+    """Names: authentik_core.user."""
+    target: Required[Reference]
+    """Names: authentik_core.applicationentitlement, authentik_core.application, authentik_endpoints.deviceaccessgroup and others."""
+    negate: Input[bool] | None
+    """Default false."""
+    enabled: Input[bool] | None
+    """Default true."""
     order: Required[Input[int]]
-    timeout: Input[int] | None  # default 30
-    failure_result: Input[bool] | None  # default false
+    timeout: Input[int] | None
+    """Default 30."""
+    failure_result: Input[bool] | None
+    """Default false."""
 
 
 class PolicyBinding(TypedObject, module="authentik_policies", name="policybinding"):
@@ -151,10 +188,14 @@ class PolicyBinding(TypedObject, module="authentik_policies", name="policybindin
 
 class ReputationPolicyFields(TypedDict, total=False):
     name: Required[Input[str]]
-    execution_logging: Input[bool] | None  # default false
-    check_ip: Input[bool] | None  # default true
-    check_username: Input[bool] | None  # default true
-    threshold: Input[int] | None  # default -5
+    execution_logging: Input[bool] | None
+    """Default false."""
+    check_ip: Input[bool] | None
+    """Default true."""
+    check_username: Input[bool] | None
+    """Default true."""
+    threshold: Input[int] | None
+    """Default -5."""
 
 
 class ReputationPolicy(TypedObject, module="authentik_policies_reputation", name="reputationpolicy"):
@@ -168,9 +209,12 @@ class ReputationPolicy(TypedObject, module="authentik_policies_reputation", name
 
 class UniquePasswordPolicyFields(TypedDict, total=False):
     name: Required[Input[str]]
-    execution_logging: Input[bool] | None  # default false
-    password_field: Input[str] | None  # default "password"
-    num_historical_passwords: Input[int] | None  # default 1
+    execution_logging: Input[bool] | None
+    """Default false."""
+    password_field: Input[str] | None
+    """Default "password"."""
+    num_historical_passwords: Input[int] | None
+    """Default 1."""
 
 
 class UniquePasswordPolicy(TypedObject, module="authentik_policies_unique_password", name="uniquepasswordpolicy"):

@@ -14,20 +14,33 @@ from components.identity.typed import Reference, References, TypedObject
 
 class GoogleWorkspaceProviderFields(TypedDict, total=False):
     name: Required[Input[str]]
-    property_mappings: References | None  # names: authentik_providers_google_workspace.googleworkspaceprovidermapping
-    property_mappings_group: References | None  # names: authentik_providers_google_workspace.googleworkspaceprovidermapping
+    property_mappings: References | None
+    """Names: authentik_providers_google_workspace.googleworkspaceprovidermapping."""
+    property_mappings_group: References | None
+    """Names: authentik_providers_google_workspace.googleworkspaceprovidermapping."""
     delegated_subject: Required[Input[str]]
-    credentials: Required[Input[Mapping[str, Any]]]  # secret
-    scopes: Input[str] | None  # default "https://www.googleapis.com/auth/admin.directory.user,https://www.googleapis.com/auth/admin.directory.group,https://www.googleapis.com/auth/admin.directory.group.member,https://www.googleapis.com/auth/admin.directory.domain.readonly"
-    exclude_users_service_account: Input[bool] | None  # default false
-    filter_group: Reference | None  # names: authentik_core.group
-    user_delete_action: Input[Literal["do_nothing", "delete", "suspend"]] | None  # default "delete"
-    group_delete_action: Input[Literal["do_nothing", "delete", "suspend"]] | None  # default "delete"
+    """E-mail address."""
+    credentials: Required[Input[Mapping[str, Any]]]
+    """Secret."""
+    scopes: Input[str] | None
+    """Default "https://www.googleapis.com/auth/admin.directory.user,https://www.googleapis.com/auth/admin.directory.group,https://www.googleapis.com/auth/admin.directory.group.member,https://www.googleapis.com/auth/admin.directory.domain.readonly"."""
+    exclude_users_service_account: Input[bool] | None
+    """Default false."""
+    filter_group: Reference | None
+    """Names: authentik_core.group."""
+    user_delete_action: Input[Literal["do_nothing", "delete", "suspend"]] | None
+    """Default "delete"."""
+    group_delete_action: Input[Literal["do_nothing", "delete", "suspend"]] | None
+    """Default "delete"."""
     default_group_email_domain: Required[Input[str]]
-    dry_run: Input[bool] | None  # default false
-    sync_page_size: Input[int] | None  # in 2026.2, 2026.8; default 100
-    sync_page_timeout: Input[str] | None  # in 2026.2, 2026.8; default "minutes=30"
-    discovery_enabled: Input[bool] | None  # in 2026.8
+    dry_run: Input[bool] | None
+    """Default false."""
+    sync_page_size: Input[int] | None
+    """In 2026.2, 2026.8; default 100."""
+    sync_page_timeout: Input[str] | None
+    """In 2026.2, 2026.8; duration (`hours=1;minutes=30`); default "minutes=30"."""
+    discovery_enabled: Input[bool] | None
+    """In 2026.8."""
 
 
 class GoogleWorkspaceProvider(TypedObject, module="authentik_providers_google_workspace", name="googleworkspaceprovider"):
@@ -41,18 +54,28 @@ class GoogleWorkspaceProvider(TypedObject, module="authentik_providers_google_wo
 
 class LDAPProviderFields(TypedDict, total=False):
     name: Required[Input[str]]
-    authentication_flow: Reference | None  # names: authentik_flows.flow
-    authorization_flow: Required[Reference]  # names: authentik_flows.flow
-    invalidation_flow: Required[Reference]  # names: authentik_flows.flow
+    authentication_flow: Reference | None
+    """Names: authentik_flows.flow."""
+    authorization_flow: Required[Reference]
+    """Names: authentik_flows.flow."""
+    invalidation_flow: Required[Reference]
+    """Names: authentik_flows.flow."""
     property_mappings: Input[Sequence[str]] | None
-    base_dn: Input[str] | None  # default "DC=ldap,DC=goauthentik,DC=io"
-    certificate: Reference | None  # names: authentik_crypto.certificatekeypair
+    base_dn: Input[str] | None
+    """Default "DC=ldap,DC=goauthentik,DC=io"."""
+    certificate: Reference | None
+    """Names: authentik_crypto.certificatekeypair."""
     tls_server_name: Input[str] | None
-    uid_start_number: Input[int] | None  # default 2000
-    gid_start_number: Input[int] | None  # default 4000
-    search_mode: Input[Literal["direct", "cached"]] | None  # default "direct"
-    bind_mode: Input[Literal["direct", "cached"]] | None  # default "direct"
-    mfa_support: Input[bool] | None  # default true
+    uid_start_number: Input[int] | None
+    """Default 2000."""
+    gid_start_number: Input[int] | None
+    """Default 4000."""
+    search_mode: Input[Literal["direct", "cached"]] | None
+    """Default "direct"."""
+    bind_mode: Input[Literal["direct", "cached"]] | None
+    """Default "direct"."""
+    mfa_support: Input[bool] | None
+    """Default true."""
 
 
 class LDAPProvider(TypedObject, module="authentik_providers_ldap", name="ldapprovider"):
@@ -66,19 +89,30 @@ class LDAPProvider(TypedObject, module="authentik_providers_ldap", name="ldappro
 
 class MicrosoftEntraProviderFields(TypedDict, total=False):
     name: Required[Input[str]]
-    property_mappings: References | None  # names: authentik_providers_microsoft_entra.microsoftentraprovidermapping
-    property_mappings_group: References | None  # names: authentik_providers_microsoft_entra.microsoftentraprovidermapping
+    property_mappings: References | None
+    """Names: authentik_providers_microsoft_entra.microsoftentraprovidermapping."""
+    property_mappings_group: References | None
+    """Names: authentik_providers_microsoft_entra.microsoftentraprovidermapping."""
     client_id: Required[Input[str]]
-    client_secret: Required[Input[str]]  # secret
+    client_secret: Required[Input[str]]
+    """Secret."""
     tenant_id: Required[Input[str]]
-    exclude_users_service_account: Input[bool] | None  # default false
-    filter_group: Reference | None  # names: authentik_core.group
-    user_delete_action: Input[Literal["do_nothing", "delete", "suspend"]] | None  # default "delete"
-    group_delete_action: Input[Literal["do_nothing", "delete", "suspend"]] | None  # default "delete"
-    dry_run: Input[bool] | None  # default false
-    sync_page_size: Input[int] | None  # in 2026.2, 2026.8; default 100
-    sync_page_timeout: Input[str] | None  # in 2026.2, 2026.8; default "minutes=30"
-    discovery_enabled: Input[bool] | None  # in 2026.8
+    exclude_users_service_account: Input[bool] | None
+    """Default false."""
+    filter_group: Reference | None
+    """Names: authentik_core.group."""
+    user_delete_action: Input[Literal["do_nothing", "delete", "suspend"]] | None
+    """Default "delete"."""
+    group_delete_action: Input[Literal["do_nothing", "delete", "suspend"]] | None
+    """Default "delete"."""
+    dry_run: Input[bool] | None
+    """Default false."""
+    sync_page_size: Input[int] | None
+    """In 2026.2, 2026.8; default 100."""
+    sync_page_timeout: Input[str] | None
+    """In 2026.2, 2026.8; duration (`hours=1;minutes=30`); default "minutes=30"."""
+    discovery_enabled: Input[bool] | None
+    """In 2026.8."""
 
 
 class MicrosoftEntraProvider(TypedObject, module="authentik_providers_microsoft_entra", name="microsoftentraprovider"):
@@ -91,15 +125,22 @@ class MicrosoftEntraProvider(TypedObject, module="authentik_providers_microsoft_
 
 
 class OAuth2DynamicClientRegistrationFields(TypedDict, total=False):
-    provider: Required[Reference]  # names: authentik_providers_oauth2.oauth2provider
+    provider: Required[Reference]
+    """Names: authentik_providers_oauth2.oauth2provider."""
     default_application_group: Input[str] | None
-    override_authorization_flow: Reference | None  # names: authentik_flows.flow
-    override_invalidation_flow: Reference | None  # names: authentik_flows.flow
-    override_property_mappings: References | None  # names: authentik_providers_oauth2.scopemapping
-    access_token_validity: Input[str] | None  # default "hours=1"
-    refresh_token_validity: Input[str] | None  # default "days=30"
+    override_authorization_flow: Reference | None
+    """Names: authentik_flows.flow."""
+    override_invalidation_flow: Reference | None
+    """Names: authentik_flows.flow."""
+    override_property_mappings: References | None
+    """Names: authentik_providers_oauth2.scopemapping."""
+    access_token_validity: Input[str] | None
+    """Duration (`hours=1;minutes=30`); default "hours=1"."""
+    refresh_token_validity: Input[str] | None
+    """Duration (`hours=1;minutes=30`); default "days=30"."""
     allowed_grant_types: Input[Sequence[Literal["authorization_code", "implicit", "hybrid", "refresh_token", "client_credentials", "password", "urn:ietf:params:oauth:grant-type:device_code", "urn:ietf:params:oauth:grant-type:token-exchange"]]] | None
-    policy_engine_mode: Input[Literal["all", "any"]] | None  # default "any"
+    policy_engine_mode: Input[Literal["all", "any"]] | None
+    """Default "any"."""
 
 
 class OAuth2DynamicClientRegistration(TypedObject, module="authentik_providers_oauth2", name="oauth2dynamicclientregistration"):
@@ -119,29 +160,50 @@ class OAuth2ProviderRedirectUris(TypedDict):
 
 class OAuth2ProviderFields(TypedDict, total=False):
     name: Required[Input[str]]
-    authentication_flow: Reference | None  # names: authentik_flows.flow
-    authorization_flow: Required[Reference]  # names: authentik_flows.flow
-    invalidation_flow: Required[Reference]  # names: authentik_flows.flow
-    property_mappings: References | None  # names: authentik_providers_oauth2.scopemapping
-    client_type: Input[Literal["confidential", "public"]] | None  # default "confidential"
+    authentication_flow: Reference | None
+    """Names: authentik_flows.flow."""
+    authorization_flow: Required[Reference]
+    """Names: authentik_flows.flow."""
+    invalidation_flow: Required[Reference]
+    """Names: authentik_flows.flow."""
+    property_mappings: References | None
+    """Names: authentik_providers_oauth2.scopemapping."""
+    client_type: Input[Literal["confidential", "public"]] | None
+    """Default "confidential"."""
     client_id: Input[str] | None
-    client_secret: Input[str] | None  # secret
-    access_code_validity: Input[str] | None  # default "minutes=1"
-    access_token_validity: Input[str] | None  # default "hours=1"
-    refresh_token_validity: Input[str] | None  # default "days=30"
-    include_claims_in_id_token: Input[bool] | None  # default true
-    signing_key: Reference | None  # names: authentik_crypto.certificatekeypair
-    encryption_key: Reference | None  # names: authentik_crypto.certificatekeypair
+    client_secret: Input[str] | None
+    """Secret."""
+    access_code_validity: Input[str] | None
+    """Duration (`hours=1;minutes=30`); default "minutes=1"."""
+    access_token_validity: Input[str] | None
+    """Duration (`hours=1;minutes=30`); default "hours=1"."""
+    refresh_token_validity: Input[str] | None
+    """Duration (`hours=1;minutes=30`); default "days=30"."""
+    include_claims_in_id_token: Input[bool] | None
+    """Default true."""
+    signing_key: Reference | None
+    """Names: authentik_crypto.certificatekeypair."""
+    encryption_key: Reference | None
+    """Names: authentik_crypto.certificatekeypair."""
     redirect_uris: Required[Input[Sequence[OAuth2ProviderRedirectUris]]]
-    backchannel_logout_uri: Input[str] | None  # in 2025.8
-    sub_mode: Input[Literal["hashed_user_id", "user_id", "user_uuid", "user_username", "user_email", "user_upn"]] | None  # default "hashed_user_id"
-    issuer_mode: Input[Literal["global", "per_provider"]] | None  # default "per_provider"
-    jwt_federation_sources: References | None  # names: authentik_sources_oauth.oauthsource
-    jwt_federation_providers: References | None  # names: authentik_providers_google_workspace.googleworkspaceprovider, authentik_providers_ldap.ldapprovider, authentik_providers_microsoft_entra.microsoftentraprovider, …
-    refresh_token_threshold: Input[str] | None  # in 2026.2, 2026.8; default "seconds=0"
-    logout_uri: Input[str] | None  # in 2026.2, 2026.8
-    logout_method: Input[Literal["backchannel", "frontchannel"]] | None  # in 2026.2, 2026.8; default "backchannel"
-    grant_types: Input[Sequence[Literal["authorization_code", "implicit", "hybrid", "refresh_token", "client_credentials", "password", "urn:ietf:params:oauth:grant-type:device_code", "urn:ietf:params:oauth:grant-type:token-exchange"]]] | None  # in 2026.8
+    backchannel_logout_uri: Input[str] | None
+    """In 2025.8; URL."""
+    sub_mode: Input[Literal["hashed_user_id", "user_id", "user_uuid", "user_username", "user_email", "user_upn"]] | None
+    """Default "hashed_user_id"."""
+    issuer_mode: Input[Literal["global", "per_provider"]] | None
+    """Default "per_provider"."""
+    jwt_federation_sources: References | None
+    """Names: authentik_sources_oauth.oauthsource."""
+    jwt_federation_providers: References | None
+    """Names: authentik_providers_google_workspace.googleworkspaceprovider, authentik_providers_ldap.ldapprovider, authentik_providers_microsoft_entra.microsoftentraprovider and others."""
+    refresh_token_threshold: Input[str] | None
+    """In 2026.2, 2026.8; duration (`hours=1;minutes=30`); default "seconds=0"."""
+    logout_uri: Input[str] | None
+    """In 2026.2, 2026.8; URL."""
+    logout_method: Input[Literal["backchannel", "frontchannel"]] | None
+    """In 2026.2, 2026.8; default "backchannel"."""
+    grant_types: Input[Sequence[Literal["authorization_code", "implicit", "hybrid", "refresh_token", "client_credentials", "password", "urn:ietf:params:oauth:grant-type:device_code", "urn:ietf:params:oauth:grant-type:token-exchange"]]] | None
+    """In 2026.8."""
 
 
 class OAuth2Provider(TypedObject, module="authentik_providers_oauth2", name="oauth2provider"):
@@ -155,25 +217,40 @@ class OAuth2Provider(TypedObject, module="authentik_providers_oauth2", name="oau
 
 class ProxyProviderFields(TypedDict, total=False):
     name: Required[Input[str]]
-    authentication_flow: Reference | None  # names: authentik_flows.flow
-    authorization_flow: Required[Reference]  # names: authentik_flows.flow
-    invalidation_flow: Required[Reference]  # names: authentik_flows.flow
-    property_mappings: References | None  # names: authentik_providers_oauth2.scopemapping
+    authentication_flow: Reference | None
+    """Names: authentik_flows.flow."""
+    authorization_flow: Required[Reference]
+    """Names: authentik_flows.flow."""
+    invalidation_flow: Required[Reference]
+    """Names: authentik_flows.flow."""
+    property_mappings: References | None
+    """Names: authentik_providers_oauth2.scopemapping."""
     internal_host: Input[str] | None
+    """URL."""
     external_host: Required[Input[str]]
-    internal_host_ssl_validation: Input[bool] | None  # default true
-    certificate: Reference | None  # names: authentik_crypto.certificatekeypair
+    """URL."""
+    internal_host_ssl_validation: Input[bool] | None
+    """Default true."""
+    certificate: Reference | None
+    """Names: authentik_crypto.certificatekeypair."""
     skip_path_regex: Input[str] | None
-    basic_auth_enabled: Input[bool] | None  # default false
+    basic_auth_enabled: Input[bool] | None
+    """Default false."""
     basic_auth_password_attribute: Input[str] | None
     basic_auth_user_attribute: Input[str] | None
-    mode: Input[Literal["proxy", "forward_single", "forward_domain"]] | None  # default "proxy"
-    intercept_header_auth: Input[bool] | None  # default true
+    mode: Input[Literal["proxy", "forward_single", "forward_domain"]] | None
+    """Default "proxy"."""
+    intercept_header_auth: Input[bool] | None
+    """Default true."""
     cookie_domain: Input[str] | None
-    jwt_federation_sources: References | None  # names: authentik_sources_oauth.oauthsource
-    jwt_federation_providers: References | None  # names: authentik_providers_google_workspace.googleworkspaceprovider, authentik_providers_ldap.ldapprovider, authentik_providers_microsoft_entra.microsoftentraprovider, …
-    access_token_validity: Input[str] | None  # default "hours=1"
-    refresh_token_validity: Input[str] | None  # default "days=30"
+    jwt_federation_sources: References | None
+    """Names: authentik_sources_oauth.oauthsource."""
+    jwt_federation_providers: References | None
+    """Names: authentik_providers_google_workspace.googleworkspaceprovider, authentik_providers_ldap.ldapprovider, authentik_providers_microsoft_entra.microsoftentraprovider and others."""
+    access_token_validity: Input[str] | None
+    """Duration (`hours=1;minutes=30`); default "hours=1"."""
+    refresh_token_validity: Input[str] | None
+    """Duration (`hours=1;minutes=30`); default "days=30"."""
 
 
 class ProxyProvider(TypedObject, module="authentik_providers_proxy", name="proxyprovider"):
@@ -187,12 +264,17 @@ class ProxyProvider(TypedObject, module="authentik_providers_proxy", name="proxy
 
 class RACProviderFields(TypedDict, total=False):
     name: Required[Input[str]]
-    authentication_flow: Reference | None  # names: authentik_flows.flow
-    authorization_flow: Required[Reference]  # names: authentik_flows.flow
-    property_mappings: References | None  # names: authentik_providers_rac.racpropertymapping
+    authentication_flow: Reference | None
+    """Names: authentik_flows.flow."""
+    authorization_flow: Required[Reference]
+    """Names: authentik_flows.flow."""
+    property_mappings: References | None
+    """Names: authentik_providers_rac.racpropertymapping."""
     settings: Input[Mapping[str, Any]] | None
-    connection_expiry: Input[str] | None  # default "hours=8"
-    delete_token_on_disconnect: Input[bool] | None  # default false
+    connection_expiry: Input[str] | None
+    """Duration (`hours=1;minutes=30`); default "hours=8"."""
+    delete_token_on_disconnect: Input[bool] | None
+    """Default false."""
 
 
 class RACProvider(TypedObject, module="authentik_providers_rac", name="racprovider"):
@@ -206,14 +288,22 @@ class RACProvider(TypedObject, module="authentik_providers_rac", name="racprovid
 
 class RadiusProviderFields(TypedDict, total=False):
     name: Required[Input[str]]
-    authentication_flow: Reference | None  # names: authentik_flows.flow
-    authorization_flow: Required[Reference]  # names: authentik_flows.flow
-    invalidation_flow: Required[Reference]  # names: authentik_flows.flow
-    property_mappings: References | None  # names: authentik_providers_radius.radiusproviderpropertymapping
-    client_networks: Input[str] | None  # default "0.0.0.0/0, ::/0"
-    shared_secret: Input[str] | None  # secret
-    mfa_support: Input[bool] | None  # default true
-    certificate: Reference | None  # in 2026.2, 2026.8; names: authentik_crypto.certificatekeypair
+    authentication_flow: Reference | None
+    """Names: authentik_flows.flow."""
+    authorization_flow: Required[Reference]
+    """Names: authentik_flows.flow."""
+    invalidation_flow: Required[Reference]
+    """Names: authentik_flows.flow."""
+    property_mappings: References | None
+    """Names: authentik_providers_radius.radiusproviderpropertymapping."""
+    client_networks: Input[str] | None
+    """Default "0.0.0.0/0, ::/0"."""
+    shared_secret: Input[str] | None
+    """Secret."""
+    mfa_support: Input[bool] | None
+    """Default true."""
+    certificate: Reference | None
+    """In 2026.2, 2026.8; names: authentik_crypto.certificatekeypair."""
 
 
 class RadiusProvider(TypedObject, module="authentik_providers_radius", name="radiusprovider"):
@@ -227,34 +317,60 @@ class RadiusProvider(TypedObject, module="authentik_providers_radius", name="rad
 
 class SAMLProviderFields(TypedDict, total=False):
     name: Required[Input[str]]
-    authentication_flow: Reference | None  # names: authentik_flows.flow
-    authorization_flow: Required[Reference]  # names: authentik_flows.flow
-    invalidation_flow: Required[Reference]  # names: authentik_flows.flow
-    property_mappings: References | None  # names: authentik_providers_saml.samlpropertymapping
+    authentication_flow: Reference | None
+    """Names: authentik_flows.flow."""
+    authorization_flow: Required[Reference]
+    """Names: authentik_flows.flow."""
+    invalidation_flow: Required[Reference]
+    """Names: authentik_flows.flow."""
+    property_mappings: References | None
+    """Names: authentik_providers_saml.samlpropertymapping."""
     acs_url: Required[Input[str]]
+    """URL."""
     audience: Input[str] | None
-    issuer: Input[str] | None  # in 2025.8, 2026.2; default "authentik"
-    assertion_valid_not_before: Input[str] | None  # default "minutes=-5"
-    assertion_valid_not_on_or_after: Input[str] | None  # default "minutes=5"
-    session_valid_not_on_or_after: Input[str] | None  # default "minutes=86400"
-    name_id_mapping: Reference | None  # names: authentik_providers_saml.samlpropertymapping
-    authn_context_class_ref_mapping: Reference | None  # names: authentik_providers_saml.samlpropertymapping
-    digest_algorithm: Input[Literal["http://www.w3.org/2000/09/xmldsig#sha1", "http://www.w3.org/2001/04/xmlenc#sha256", "http://www.w3.org/2001/04/xmldsig-more#sha384", "http://www.w3.org/2001/04/xmlenc#sha512"]] | None  # default "http://www.w3.org/2001/04/xmlenc#sha256"
-    signature_algorithm: Input[Literal["http://www.w3.org/2000/09/xmldsig#rsa-sha1", "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384", "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha1", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512", "http://www.w3.org/2000/09/xmldsig#dsa-sha1"]] | None  # default "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
-    signing_kp: Reference | None  # names: authentik_crypto.certificatekeypair
-    verification_kp: Reference | None  # names: authentik_crypto.certificatekeypair
-    encryption_kp: Reference | None  # names: authentik_crypto.certificatekeypair
-    sign_assertion: Input[bool] | None  # default true
-    sign_response: Input[bool] | None  # default false
-    sp_binding: Input[Literal["redirect", "post"]] | None  # default "redirect"
+    issuer: Input[str] | None
+    """In 2025.8, 2026.2; default "authentik"."""
+    assertion_valid_not_before: Input[str] | None
+    """Duration (`hours=1;minutes=30`); default "minutes=-5"."""
+    assertion_valid_not_on_or_after: Input[str] | None
+    """Duration (`hours=1;minutes=30`); default "minutes=5"."""
+    session_valid_not_on_or_after: Input[str] | None
+    """Duration (`hours=1;minutes=30`); default "minutes=86400"."""
+    name_id_mapping: Reference | None
+    """Names: authentik_providers_saml.samlpropertymapping."""
+    authn_context_class_ref_mapping: Reference | None
+    """Names: authentik_providers_saml.samlpropertymapping."""
+    digest_algorithm: Input[Literal["http://www.w3.org/2000/09/xmldsig#sha1", "http://www.w3.org/2001/04/xmlenc#sha256", "http://www.w3.org/2001/04/xmldsig-more#sha384", "http://www.w3.org/2001/04/xmlenc#sha512"]] | None
+    """Default "http://www.w3.org/2001/04/xmlenc#sha256"."""
+    signature_algorithm: Input[Literal["http://www.w3.org/2000/09/xmldsig#rsa-sha1", "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384", "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha1", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512", "http://www.w3.org/2000/09/xmldsig#dsa-sha1"]] | None
+    """Default "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"."""
+    signing_kp: Reference | None
+    """Names: authentik_crypto.certificatekeypair."""
+    verification_kp: Reference | None
+    """Names: authentik_crypto.certificatekeypair."""
+    encryption_kp: Reference | None
+    """Names: authentik_crypto.certificatekeypair."""
+    sign_assertion: Input[bool] | None
+    """Default true."""
+    sign_response: Input[bool] | None
+    """Default false."""
+    sp_binding: Input[Literal["redirect", "post"]] | None
+    """Default "redirect"."""
     default_relay_state: Input[str] | None
-    default_name_id_policy: Input[Literal["urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress", "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent", "urn:oasis:names:tc:SAML:1.1:nameid-format:X509SubjectName", "urn:oasis:names:tc:SAML:2.0:nameid-format:WindowsDomainQualifiedName", "urn:oasis:names:tc:SAML:2.0:nameid-format:transient", "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"]] | None  # default "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
-    sls_url: Input[str] | None  # in 2026.2, 2026.8
-    sign_logout_request: Input[bool] | None  # in 2026.2, 2026.8; default false
-    sls_binding: Input[Literal["redirect", "post"]] | None  # in 2026.2, 2026.8; default "redirect"
-    logout_method: Input[Literal["frontchannel_iframe", "frontchannel_native", "backchannel"]] | None  # in 2026.2, 2026.8; default "frontchannel_iframe"
-    issuer_override: Input[str] | None  # in 2026.8
-    sign_logout_response: Input[bool] | None  # in 2026.8; default false
+    default_name_id_policy: Input[Literal["urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress", "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent", "urn:oasis:names:tc:SAML:1.1:nameid-format:X509SubjectName", "urn:oasis:names:tc:SAML:2.0:nameid-format:WindowsDomainQualifiedName", "urn:oasis:names:tc:SAML:2.0:nameid-format:transient", "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"]] | None
+    """Default "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"."""
+    sls_url: Input[str] | None
+    """In 2026.2, 2026.8; URL."""
+    sign_logout_request: Input[bool] | None
+    """In 2026.2, 2026.8; default false."""
+    sls_binding: Input[Literal["redirect", "post"]] | None
+    """In 2026.2, 2026.8; default "redirect"."""
+    logout_method: Input[Literal["frontchannel_iframe", "frontchannel_native", "backchannel"]] | None
+    """In 2026.2, 2026.8; default "frontchannel_iframe"."""
+    issuer_override: Input[str] | None
+    """In 2026.8."""
+    sign_logout_response: Input[bool] | None
+    """In 2026.8; default false."""
 
 
 class SAMLProvider(TypedObject, module="authentik_providers_saml", name="samlprovider"):
@@ -268,23 +384,39 @@ class SAMLProvider(TypedObject, module="authentik_providers_saml", name="samlpro
 
 class SCIMProviderFields(TypedDict, total=False):
     name: Required[Input[str]]
-    property_mappings: References | None  # names: authentik_providers_scim.scimmapping
-    property_mappings_group: References | None  # names: authentik_providers_scim.scimmapping
+    property_mappings: References | None
+    """Names: authentik_providers_scim.scimmapping."""
+    property_mappings_group: References | None
+    """Names: authentik_providers_scim.scimmapping."""
     url: Required[Input[str]]
-    verify_certificates: Input[bool] | None  # default true
-    token: Input[str] | None  # secret
-    compatibility_mode: Input[Literal["default", "aws", "slack", "sfdc", "gitlab", "webex", "vcenter"]] | None  # default "default"
-    exclude_users_service_account: Input[bool] | None  # default false
-    filter_group: Reference | None  # in 2025.8; names: authentik_core.group
-    dry_run: Input[bool] | None  # default false
-    auth_mode: Input[Literal["token", "oauth", "oauth_interactive"]] | None  # in 2026.2, 2026.8; default "token"
-    auth_oauth: Reference | None  # in 2026.2, 2026.8; names: authentik_sources_oauth.oauthsource
-    auth_oauth_params: Input[Mapping[str, Any]] | None  # in 2026.2, 2026.8
-    service_provider_config_cache_timeout: Input[str] | None  # in 2026.2, 2026.8; default "hours=1"
-    sync_page_size: Input[int] | None  # in 2026.2, 2026.8; default 100
-    sync_page_timeout: Input[str] | None  # in 2026.2, 2026.8; default "minutes=30"
-    group_filters: References | None  # in 2026.2, 2026.8; names: authentik_core.group
-    discovery_enabled: Input[bool] | None  # in 2026.8
+    verify_certificates: Input[bool] | None
+    """Default true."""
+    token: Input[str] | None
+    """Secret."""
+    compatibility_mode: Input[Literal["default", "aws", "slack", "sfdc", "gitlab", "webex", "vcenter"]] | None
+    """Default "default"."""
+    exclude_users_service_account: Input[bool] | None
+    """Default false."""
+    filter_group: Reference | None
+    """In 2025.8; names: authentik_core.group."""
+    dry_run: Input[bool] | None
+    """Default false."""
+    auth_mode: Input[Literal["token", "oauth", "oauth_interactive"]] | None
+    """In 2026.2, 2026.8; default "token"."""
+    auth_oauth: Reference | None
+    """In 2026.2, 2026.8; names: authentik_sources_oauth.oauthsource."""
+    auth_oauth_params: Input[Mapping[str, Any]] | None
+    """In 2026.2, 2026.8."""
+    service_provider_config_cache_timeout: Input[str] | None
+    """In 2026.2, 2026.8; duration (`hours=1;minutes=30`); default "hours=1"."""
+    sync_page_size: Input[int] | None
+    """In 2026.2, 2026.8; default 100."""
+    sync_page_timeout: Input[str] | None
+    """In 2026.2, 2026.8; duration (`hours=1;minutes=30`); default "minutes=30"."""
+    group_filters: References | None
+    """In 2026.2, 2026.8; names: authentik_core.group."""
+    discovery_enabled: Input[bool] | None
+    """In 2026.8."""
 
 
 class SCIMProvider(TypedObject, module="authentik_providers_scim", name="scimprovider"):
@@ -298,10 +430,14 @@ class SCIMProvider(TypedObject, module="authentik_providers_scim", name="scimpro
 
 class SSFProviderFields(TypedDict, total=False):
     name: Required[Input[str]]
-    signing_key: Required[Reference]  # names: authentik_crypto.certificatekeypair
-    oidc_auth_providers: References | None  # names: authentik_providers_google_workspace.googleworkspaceprovider, authentik_providers_ldap.ldapprovider, authentik_providers_microsoft_entra.microsoftentraprovider, …
-    event_retention: Input[str] | None  # default "days=30"
-    push_verify_certificates: Input[bool] | None  # in 2026.8; default true
+    signing_key: Required[Reference]
+    """Names: authentik_crypto.certificatekeypair."""
+    oidc_auth_providers: References | None
+    """Names: authentik_providers_google_workspace.googleworkspaceprovider, authentik_providers_ldap.ldapprovider, authentik_providers_microsoft_entra.microsoftentraprovider and others."""
+    event_retention: Input[str] | None
+    """Duration (`hours=1;minutes=30`); default "days=30"."""
+    push_verify_certificates: Input[bool] | None
+    """In 2026.8; default true."""
 
 
 class SSFProvider(TypedObject, module="authentik_providers_ssf", name="ssfprovider"):
@@ -315,25 +451,43 @@ class SSFProvider(TypedObject, module="authentik_providers_ssf", name="ssfprovid
 
 class WSFederationProviderFields(TypedDict, total=False):
     name: Required[Input[str]]
-    authentication_flow: Reference | None  # names: authentik_flows.flow
-    authorization_flow: Required[Reference]  # names: authentik_flows.flow
-    invalidation_flow: Required[Reference]  # names: authentik_flows.flow
-    property_mappings: References | None  # names: authentik_providers_saml.samlpropertymapping
+    authentication_flow: Reference | None
+    """Names: authentik_flows.flow."""
+    authorization_flow: Required[Reference]
+    """Names: authentik_flows.flow."""
+    invalidation_flow: Required[Reference]
+    """Names: authentik_flows.flow."""
+    property_mappings: References | None
+    """Names: authentik_providers_saml.samlpropertymapping."""
     reply_url: Required[Input[str]]
+    """URL."""
     wtrealm: Required[Input[str]]
-    assertion_valid_not_before: Input[str] | None  # default "minutes=-5"
-    assertion_valid_not_on_or_after: Input[str] | None  # default "minutes=5"
-    session_valid_not_on_or_after: Input[str] | None  # default "minutes=86400"
-    name_id_mapping: Reference | None  # names: authentik_providers_saml.samlpropertymapping
-    authn_context_class_ref_mapping: Reference | None  # names: authentik_providers_saml.samlpropertymapping
-    digest_algorithm: Input[Literal["http://www.w3.org/2000/09/xmldsig#sha1", "http://www.w3.org/2001/04/xmlenc#sha256", "http://www.w3.org/2001/04/xmldsig-more#sha384", "http://www.w3.org/2001/04/xmlenc#sha512"]] | None  # default "http://www.w3.org/2001/04/xmlenc#sha256"
-    signature_algorithm: Input[Literal["http://www.w3.org/2000/09/xmldsig#rsa-sha1", "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384", "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha1", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512", "http://www.w3.org/2000/09/xmldsig#dsa-sha1"]] | None  # default "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
-    signing_kp: Reference | None  # names: authentik_crypto.certificatekeypair
-    encryption_kp: Reference | None  # names: authentik_crypto.certificatekeypair
-    sign_assertion: Input[bool] | None  # default true
-    sign_logout_request: Input[bool] | None  # default false
-    default_name_id_policy: Input[Literal["urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress", "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent", "urn:oasis:names:tc:SAML:1.1:nameid-format:X509SubjectName", "urn:oasis:names:tc:SAML:2.0:nameid-format:WindowsDomainQualifiedName", "urn:oasis:names:tc:SAML:2.0:nameid-format:transient", "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"]] | None  # default "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
-    saml_version: Input[Literal["1.1", "2.0"]] | None  # in 2026.8
+    assertion_valid_not_before: Input[str] | None
+    """Duration (`hours=1;minutes=30`); default "minutes=-5"."""
+    assertion_valid_not_on_or_after: Input[str] | None
+    """Duration (`hours=1;minutes=30`); default "minutes=5"."""
+    session_valid_not_on_or_after: Input[str] | None
+    """Duration (`hours=1;minutes=30`); default "minutes=86400"."""
+    name_id_mapping: Reference | None
+    """Names: authentik_providers_saml.samlpropertymapping."""
+    authn_context_class_ref_mapping: Reference | None
+    """Names: authentik_providers_saml.samlpropertymapping."""
+    digest_algorithm: Input[Literal["http://www.w3.org/2000/09/xmldsig#sha1", "http://www.w3.org/2001/04/xmlenc#sha256", "http://www.w3.org/2001/04/xmldsig-more#sha384", "http://www.w3.org/2001/04/xmlenc#sha512"]] | None
+    """Default "http://www.w3.org/2001/04/xmlenc#sha256"."""
+    signature_algorithm: Input[Literal["http://www.w3.org/2000/09/xmldsig#rsa-sha1", "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384", "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha1", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512", "http://www.w3.org/2000/09/xmldsig#dsa-sha1"]] | None
+    """Default "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"."""
+    signing_kp: Reference | None
+    """Names: authentik_crypto.certificatekeypair."""
+    encryption_kp: Reference | None
+    """Names: authentik_crypto.certificatekeypair."""
+    sign_assertion: Input[bool] | None
+    """Default true."""
+    sign_logout_request: Input[bool] | None
+    """Default false."""
+    default_name_id_policy: Input[Literal["urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress", "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent", "urn:oasis:names:tc:SAML:1.1:nameid-format:X509SubjectName", "urn:oasis:names:tc:SAML:2.0:nameid-format:WindowsDomainQualifiedName", "urn:oasis:names:tc:SAML:2.0:nameid-format:transient", "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"]] | None
+    """Default "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"."""
+    saml_version: Input[Literal["1.1", "2.0"]] | None
+    """In 2026.8."""
 
 
 class WSFederationProvider(TypedObject, module="authentik_providers_ws_federation", name="wsfederationprovider"):

@@ -14,13 +14,16 @@ from components.identity.typed import Reference, References, TypedObject
 
 class EndpointFields(TypedDict, total=False):
     name: Required[Input[str]]
-    provider: Required[Reference]  # names: authentik_providers_rac.racprovider
+    provider: Required[Reference]
+    """Names: authentik_providers_rac.racprovider."""
     protocol: Required[Input[Literal["rdp", "vnc", "ssh"]]]
     host: Required[Input[str]]
     settings: Input[Mapping[str, Any]] | None
-    property_mappings: References | None  # names: authentik_providers_rac.racpropertymapping
+    property_mappings: References | None
+    """Names: authentik_providers_rac.racpropertymapping."""
     auth_mode: Required[Input[Literal["static", "prompt"]]]
-    maximum_connections: Input[int] | None  # default 1
+    maximum_connections: Input[int] | None
+    """Default 1."""
 
 
 class Endpoint(TypedObject, module="authentik_providers_rac", name="endpoint"):

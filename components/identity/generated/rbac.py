@@ -13,9 +13,12 @@ from components.identity.typed import Reference, References, TypedObject
 
 class InitialPermissionsFields(TypedDict, total=False):
     name: Required[Input[str]]
-    mode: Input[Literal["user", "role"]] | None  # in 2025.8
-    role: Required[Reference]  # names: authentik_rbac.role
-    permissions: References | None  # names: @permission
+    mode: Input[Literal["user", "role"]] | None
+    """In 2025.8."""
+    role: Required[Reference]
+    """Names: authentik_rbac.role."""
+    permissions: References | None
+    """Names: @permission."""
 
 
 class InitialPermissions(TypedObject, module="authentik_rbac", name="initialpermissions"):

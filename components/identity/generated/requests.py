@@ -12,13 +12,19 @@ from components.identity.typed import Reference, References, TypedObject
 
 
 class RequestRuleFields(TypedDict, total=False):
-    policy_engine_mode: Input[Literal["all", "any"]] | None  # default "any"
+    policy_engine_mode: Input[Literal["all", "any"]] | None
+    """Default "any"."""
     name: Required[Input[str]]
-    notification_transports: References | None  # names: authentik_events.notificationtransport
-    notification_mode: Input[Literal["all", "direct", "random_min_reviewers"]] | None  # default "all"
-    min_reviewers: Input[int] | None  # default 1
-    min_reviewers_is_per_group: Input[bool] | None  # default false
-    request_flow: Reference | None  # names: authentik_flows.flow
+    notification_transports: References | None
+    """Names: authentik_events.notificationtransport."""
+    notification_mode: Input[Literal["all", "direct", "random_min_reviewers"]] | None
+    """Default "all"."""
+    min_reviewers: Input[int] | None
+    """Default 1."""
+    min_reviewers_is_per_group: Input[bool] | None
+    """Default false."""
+    request_flow: Reference | None
+    """Names: authentik_flows.flow."""
 
 
 class RequestRule(TypedObject, module="authentik_requests", name="requestrule"):
@@ -31,9 +37,12 @@ class RequestRule(TypedObject, module="authentik_requests", name="requestrule"):
 
 
 class RequestRuleBindingFields(TypedDict, total=False):
-    policy_engine_mode: Input[Literal["all", "any"]] | None  # default "any"
-    rule: Required[Reference]  # names: authentik_requests.requestrule
-    target: Required[Reference]  # names: authentik_core.applicationentitlement, authentik_core.application
+    policy_engine_mode: Input[Literal["all", "any"]] | None
+    """Default "any"."""
+    rule: Required[Reference]
+    """Names: authentik_requests.requestrule."""
+    target: Required[Reference]
+    """Names: authentik_core.applicationentitlement, authentik_core.application."""
     expiry_pending: Input[str] | None
     expiry_granted_max: Input[str] | None
 
@@ -48,8 +57,10 @@ class RequestRuleBinding(TypedObject, module="authentik_requests", name="request
 
 
 class RequestRuleChildBindingFields(TypedDict, total=False):
-    binding: Required[Reference]  # names: authentik_requests.requestrulebinding
-    target: Required[Reference]  # names: authentik_core.applicationentitlement, authentik_core.application
+    binding: Required[Reference]
+    """Names: authentik_requests.requestrulebinding."""
+    target: Required[Reference]
+    """Names: authentik_core.applicationentitlement, authentik_core.application."""
 
 
 class RequestRuleChildBinding(TypedObject, module="authentik_requests", name="requestrulechildbinding"):

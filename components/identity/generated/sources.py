@@ -15,31 +15,53 @@ from components.identity.typed import Reference, References, TypedObject
 class KerberosSourceFields(TypedDict, total=False):
     name: Required[Input[str]]
     slug: Required[Input[str]]
-    enabled: Input[bool] | None  # default true
-    authentication_flow: Reference | None  # names: authentik_flows.flow
-    enrollment_flow: Reference | None  # names: authentik_flows.flow
-    user_property_mappings: References | None  # names: authentik_sources_kerberos.kerberossourcepropertymapping
-    group_property_mappings: References | None  # names: authentik_sources_kerberos.kerberossourcepropertymapping
-    policy_engine_mode: Input[Literal["all", "any"]] | None  # default "any"
-    user_matching_mode: Input[Literal["identifier", "email_link", "email_deny", "username_link", "username_deny"]] | None  # default "identifier"
-    user_path_template: Input[str] | None  # default "goauthentik.io/sources/%(slug)s"
-    group_matching_mode: Input[Literal["identifier", "name_link", "name_deny"]] | None  # default "identifier"
+    """Text of letters from a to z, digits, - and _."""
+    enabled: Input[bool] | None
+    """Default true."""
+    authentication_flow: Reference | None
+    """Names: authentik_flows.flow."""
+    enrollment_flow: Reference | None
+    """Names: authentik_flows.flow."""
+    user_property_mappings: References | None
+    """Names: authentik_sources_kerberos.kerberossourcepropertymapping."""
+    group_property_mappings: References | None
+    """Names: authentik_sources_kerberos.kerberossourcepropertymapping."""
+    policy_engine_mode: Input[Literal["all", "any"]] | None
+    """Default "any"."""
+    user_matching_mode: Input[Literal["identifier", "email_link", "email_deny", "username_link", "username_deny"]] | None
+    """Default "identifier"."""
+    user_path_template: Input[str] | None
+    """Default "goauthentik.io/sources/%(slug)s"."""
+    group_matching_mode: Input[Literal["identifier", "name_link", "name_deny"]] | None
+    """Default "identifier"."""
     realm: Required[Input[str]]
     krb5_conf: Input[str] | None
-    kadmin_type: Input[Literal["MIT", "Heimdal"]] | None  # default "MIT"
-    sync_users: Input[bool] | None  # default false
-    sync_users_password: Input[bool] | None  # default true
+    kadmin_type: Input[Literal["MIT", "Heimdal"]] | None
+    """Default "MIT"."""
+    sync_users: Input[bool] | None
+    """Default false."""
+    sync_users_password: Input[bool] | None
+    """Default true."""
     sync_principal: Input[str] | None
-    sync_password: Input[str] | None  # secret
-    sync_keytab: Input[str] | None  # secret
-    sync_ccache: Input[str] | None  # secret
+    sync_password: Input[str] | None
+    """Secret."""
+    sync_keytab: Input[str] | None
+    """Secret."""
+    sync_ccache: Input[str] | None
+    """Secret."""
     spnego_server_name: Input[str] | None
-    spnego_keytab: Input[str] | None  # secret
-    spnego_ccache: Input[str] | None  # secret
-    password_login_update_internal_password: Input[bool] | None  # default false
-    promoted: Input[bool] | None  # in 2026.2, 2026.8; default false
-    icon: Input[str] | None  # in 2026.2, 2026.8
-    sync_outgoing_trigger_mode: Input[Literal["none", "immediate", "deferred_end"]] | None  # in 2026.2, 2026.8; default "deferred_end"
+    spnego_keytab: Input[str] | None
+    """Secret."""
+    spnego_ccache: Input[str] | None
+    """Secret."""
+    password_login_update_internal_password: Input[bool] | None
+    """Default false."""
+    promoted: Input[bool] | None
+    """In 2026.2, 2026.8; default false."""
+    icon: Input[str] | None
+    """In 2026.2, 2026.8."""
+    sync_outgoing_trigger_mode: Input[Literal["none", "immediate", "deferred_end"]] | None
+    """In 2026.2, 2026.8; default "deferred_end"."""
 
 
 class KerberosSource(TypedObject, module="authentik_sources_kerberos", name="kerberossource"):
@@ -54,40 +76,71 @@ class KerberosSource(TypedObject, module="authentik_sources_kerberos", name="ker
 class LDAPSourceFields(TypedDict, total=False):
     name: Required[Input[str]]
     slug: Required[Input[str]]
-    enabled: Input[bool] | None  # default true
-    authentication_flow: Reference | None  # names: authentik_flows.flow
-    enrollment_flow: Reference | None  # names: authentik_flows.flow
-    user_property_mappings: References | None  # names: authentik_sources_ldap.ldapsourcepropertymapping
-    group_property_mappings: References | None  # names: authentik_sources_ldap.ldapsourcepropertymapping
-    policy_engine_mode: Input[Literal["all", "any"]] | None  # default "any"
-    user_matching_mode: Input[Literal["identifier", "email_link", "email_deny", "username_link", "username_deny"]] | None  # default "identifier"
-    user_path_template: Input[str] | None  # default "goauthentik.io/sources/%(slug)s"
+    """Text of letters from a to z, digits, - and _."""
+    enabled: Input[bool] | None
+    """Default true."""
+    authentication_flow: Reference | None
+    """Names: authentik_flows.flow."""
+    enrollment_flow: Reference | None
+    """Names: authentik_flows.flow."""
+    user_property_mappings: References | None
+    """Names: authentik_sources_ldap.ldapsourcepropertymapping."""
+    group_property_mappings: References | None
+    """Names: authentik_sources_ldap.ldapsourcepropertymapping."""
+    policy_engine_mode: Input[Literal["all", "any"]] | None
+    """Default "any"."""
+    user_matching_mode: Input[Literal["identifier", "email_link", "email_deny", "username_link", "username_deny"]] | None
+    """Default "identifier"."""
+    user_path_template: Input[str] | None
+    """Default "goauthentik.io/sources/%(slug)s"."""
     server_uri: Required[Input[str]]
-    peer_certificate: Reference | None  # names: authentik_crypto.certificatekeypair
-    client_certificate: Reference | None  # names: authentik_crypto.certificatekeypair
+    """URL."""
+    peer_certificate: Reference | None
+    """Names: authentik_crypto.certificatekeypair."""
+    client_certificate: Reference | None
+    """Names: authentik_crypto.certificatekeypair."""
     bind_cn: Input[str] | None
-    bind_password: Input[str] | None  # secret
-    start_tls: Input[bool] | None  # default false
-    sni: Input[bool] | None  # default false
+    bind_password: Input[str] | None
+    """Secret."""
+    start_tls: Input[bool] | None
+    """Default false."""
+    sni: Input[bool] | None
+    """Default false."""
     base_dn: Required[Input[str]]
     additional_user_dn: Input[str] | None
     additional_group_dn: Input[str] | None
-    user_object_filter: Input[str] | None  # default "(objectClass=person)"
-    group_object_filter: Input[str] | None  # default "(objectClass=group)"
-    group_membership_field: Input[str] | None  # default "member"
-    user_membership_attribute: Input[str] | None  # default "distinguishedName"
-    object_uniqueness_field: Input[str] | None  # default "objectSid"
-    password_login_update_internal_password: Input[bool] | None  # default false
-    sync_users: Input[bool] | None  # default true
-    sync_users_password: Input[bool] | None  # default true
-    sync_groups: Input[bool] | None  # default true
-    sync_parent_group: Reference | None  # names: authentik_core.group
-    lookup_groups_from_user: Input[bool] | None  # default false
-    delete_not_found_objects: Input[bool] | None  # default false
-    promoted: Input[bool] | None  # in 2026.2, 2026.8; default false
-    icon: Input[str] | None  # in 2026.2, 2026.8
-    sync_outgoing_trigger_mode: Input[Literal["none", "immediate", "deferred_end"]] | None  # in 2026.2, 2026.8; default "deferred_end"
-    sync_group_hierarchy: Input[bool] | None  # in 2026.8
+    user_object_filter: Input[str] | None
+    """Default "(objectClass=person)"."""
+    group_object_filter: Input[str] | None
+    """Default "(objectClass=group)"."""
+    group_membership_field: Input[str] | None
+    """Default "member"."""
+    user_membership_attribute: Input[str] | None
+    """Default "distinguishedName"."""
+    object_uniqueness_field: Input[str] | None
+    """Default "objectSid"."""
+    password_login_update_internal_password: Input[bool] | None
+    """Default false."""
+    sync_users: Input[bool] | None
+    """Default true."""
+    sync_users_password: Input[bool] | None
+    """Default true."""
+    sync_groups: Input[bool] | None
+    """Default true."""
+    sync_parent_group: Reference | None
+    """Names: authentik_core.group."""
+    lookup_groups_from_user: Input[bool] | None
+    """Default false."""
+    delete_not_found_objects: Input[bool] | None
+    """Default false."""
+    promoted: Input[bool] | None
+    """In 2026.2, 2026.8; default false."""
+    icon: Input[str] | None
+    """In 2026.2, 2026.8."""
+    sync_outgoing_trigger_mode: Input[Literal["none", "immediate", "deferred_end"]] | None
+    """In 2026.2, 2026.8; default "deferred_end"."""
+    sync_group_hierarchy: Input[bool] | None
+    """In 2026.8."""
 
 
 class LDAPSource(TypedObject, module="authentik_sources_ldap", name="ldapsource"):
@@ -102,30 +155,45 @@ class LDAPSource(TypedObject, module="authentik_sources_ldap", name="ldapsource"
 class OAuthSourceFields(TypedDict, total=False):
     name: Required[Input[str]]
     slug: Required[Input[str]]
-    enabled: Input[bool] | None  # default true
-    authentication_flow: Reference | None  # names: authentik_flows.flow
-    enrollment_flow: Reference | None  # names: authentik_flows.flow
-    user_property_mappings: References | None  # names: authentik_sources_oauth.oauthsourcepropertymapping
-    group_property_mappings: References | None  # names: authentik_sources_oauth.oauthsourcepropertymapping
-    policy_engine_mode: Input[Literal["all", "any"]] | None  # default "any"
-    user_matching_mode: Input[Literal["identifier", "email_link", "email_deny", "username_link", "username_deny"]] | None  # default "identifier"
-    user_path_template: Input[str] | None  # default "goauthentik.io/sources/%(slug)s"
-    group_matching_mode: Input[Literal["identifier", "name_link", "name_deny"]] | None  # default "identifier"
+    """Text of letters from a to z, digits, - and _."""
+    enabled: Input[bool] | None
+    """Default true."""
+    authentication_flow: Reference | None
+    """Names: authentik_flows.flow."""
+    enrollment_flow: Reference | None
+    """Names: authentik_flows.flow."""
+    user_property_mappings: References | None
+    """Names: authentik_sources_oauth.oauthsourcepropertymapping."""
+    group_property_mappings: References | None
+    """Names: authentik_sources_oauth.oauthsourcepropertymapping."""
+    policy_engine_mode: Input[Literal["all", "any"]] | None
+    """Default "any"."""
+    user_matching_mode: Input[Literal["identifier", "email_link", "email_deny", "username_link", "username_deny"]] | None
+    """Default "identifier"."""
+    user_path_template: Input[str] | None
+    """Default "goauthentik.io/sources/%(slug)s"."""
+    group_matching_mode: Input[Literal["identifier", "name_link", "name_deny"]] | None
+    """Default "identifier"."""
     provider_type: Required[Input[Literal["openidconnect", "apple", "discord", "entraid", "facebook", "github", "gitlab", "google", "mailcow", "okta", "patreon", "reddit", "slack", "twitch", "twitter", "wechat"]]]
     request_token_url: Input[str] | None
     authorization_url: Input[str] | None
     access_token_url: Input[str] | None
     profile_url: Input[str] | None
     consumer_key: Required[Input[str]]
-    consumer_secret: Required[Input[str]]  # secret
+    consumer_secret: Required[Input[str]]
+    """Secret."""
     additional_scopes: Input[str] | None
     oidc_well_known_url: Input[str] | None
     oidc_jwks_url: Input[str] | None
     oidc_jwks: Input[Mapping[str, Any]] | None
-    authorization_code_auth_method: Input[Literal["basic_auth", "post_body"]] | None  # default "basic_auth"
-    promoted: Input[bool] | None  # in 2026.2, 2026.8; default false
-    icon: Input[str] | None  # in 2026.2, 2026.8
-    pkce: Input[Literal["none", "plain", "S256"]] | None  # in 2026.2, 2026.8; default "none"
+    authorization_code_auth_method: Input[Literal["basic_auth", "post_body"]] | None
+    """Default "basic_auth"."""
+    promoted: Input[bool] | None
+    """In 2026.2, 2026.8; default false."""
+    icon: Input[str] | None
+    """In 2026.2, 2026.8."""
+    pkce: Input[Literal["none", "plain", "S256"]] | None
+    """In 2026.2, 2026.8; default "none"."""
 
 
 class OAuthSource(TypedObject, module="authentik_sources_oauth", name="oauthsource"):
@@ -140,21 +208,35 @@ class OAuthSource(TypedObject, module="authentik_sources_oauth", name="oauthsour
 class PlexSourceFields(TypedDict, total=False):
     name: Required[Input[str]]
     slug: Required[Input[str]]
-    enabled: Input[bool] | None  # default true
-    authentication_flow: Reference | None  # names: authentik_flows.flow
-    enrollment_flow: Reference | None  # names: authentik_flows.flow
-    user_property_mappings: References | None  # names: authentik_sources_plex.plexsourcepropertymapping
-    group_property_mappings: References | None  # names: authentik_sources_plex.plexsourcepropertymapping
-    policy_engine_mode: Input[Literal["all", "any"]] | None  # default "any"
-    user_matching_mode: Input[Literal["identifier", "email_link", "email_deny", "username_link", "username_deny"]] | None  # default "identifier"
-    user_path_template: Input[str] | None  # default "goauthentik.io/sources/%(slug)s"
-    group_matching_mode: Input[Literal["identifier", "name_link", "name_deny"]] | None  # default "identifier"
+    """Text of letters from a to z, digits, - and _."""
+    enabled: Input[bool] | None
+    """Default true."""
+    authentication_flow: Reference | None
+    """Names: authentik_flows.flow."""
+    enrollment_flow: Reference | None
+    """Names: authentik_flows.flow."""
+    user_property_mappings: References | None
+    """Names: authentik_sources_plex.plexsourcepropertymapping."""
+    group_property_mappings: References | None
+    """Names: authentik_sources_plex.plexsourcepropertymapping."""
+    policy_engine_mode: Input[Literal["all", "any"]] | None
+    """Default "any"."""
+    user_matching_mode: Input[Literal["identifier", "email_link", "email_deny", "username_link", "username_deny"]] | None
+    """Default "identifier"."""
+    user_path_template: Input[str] | None
+    """Default "goauthentik.io/sources/%(slug)s"."""
+    group_matching_mode: Input[Literal["identifier", "name_link", "name_deny"]] | None
+    """Default "identifier"."""
     client_id: Input[str] | None
     allowed_servers: Input[Sequence[str]] | None
-    allow_friends: Input[bool] | None  # default true
-    plex_token: Required[Input[str]]  # secret
-    promoted: Input[bool] | None  # in 2026.2, 2026.8; default false
-    icon: Input[str] | None  # in 2026.2, 2026.8
+    allow_friends: Input[bool] | None
+    """Default true."""
+    plex_token: Required[Input[str]]
+    """Secret."""
+    promoted: Input[bool] | None
+    """In 2026.2, 2026.8; default false."""
+    icon: Input[str] | None
+    """In 2026.2, 2026.8."""
 
 
 class PlexSource(TypedObject, module="authentik_sources_plex", name="plexsource"):
@@ -169,34 +251,63 @@ class PlexSource(TypedObject, module="authentik_sources_plex", name="plexsource"
 class SAMLSourceFields(TypedDict, total=False):
     name: Required[Input[str]]
     slug: Required[Input[str]]
-    enabled: Input[bool] | None  # default true
-    authentication_flow: Reference | None  # names: authentik_flows.flow
-    enrollment_flow: Reference | None  # names: authentik_flows.flow
-    user_property_mappings: References | None  # names: authentik_sources_saml.samlsourcepropertymapping
-    group_property_mappings: References | None  # names: authentik_sources_saml.samlsourcepropertymapping
-    policy_engine_mode: Input[Literal["all", "any"]] | None  # default "any"
-    user_matching_mode: Input[Literal["identifier", "email_link", "email_deny", "username_link", "username_deny"]] | None  # default "identifier"
-    user_path_template: Input[str] | None  # default "goauthentik.io/sources/%(slug)s"
-    group_matching_mode: Input[Literal["identifier", "name_link", "name_deny"]] | None  # default "identifier"
-    pre_authentication_flow: Required[Reference]  # names: authentik_flows.flow
-    issuer: Input[str] | None  # in 2025.8, 2026.2
+    """Text of letters from a to z, digits, - and _."""
+    enabled: Input[bool] | None
+    """Default true."""
+    authentication_flow: Reference | None
+    """Names: authentik_flows.flow."""
+    enrollment_flow: Reference | None
+    """Names: authentik_flows.flow."""
+    user_property_mappings: References | None
+    """Names: authentik_sources_saml.samlsourcepropertymapping."""
+    group_property_mappings: References | None
+    """Names: authentik_sources_saml.samlsourcepropertymapping."""
+    policy_engine_mode: Input[Literal["all", "any"]] | None
+    """Default "any"."""
+    user_matching_mode: Input[Literal["identifier", "email_link", "email_deny", "username_link", "username_deny"]] | None
+    """Default "identifier"."""
+    user_path_template: Input[str] | None
+    """Default "goauthentik.io/sources/%(slug)s"."""
+    group_matching_mode: Input[Literal["identifier", "name_link", "name_deny"]] | None
+    """Default "identifier"."""
+    pre_authentication_flow: Required[Reference]
+    """Names: authentik_flows.flow."""
+    issuer: Input[str] | None
+    """In 2025.8, 2026.2."""
     sso_url: Required[Input[str]]
+    """URL."""
     slo_url: Input[str] | None
-    allow_idp_initiated: Input[bool] | None  # default false
-    name_id_policy: Input[Literal["urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress", "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent", "urn:oasis:names:tc:SAML:1.1:nameid-format:X509SubjectName", "urn:oasis:names:tc:SAML:2.0:nameid-format:WindowsDomainQualifiedName", "urn:oasis:names:tc:SAML:2.0:nameid-format:transient", "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"]] | None  # default "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
-    binding_type: Input[Literal["REDIRECT", "POST", "POST_AUTO"]] | None  # default "REDIRECT"
-    verification_kp: Reference | None  # names: authentik_crypto.certificatekeypair
-    signing_kp: Reference | None  # names: authentik_crypto.certificatekeypair
-    digest_algorithm: Input[Literal["http://www.w3.org/2000/09/xmldsig#sha1", "http://www.w3.org/2001/04/xmlenc#sha256", "http://www.w3.org/2001/04/xmldsig-more#sha384", "http://www.w3.org/2001/04/xmlenc#sha512"]] | None  # default "http://www.w3.org/2001/04/xmlenc#sha256"
-    signature_algorithm: Input[Literal["http://www.w3.org/2000/09/xmldsig#rsa-sha1", "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384", "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha1", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512", "http://www.w3.org/2000/09/xmldsig#dsa-sha1"]] | None  # default "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
-    temporary_user_delete_after: Input[str] | None  # default "days=1"
-    encryption_kp: Reference | None  # names: authentik_crypto.certificatekeypair
-    promoted: Input[bool] | None  # in 2026.2, 2026.8; default false
-    icon: Input[str] | None  # in 2026.2, 2026.8
-    signed_assertion: Input[bool] | None  # in 2026.2, 2026.8; default true
-    signed_response: Input[bool] | None  # in 2026.2, 2026.8; default false
-    issuer_override: Input[str] | None  # in 2026.8
-    force_authn: Input[bool] | None  # in 2026.8; default false
+    """URL."""
+    allow_idp_initiated: Input[bool] | None
+    """Default false."""
+    name_id_policy: Input[Literal["urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress", "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent", "urn:oasis:names:tc:SAML:1.1:nameid-format:X509SubjectName", "urn:oasis:names:tc:SAML:2.0:nameid-format:WindowsDomainQualifiedName", "urn:oasis:names:tc:SAML:2.0:nameid-format:transient", "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"]] | None
+    """Default "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"."""
+    binding_type: Input[Literal["REDIRECT", "POST", "POST_AUTO"]] | None
+    """Default "REDIRECT"."""
+    verification_kp: Reference | None
+    """Names: authentik_crypto.certificatekeypair."""
+    signing_kp: Reference | None
+    """Names: authentik_crypto.certificatekeypair."""
+    digest_algorithm: Input[Literal["http://www.w3.org/2000/09/xmldsig#sha1", "http://www.w3.org/2001/04/xmlenc#sha256", "http://www.w3.org/2001/04/xmldsig-more#sha384", "http://www.w3.org/2001/04/xmlenc#sha512"]] | None
+    """Default "http://www.w3.org/2001/04/xmlenc#sha256"."""
+    signature_algorithm: Input[Literal["http://www.w3.org/2000/09/xmldsig#rsa-sha1", "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384", "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha1", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512", "http://www.w3.org/2000/09/xmldsig#dsa-sha1"]] | None
+    """Default "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"."""
+    temporary_user_delete_after: Input[str] | None
+    """Duration (`hours=1;minutes=30`); default "days=1"."""
+    encryption_kp: Reference | None
+    """Names: authentik_crypto.certificatekeypair."""
+    promoted: Input[bool] | None
+    """In 2026.2, 2026.8; default false."""
+    icon: Input[str] | None
+    """In 2026.2, 2026.8."""
+    signed_assertion: Input[bool] | None
+    """In 2026.2, 2026.8; default true."""
+    signed_response: Input[bool] | None
+    """In 2026.2, 2026.8; default false."""
+    issuer_override: Input[str] | None
+    """In 2026.8."""
+    force_authn: Input[bool] | None
+    """In 2026.8; default false."""
 
 
 class SAMLSource(TypedObject, module="authentik_sources_saml", name="samlsource"):
@@ -211,10 +322,15 @@ class SAMLSource(TypedObject, module="authentik_sources_saml", name="samlsource"
 class SCIMSourceFields(TypedDict, total=False):
     name: Required[Input[str]]
     slug: Required[Input[str]]
-    enabled: Input[bool] | None  # default true
-    user_property_mappings: References | None  # names: authentik_sources_scim.scimsourcepropertymapping
-    group_property_mappings: References | None  # names: authentik_sources_scim.scimsourcepropertymapping
-    user_path_template: Input[str] | None  # default "goauthentik.io/sources/%(slug)s"
+    """Text of letters from a to z, digits, - and _."""
+    enabled: Input[bool] | None
+    """Default true."""
+    user_property_mappings: References | None
+    """Names: authentik_sources_scim.scimsourcepropertymapping."""
+    group_property_mappings: References | None
+    """Names: authentik_sources_scim.scimsourcepropertymapping."""
+    user_path_template: Input[str] | None
+    """Default "goauthentik.io/sources/%(slug)s"."""
 
 
 class SCIMSource(TypedObject, module="authentik_sources_scim", name="scimsource"):
@@ -229,20 +345,33 @@ class SCIMSource(TypedObject, module="authentik_sources_scim", name="scimsource"
 class TelegramSourceFields(TypedDict, total=False):
     name: Required[Input[str]]
     slug: Required[Input[str]]
-    enabled: Input[bool] | None  # default true
-    promoted: Input[bool] | None  # default false
-    authentication_flow: Reference | None  # names: authentik_flows.flow
-    enrollment_flow: Reference | None  # names: authentik_flows.flow
-    user_property_mappings: References | None  # names: authentik_sources_telegram.telegramsourcepropertymapping
-    group_property_mappings: References | None  # names: authentik_sources_telegram.telegramsourcepropertymapping
-    policy_engine_mode: Input[Literal["all", "any"]] | None  # default "any"
-    user_matching_mode: Input[Literal["identifier", "email_link", "email_deny", "username_link", "username_deny"]] | None  # default "identifier"
-    user_path_template: Input[str] | None  # default "goauthentik.io/sources/%(slug)s"
+    """Text of letters from a to z, digits, - and _."""
+    enabled: Input[bool] | None
+    """Default true."""
+    promoted: Input[bool] | None
+    """Default false."""
+    authentication_flow: Reference | None
+    """Names: authentik_flows.flow."""
+    enrollment_flow: Reference | None
+    """Names: authentik_flows.flow."""
+    user_property_mappings: References | None
+    """Names: authentik_sources_telegram.telegramsourcepropertymapping."""
+    group_property_mappings: References | None
+    """Names: authentik_sources_telegram.telegramsourcepropertymapping."""
+    policy_engine_mode: Input[Literal["all", "any"]] | None
+    """Default "any"."""
+    user_matching_mode: Input[Literal["identifier", "email_link", "email_deny", "username_link", "username_deny"]] | None
+    """Default "identifier"."""
+    user_path_template: Input[str] | None
+    """Default "goauthentik.io/sources/%(slug)s"."""
     icon: Input[str] | None
     bot_username: Required[Input[str]]
-    bot_token: Required[Input[str]]  # secret
-    request_message_access: Input[bool] | None  # default false
-    pre_authentication_flow: Required[Reference]  # names: authentik_flows.flow
+    bot_token: Required[Input[str]]
+    """Secret."""
+    request_message_access: Input[bool] | None
+    """Default false."""
+    pre_authentication_flow: Required[Reference]
+    """Names: authentik_flows.flow."""
 
 
 class TelegramSource(TypedObject, module="authentik_sources_telegram", name="telegramsource"):

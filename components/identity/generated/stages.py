@@ -14,11 +14,16 @@ from components.identity.typed import Reference, References, TypedObject
 
 class AccountLockdownStageFields(TypedDict, total=False):
     name: Required[Input[str]]
-    deactivate_user: Input[bool] | None  # default true
-    set_unusable_password: Input[bool] | None  # default true
-    delete_sessions: Input[bool] | None  # default true
-    revoke_tokens: Input[bool] | None  # default true
-    self_service_completion_flow: Reference | None  # names: authentik_flows.flow
+    deactivate_user: Input[bool] | None
+    """Default true."""
+    set_unusable_password: Input[bool] | None
+    """Default true."""
+    delete_sessions: Input[bool] | None
+    """Default true."""
+    revoke_tokens: Input[bool] | None
+    """Default true."""
+    self_service_completion_flow: Reference | None
+    """Names: authentik_flows.flow."""
 
 
 class AccountLockdownStage(TypedObject, module="authentik_stages_account_lockdown", name="accountlockdownstage"):
@@ -33,14 +38,22 @@ class AccountLockdownStage(TypedObject, module="authentik_stages_account_lockdow
 class CaptchaStageFields(TypedDict, total=False):
     name: Required[Input[str]]
     public_key: Required[Input[str]]
-    private_key: Required[Input[str]]  # secret
-    js_url: Input[str] | None  # default "https://www.recaptcha.net/recaptcha/api.js"
-    api_url: Input[str] | None  # default "https://www.recaptcha.net/recaptcha/api/siteverify"
-    interactive: Input[bool] | None  # default false
-    score_min_threshold: Input[float] | None  # default 0.5
-    score_max_threshold: Input[float] | None  # default 1.0
-    error_on_invalid_score: Input[bool] | None  # default true
-    request_content_type: Input[Literal["application/x-www-form-urlencoded", "application/json"]] | None  # in 2026.8
+    private_key: Required[Input[str]]
+    """Secret."""
+    js_url: Input[str] | None
+    """Default "https://www.recaptcha.net/recaptcha/api.js"."""
+    api_url: Input[str] | None
+    """Default "https://www.recaptcha.net/recaptcha/api/siteverify"."""
+    interactive: Input[bool] | None
+    """Default false."""
+    score_min_threshold: Input[float] | None
+    """Default 0.5."""
+    score_max_threshold: Input[float] | None
+    """Default 1.0."""
+    error_on_invalid_score: Input[bool] | None
+    """Default true."""
+    request_content_type: Input[Literal["application/x-www-form-urlencoded", "application/json"]] | None
+    """In 2026.8."""
 
 
 class CaptchaStage(TypedObject, module="authentik_stages_captcha", name="captchastage"):
@@ -54,8 +67,10 @@ class CaptchaStage(TypedObject, module="authentik_stages_captcha", name="captcha
 
 class ConsentStageFields(TypedDict, total=False):
     name: Required[Input[str]]
-    mode: Input[Literal["always_require", "permanent", "expiring"]] | None  # default "expiring"
-    consent_expire_in: Input[str] | None  # default "weeks=4"
+    mode: Input[Literal["always_require", "permanent", "expiring"]] | None
+    """Default "expiring"."""
+    consent_expire_in: Input[str] | None
+    """Duration (`hours=1;minutes=30`); default "weeks=4"."""
 
 
 class ConsentStage(TypedObject, module="authentik_stages_consent", name="consentstage"):
@@ -83,7 +98,8 @@ class DenyStage(TypedObject, module="authentik_stages_deny", name="denystage"):
 
 class DummyStageFields(TypedDict, total=False):
     name: Required[Input[str]]
-    throw_error: Input[bool] | None  # default false
+    throw_error: Input[bool] | None
+    """Default false."""
 
 
 class DummyStage(TypedObject, module="authentik_stages_dummy", name="dummystage"):
@@ -97,21 +113,35 @@ class DummyStage(TypedObject, module="authentik_stages_dummy", name="dummystage"
 
 class EmailStageFields(TypedDict, total=False):
     name: Required[Input[str]]
-    use_global_settings: Input[bool] | None  # default false
-    host: Input[str] | None  # default "localhost"
-    port: Input[int] | None  # default 25
+    use_global_settings: Input[bool] | None
+    """Default false."""
+    host: Input[str] | None
+    """Default "localhost"."""
+    port: Input[int] | None
+    """Default 25."""
     username: Input[str] | None
-    password: Input[str] | None  # secret
-    use_tls: Input[bool] | None  # default false
-    use_ssl: Input[bool] | None  # default false
-    timeout: Input[int] | None  # default 10
-    from_address: Input[str] | None  # default "system@authentik.local"
-    token_expiry: Input[str] | None  # default "minutes=30"
-    subject: Input[str] | None  # default "authentik"
-    template: Input[str] | None  # default "email/password_reset.html"
-    activate_user_on_success: Input[bool] | None  # default false
-    recovery_max_attempts: Input[int] | None  # default 5
-    recovery_cache_timeout: Input[str] | None  # default "minutes=5"
+    password: Input[str] | None
+    """Secret."""
+    use_tls: Input[bool] | None
+    """Default false."""
+    use_ssl: Input[bool] | None
+    """Default false."""
+    timeout: Input[int] | None
+    """Default 10."""
+    from_address: Input[str] | None
+    """E-mail address; default "system@authentik.local"."""
+    token_expiry: Input[str] | None
+    """Duration (`hours=1;minutes=30`); default "minutes=30"."""
+    subject: Input[str] | None
+    """Default "authentik"."""
+    template: Input[str] | None
+    """Default "email/password_reset.html"."""
+    activate_user_on_success: Input[bool] | None
+    """Default false."""
+    recovery_max_attempts: Input[int] | None
+    """Default 5."""
+    recovery_cache_timeout: Input[str] | None
+    """Duration (`hours=1;minutes=30`); default "minutes=5"."""
 
 
 class EmailStage(TypedObject, module="authentik_stages_email", name="emailstage"):
@@ -125,8 +155,10 @@ class EmailStage(TypedObject, module="authentik_stages_email", name="emailstage"
 
 class EndpointStageFields(TypedDict, total=False):
     name: Required[Input[str]]
-    connector: Required[Reference]  # names: authentik_endpoints_connectors_agent.agentconnector, authentik_endpoints_connectors_fleet.fleetconnector, authentik_endpoints_connectors_google_chrome.googlechromeconnector
-    mode: Input[Literal["optional", "required"]] | None  # default "optional"
+    connector: Required[Reference]
+    """Names: authentik_endpoints_connectors_agent.agentconnector, authentik_endpoints_connectors_fleet.fleetconnector, authentik_endpoints_connectors_google_chrome.googlechromeconnector."""
+    mode: Input[Literal["optional", "required"]] | None
+    """Default "optional"."""
 
 
 class EndpointStage(TypedObject, module="authentik_endpoints", name="endpointstage"):
@@ -141,18 +173,30 @@ class EndpointStage(TypedObject, module="authentik_endpoints", name="endpointsta
 class IdentificationStageFields(TypedDict, total=False):
     name: Required[Input[str]]
     user_fields: Input[Sequence[Literal["email", "username", "upn"]]] | None
-    password_stage: Reference | None  # names: authentik_stages_password.passwordstage
-    captcha_stage: Reference | None  # names: authentik_stages_captcha.captchastage
-    case_insensitive_matching: Input[bool] | None  # default true
-    show_matched_user: Input[bool] | None  # default true
-    enrollment_flow: Reference | None  # names: authentik_flows.flow
-    recovery_flow: Reference | None  # names: authentik_flows.flow
-    passwordless_flow: Reference | None  # names: authentik_flows.flow
-    sources: References | None  # names: authentik_sources_kerberos.kerberossource, authentik_sources_ldap.ldapsource, authentik_sources_oauth.oauthsource, …
-    show_source_labels: Input[bool] | None  # default false
-    pretend_user_exists: Input[bool] | None  # default true
-    enable_remember_me: Input[bool] | None  # default false
-    webauthn_stage: Reference | None  # in 2026.2, 2026.8; names: authentik_stages_authenticator_validate.authenticatorvalidatestage
+    password_stage: Reference | None
+    """Names: authentik_stages_password.passwordstage."""
+    captcha_stage: Reference | None
+    """Names: authentik_stages_captcha.captchastage."""
+    case_insensitive_matching: Input[bool] | None
+    """Default true."""
+    show_matched_user: Input[bool] | None
+    """Default true."""
+    enrollment_flow: Reference | None
+    """Names: authentik_flows.flow."""
+    recovery_flow: Reference | None
+    """Names: authentik_flows.flow."""
+    passwordless_flow: Reference | None
+    """Names: authentik_flows.flow."""
+    sources: References | None
+    """Names: authentik_sources_kerberos.kerberossource, authentik_sources_ldap.ldapsource, authentik_sources_oauth.oauthsource and others."""
+    show_source_labels: Input[bool] | None
+    """Default false."""
+    pretend_user_exists: Input[bool] | None
+    """Default true."""
+    enable_remember_me: Input[bool] | None
+    """Default false."""
+    webauthn_stage: Reference | None
+    """In 2026.2, 2026.8; names: authentik_stages_authenticator_validate.authenticatorvalidatestage."""
 
 
 class IdentificationStage(TypedObject, module="authentik_stages_identification", name="identificationstage"):
@@ -166,10 +210,14 @@ class IdentificationStage(TypedObject, module="authentik_stages_identification",
 
 class InvitationFields(TypedDict, total=False):
     name: Required[Input[str]]
+    """Text of letters from a to z, digits, - and _."""
     expires: Input[str] | None
+    """Date and time with its zone."""
     fixed_data: Input[Mapping[str, Any]] | None
-    single_use: Input[bool] | None  # default false
-    flow: Reference | None  # names: authentik_flows.flow
+    single_use: Input[bool] | None
+    """Default false."""
+    flow: Reference | None
+    """Names: authentik_flows.flow."""
 
 
 class Invitation(TypedObject, module="authentik_stages_invitation", name="invitation"):
@@ -183,7 +231,8 @@ class Invitation(TypedObject, module="authentik_stages_invitation", name="invita
 
 class InvitationStageFields(TypedDict, total=False):
     name: Required[Input[str]]
-    continue_flow_without_invitation: Input[bool] | None  # default false
+    continue_flow_without_invitation: Input[bool] | None
+    """Default false."""
 
 
 class InvitationStage(TypedObject, module="authentik_stages_invitation", name="invitationstage"):
@@ -198,7 +247,8 @@ class InvitationStage(TypedObject, module="authentik_stages_invitation", name="i
 class MutualTLSStageFields(TypedDict, total=False):
     name: Required[Input[str]]
     mode: Required[Input[Literal["optional", "required"]]]
-    certificate_authorities: References | None  # names: authentik_crypto.certificatekeypair
+    certificate_authorities: References | None
+    """Names: authentik_crypto.certificatekeypair."""
     cert_attribute: Required[Input[Literal["subject", "common_name", "email"]]]
     user_attribute: Required[Input[Literal["username", "email"]]]
 
@@ -215,9 +265,12 @@ class MutualTLSStage(TypedObject, module="authentik_stages_mtls", name="mutualtl
 class PasswordStageFields(TypedDict, total=False):
     name: Required[Input[str]]
     backends: Required[Input[Sequence[Literal["authentik.core.auth.InbuiltBackend", "authentik.core.auth.TokenBackend", "authentik.sources.ldap.auth.LDAPBackend", "authentik.sources.kerberos.auth.KerberosBackend"]]]]
-    configure_flow: Reference | None  # names: authentik_flows.flow
-    failed_attempts_before_cancel: Input[int] | None  # default 5
-    allow_show_password: Input[bool] | None  # default false
+    configure_flow: Reference | None
+    """Names: authentik_flows.flow."""
+    failed_attempts_before_cancel: Input[int] | None
+    """Default 5."""
+    allow_show_password: Input[bool] | None
+    """Default false."""
 
 
 class PasswordStage(TypedObject, module="authentik_stages_password", name="passwordstage"):
@@ -234,13 +287,17 @@ class PromptFields(TypedDict, total=False):
     field_key: Required[Input[str]]
     label: Required[Input[str]]
     type: Required[Input[Literal["text", "text_area", "text_read_only", "text_area_read_only", "username", "email", "password", "number", "checkbox", "radio-button-group", "dropdown", "date", "date-time", "file", "separator", "hidden", "static", "alert_info", "alert_warning", "alert_danger", "ak-locale"]]]
-    required: Input[bool] | None  # default true
+    required: Input[bool] | None
+    """Default true."""
     placeholder: Input[str] | None
     initial_value: Input[str] | None
-    order: Input[int] | None  # default 0
+    order: Input[int] | None
+    """Default 0."""
     sub_text: Input[str] | None
-    placeholder_expression: Input[bool] | None  # default false
-    initial_value_expression: Input[bool] | None  # default false
+    placeholder_expression: Input[bool] | None
+    """Default false."""
+    initial_value_expression: Input[bool] | None
+    """Default false."""
 
 
 class Prompt(TypedObject, module="authentik_stages_prompt", name="prompt"):
@@ -254,8 +311,10 @@ class Prompt(TypedObject, module="authentik_stages_prompt", name="prompt"):
 
 class PromptStageFields(TypedDict, total=False):
     name: Required[Input[str]]
-    fields: Required[References]  # names: authentik_stages_prompt.prompt
-    validation_policies: References | None  # names: authentik_policies_dummy.dummypolicy, authentik_policies_event_matcher.eventmatcherpolicy, authentik_policies_expression.expressionpolicy, …
+    fields: Required[References]
+    """Names: authentik_stages_prompt.prompt."""
+    validation_policies: References | None
+    """Names: authentik_policies_dummy.dummypolicy, authentik_policies_event_matcher.eventmatcherpolicy, authentik_policies_expression.expressionpolicy and others."""
 
 
 class PromptStage(TypedObject, module="authentik_stages_prompt", name="promptstage"):
@@ -269,10 +328,12 @@ class PromptStage(TypedObject, module="authentik_stages_prompt", name="promptsta
 
 class RedirectStageFields(TypedDict, total=False):
     name: Required[Input[str]]
-    keep_context: Input[bool] | None  # default true
+    keep_context: Input[bool] | None
+    """Default true."""
     mode: Required[Input[Literal["static", "flow"]]]
     target_static: Input[str] | None
-    target_flow: Reference | None  # names: authentik_flows.flow
+    target_flow: Reference | None
+    """Names: authentik_flows.flow."""
 
 
 class RedirectStage(TypedObject, module="authentik_stages_redirect", name="redirectstage"):
@@ -286,9 +347,12 @@ class RedirectStage(TypedObject, module="authentik_stages_redirect", name="redir
 
 class SourceStageFields(TypedDict, total=False):
     name: Required[Input[str]]
-    source: Required[Reference]  # names: authentik_sources_kerberos.kerberossource, authentik_sources_ldap.ldapsource, authentik_sources_oauth.oauthsource, …
-    resume_timeout: Input[str] | None  # default "minutes=10"
-    resume_on_match_failures: Input[Sequence[Literal["missing_property"]]] | None  # in 2026.8
+    source: Required[Reference]
+    """Names: authentik_sources_kerberos.kerberossource, authentik_sources_ldap.ldapsource, authentik_sources_oauth.oauthsource and others."""
+    resume_timeout: Input[str] | None
+    """Duration (`hours=1;minutes=30`); default "minutes=10"."""
+    resume_on_match_failures: Input[Sequence[Literal["missing_property"]]] | None
+    """In 2026.8."""
 
 
 class SourceStage(TypedObject, module="authentik_stages_source", name="sourcestage"):
@@ -315,12 +379,18 @@ class UserDeleteStage(TypedObject, module="authentik_stages_user_delete", name="
 
 class UserLoginStageFields(TypedDict, total=False):
     name: Required[Input[str]]
-    session_duration: Input[str] | None  # default "seconds=0"
-    terminate_other_sessions: Input[bool] | None  # default false
-    remember_me_offset: Input[str] | None  # default "seconds=0"
-    network_binding: Input[Literal["no_binding", "bind_asn", "bind_asn_network", "bind_asn_network_ip"]] | None  # default "no_binding"
-    geoip_binding: Input[Literal["no_binding", "bind_continent", "bind_continent_country", "bind_continent_country_city"]] | None  # default "no_binding"
-    remember_device: Input[str] | None  # default "days=30"
+    session_duration: Input[str] | None
+    """Duration (`hours=1;minutes=30`); default "seconds=0"."""
+    terminate_other_sessions: Input[bool] | None
+    """Default false."""
+    remember_me_offset: Input[str] | None
+    """Duration (`hours=1;minutes=30`); default "seconds=0"."""
+    network_binding: Input[Literal["no_binding", "bind_asn", "bind_asn_network", "bind_asn_network_ip"]] | None
+    """Default "no_binding"."""
+    geoip_binding: Input[Literal["no_binding", "bind_continent", "bind_continent_country", "bind_continent_country_city"]] | None
+    """Default "no_binding"."""
+    remember_device: Input[str] | None
+    """Duration (`hours=1;minutes=30`); default "days=30"."""
 
 
 class UserLoginStage(TypedObject, module="authentik_stages_user_login", name="userloginstage"):
@@ -347,10 +417,14 @@ class UserLogoutStage(TypedObject, module="authentik_stages_user_logout", name="
 
 class UserWriteStageFields(TypedDict, total=False):
     name: Required[Input[str]]
-    user_creation_mode: Input[Literal["never_create", "create_when_required", "always_create"]] | None  # default "create_when_required"
-    create_users_as_inactive: Input[bool] | None  # default false
-    create_users_group: Reference | None  # names: authentik_core.group
-    user_type: Input[Literal["internal", "external", "service_account", "internal_service_account"]] | None  # default "external"
+    user_creation_mode: Input[Literal["never_create", "create_when_required", "always_create"]] | None
+    """Default "create_when_required"."""
+    create_users_as_inactive: Input[bool] | None
+    """Default false."""
+    create_users_group: Reference | None
+    """Names: authentik_core.group."""
+    user_type: Input[Literal["internal", "external", "service_account", "internal_service_account"]] | None
+    """Default "external"."""
     user_path_template: Input[str] | None
 
 
