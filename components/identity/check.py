@@ -12,8 +12,8 @@ from components.identity import catalog
 from components.identity.kinds import OWNED_BY_OTHER_SIDE, Line
 from components.identity.rules import rule_findings
 from components.identity.specs import Finding, Spec
-from components.identity.texts import mistake
-from components.objects.values import is_empty
+from components.identity.texts import mistake, overlooked
+from components.objects.values import has_null, is_empty
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
@@ -166,6 +166,22 @@ def _object(where: str, known: Mapping[str, Any], value: Mapping[str, Any]) -> I
     for name, facts in known.items():
         if facts.get("required") and is_empty(value.get(name)):
             yield Finding(where, f"{name} is missing", f"Give it {_article(facts)}")
+
+
+def doubts(line: Line, spec: Spec) -> Iterator[Finding]:
+    """What authentik takes, or may take, and what is hardly meant."""
+    if line.enterprise(spec.kind):
+        what = "authentik takes objects of this kind with an enterprise licence only"
+        yield Finding(spec.where, what, "Without one, leave it out")
+    known = line.fields(spec.kind)
+    for name, value in spec.fields.items():
+        where = f"{spec.where}, {name}"
+        if has_null(value):
+            yield Finding(
+                where, "a null in it gets lost on its way through the engine", "Leave that member out"
+            )
+        for unit in overlooked(known.get(name, {}), value):
+            yield Finding(where, f"authentik skips the unit {unit!r} without a word", "Correct it")
 
 
 def _later(value: Any) -> bool:

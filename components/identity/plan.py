@@ -20,7 +20,6 @@ from components.identity.provider import AuthentikProvider
 from components.identity.specs import Finding, PlanError, Spec
 from components.objects.dialect import Reference
 from components.objects.resource import Object, resource_class, type_token
-from components.objects.values import has_null
 
 _PROVIDER = AuthentikProvider()
 
@@ -151,12 +150,7 @@ class Plan:
         edges: dict[tuple[int, str], dict[str, tuple[str, int]]] = {}
         graph: dict[int, set[int]] = {index: set() for index in sound}
         for index, spec in sound.items():
-            if self._line.enterprise(spec.kind):
-                what = "authentik takes objects of this kind with an enterprise licence only"
-                self.warnings.append(Finding(spec.where, what, "Without one, leave it out"))
-            for field in (field for field, value in spec.fields.items() if has_null(value)):
-                what = "a null in it gets lost on its way through the engine"
-                self.warnings.append(Finding(f"{spec.where}, {field}", what, "Leave that member out"))
+            self.warnings += check.doubts(self._line, spec)
             for field, reference, written in naming.written(spec):
                 objections = list(naming.objections(spec, field, reference, written))
                 findings += objections

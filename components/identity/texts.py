@@ -54,6 +54,14 @@ def mistake(facts: Mapping[str, Any], value: str) -> tuple[str, str] | None:
     return None
 
 
+def overlooked(facts: Mapping[str, Any], value: Any) -> list[str]:
+    """Units in a duration that authentik does not know, and skips without a word."""
+    if facts.get("format") != DURATION or not isinstance(value, str):
+        return []
+    units = [part.partition("=")[0] for part in value.strip().split(";")]
+    return [unit for unit in units if unit.lower() not in _UNITS]
+
+
 def in_words(facts: Mapping[str, Any]) -> str:
     """What a field's text must look like; empty if nothing is known of it."""
     if pattern := facts.get("pattern"):

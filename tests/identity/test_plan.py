@@ -314,3 +314,12 @@ def test_two_clients_with_one_id_are_refused() -> None:
         f"{PROVIDER} 'two': 'same' belongs to {PROVIDER} 'one' already. "
         "It can belong to one only; leave it out of the other"
     )
+
+
+def test_a_misspelt_unit_of_time_is_warned_of() -> None:
+    plan = small(
+        ("authentik_stages_user_login.userloginstage", "login", {"session_duration": "hours=1;minuts=5"})
+    )
+    assert plan.findings() == []
+    [warning] = map(str, plan.warnings)
+    assert "session_duration: authentik skips the unit 'minuts' without a word" in warning
