@@ -64,6 +64,16 @@ CLOUDFLARE = Cloud(
 )
 
 
+HETZNER_LISTS = {
+    "hcloud:index/server:Server": "servers",
+    "hcloud:index/volume:Volume": "volumes",
+    "hcloud:index/primaryIp:PrimaryIp": "primary_ips",
+    "hcloud:index/firewall:Firewall": "firewalls",
+    "hcloud:index/sshKey:SshKey": "ssh_keys",
+}
+"""Type token -> where Hetzner lists such things; each has an id there and a name of its own."""
+
+
 def checked(answer: httpx.Response) -> Any:
     """What the API answered, decoded.
 

@@ -8,12 +8,13 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import yaml
 
 from components.settings import Settings, SettingsError, check_file, memory_findings
-from operations.clouds import CLOUDFLARE, HETZNER, checked
+from operations.clouds import CLOUDFLARE, HETZNER, HETZNER_LISTS, checked
 from operations.errors import OperatorError
 from operations.stack import PROJECT, STACKS, Stack
 
@@ -84,7 +85,12 @@ def client(stack: Stack) -> Iterator[Finding]:
     for advice in settings.warnings:
         yield Finding(advice.path, f"{advice.what} ({advice.remedy})")
     if settings.box.kind == "server":
-        yield from (asked(check, settings) for check in (token_at_hetzner, server_type, zone))
+
+        def project_at_hetzner(settings: Settings) -> Finding:
+            return seen_at_hetzner(settings, stack.deployment().get("resources", []))
+
+        checks = (token_at_hetzner, project_at_hetzner, server_type, zone)
+        yield from (asked(check, settings) for check in checks)
     elif settings.box.kind == "host":
         yield asked(zone, settings)
 
@@ -129,6 +135,29 @@ def token_at_hetzner(settings: Settings) -> Finding:
         )
     checked(answer)
     return Finding("Hetzner token", "accepted")
+
+
+def seen_at_hetzner(settings: Settings, resources: list[dict[str, Any]]) -> Finding:
+    """Whether the token's project has anything of what the state says was made. A stray token must not make it again."""
+    ours = [
+        (HETZNER_LISTS[each["type"]], each["id"])
+        for each in resources
+        if each["type"] in HETZNER_LISTS and each.get("id")
+    ]
+    with HETZNER.client(settings) as api:
+        for kind, id_ in ours:
+            answer = api.get(f"{kind}/{id_}")
+            if answer.status_code != httpx.codes.NOT_FOUND:
+                checked(answer)
+                return Finding("Hetzner project", "the one that this client is in")
+    if not ours:
+        return Finding("Hetzner project", "nothing was made in it yet")
+    return Finding(
+        "Hetzner project",
+        f"the token's project has nothing of the {len(ours)} things that were made for {settings.client}",
+        f"It is another project's token: correct {HETZNER.source(settings)}. If all of them were deleted by hand, let "
+        f"the state forget them first: pulumi refresh --stack {settings.client}",
+    )
 
 
 def server_type(settings: Settings) -> Finding:

@@ -23,7 +23,7 @@ import httpx
 import tenacity
 
 from components.access import ssh_command
-from operations.clouds import CLOUDFLARE, HETZNER, checked
+from operations.clouds import CLOUDFLARE, HETZNER, HETZNER_LISTS, checked
 from operations.errors import OperatorError
 from operations.stack import ROOT, Stack
 
@@ -221,11 +221,7 @@ def remove_half_made(stack: Stack, client: str, kind: str, name: str) -> bool:
 # On the box's Docker: half-made, and made again from nothing, since all data are on the volume.
 DOCKER = {"docker:index/container:Container": "container", "docker:index/network:Network": "network"}
 FINDERS: dict[str, Finder] = {
-    "hcloud:index/sshKey:SshKey": by_name("ssh_keys"),
-    "hcloud:index/firewall:Firewall": by_name("firewalls"),
-    "hcloud:index/primaryIp:PrimaryIp": by_name("primary_ips"),
-    "hcloud:index/volume:Volume": by_name("volumes"),
-    SERVER: by_name("servers"),
+    **{type_: by_name(kind) for type_, kind in HETZNER_LISTS.items()},
     "hcloud:index/volumeAttachment:VolumeAttachment": volume_attachment,
     "cloudflare:index/dnsRecord:DnsRecord": dns_record,
 }

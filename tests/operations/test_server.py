@@ -123,6 +123,22 @@ def test_bad_accounts_are_found_before_anything_is_made(project: Project, clouds
     assert made(clouds) == {kind: [] for kind in KINDS}
 
 
+def test_a_token_of_another_project_is_noticed(project: Project, clouds: Clouds, tmp_path: Path) -> None:
+    assert "nothing was made in it yet" in project.gatehouse("doctor", "acme", check=False)
+    project.gatehouse("up", "acme", "--yes")
+    assert "the one that this client is in" in project.gatehouse("doctor", "acme", check=False)
+    before = made(clouds)
+    with make(tmp_path / "other", action_seconds=0.05).running() as other:
+        elsewhere = {"HCLOUD_ENDPOINT": other.hetzner_endpoint, "HCLOUD_TOKEN": other.tokens.hetzner}
+        said = " ".join(project.gatehouse("up", "acme", "--yes", check=False, **elsewhere).split())
+        assert "Nothing was touched" in said
+        assert "the token's project has nothing of the" in said
+        assert "It is another project's token: correct HCLOUD_TOKEN" in said
+        assert made(other) == {kind: [] for kind in KINDS}
+    assert made(clouds) == before
+    project.gatehouse("destroy", "acme", "--confirm", "acme")
+
+
 def test_a_protected_server_is_made_anew_in_one_run_once_its_clients_name_was_typed(
     project: Project, clouds: Clouds
 ) -> None:
