@@ -138,7 +138,7 @@ def token_at_hetzner(settings: Settings) -> Finding:
 
 
 def seen_at_hetzner(settings: Settings, resources: list[dict[str, Any]]) -> Finding:
-    """Whether the token's project has anything of what the state says was made. A stray token must not make it again."""
+    """Whether the token's project has anything of what was made before: a stray token must not make it again."""
     ours = [
         (HETZNER_LISTS[each["type"]], each["id"])
         for each in resources
