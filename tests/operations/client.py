@@ -23,6 +23,7 @@ from components.secrets import Secrets, new_root_secret
 PATIENCE = 60.0
 MARK = "GATEHOUSE_TEST_RUN"
 HELD = 300.0  # seconds that a held request is kept waiting: longer than any test
+MANY = 10_000
 LISTS = {
     "group": "core/groups",
     "user": "core/users",
@@ -36,9 +37,10 @@ BUILT_IN = {"group": {"authentik Admins", "authentik Read-only"}, "user": {"akad
 class BenchClient:
     """A stack named acme, and the authentik that it is brought up on."""
 
-    def __init__(self, folder: Path, world: PlainWorld, **settings: Any) -> None:
+    def __init__(self, folder: Path, world: PlainWorld, *, root: str | None = None, **settings: Any) -> None:
+        """`root`: the root secret, where two clients shall have the same derived ones."""
         self.world = world
-        self.root = new_root_secret()
+        self.root = root or new_root_secret()
         self.secrets = Secrets(self.root)
         self.mark = uuid.uuid4().hex
         self.project = Project(folder, {MARK: self.mark})
@@ -120,6 +122,23 @@ class BenchClient:
     def hold(self, method: str, path: str) -> None:
         """Keep the next such request waiting; it is never carried out."""
         self.fault(method, path, delay=HELD, cut="before")
+
+    def freeze(self, method: str, path: str, after: int = 0) -> None:
+        """Let the first `after` such requests through; keep the next one waiting, and then whatever else would write.
+
+        What is kept waiting is never carried out.
+        """
+        held = {"delay": HELD, "cut": "before"}
+        faults: list[dict[str, Any]] = [
+            {"method": method, "path": path, "times": after},
+            {"method": method, "path": path, **held},
+            {"method": method, "path": path, "times": MANY, **held},
+        ]
+        self.api.post("/_bench/faults", json=faults).raise_for_status()
+
+    def frozen(self) -> bool:
+        """Whether the request that `freeze` keeps waiting is there."""
+        return len(self.api.get("/_bench/faults").json()) == 1
 
     def faults_met(self) -> bool:
         """Whether all faults that were ordered have happened, or are happening."""
