@@ -30,8 +30,6 @@ COMPOSED = {
     "/core/application_entitlements/": ("app", "name"),
     "/policies/bindings/": ("target", "policy", "group", "user", "order"),
 }
-GENERATED = {"/core/tokens/": ("_key", "expires"), "/providers/proxy/": ("client_id", "client_secret")}
-"""Fields that authentik makes up by itself; a token's key only where the token is authentik's as well."""
 
 
 def configured(state: State) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -91,11 +89,18 @@ def _named(state: State) -> list[tuple[str, str, str, dict[str, Any]]]:
         plain = {field: names.said(field, value) for field, value in item.items() if field not in OWN}
         if kind == "/core/users/":
             plain["_password"] = bool(item.get("_password"))  # salted: it has one or not
-        for field in GENERATED.get(kind, ()):
-            if field == "expires" or kind != "/core/tokens/" or item.get("managed"):
-                plain[field] = "authentik's own"
+        plain |= dict.fromkeys(_made_up(kind, item), "authentik's own")
         found.append((kind, pk, str(names.said("", names.by_pk[kind, pk])), plain))
     return sorted(found, key=lambda each: (each[2], repr(each[3])))
+
+
+def _made_up(kind: str, item: Mapping[str, Any]) -> tuple[str, ...]:
+    """Fields that authentik has made up by itself."""
+    if kind == "/core/tokens/":
+        return ("_key", "expires") if item.get("managed") else ("expires",)
+    if kind == "/providers/proxy/":
+        return ("client_id", "client_secret")
+    return ("client_secret",) if item.get("client_type") == "public" else ()
 
 
 class Names:
@@ -125,12 +130,16 @@ class Names:
             inner = [self.said(field, each) for each in value]
             return sorted(inner, key=str) if self._are_objects(value, inner) else inner
         if isinstance(value, str):
-            text = UUID.sub(lambda found: self.unique.get(str(uuid.UUID(found[0])), found[0]), value)
-            return COUNTED.sub(lambda found: self.counted.get(("user", found[0]), found[0]), text)
+            text = COUNTED.sub(lambda found: self.counted.get(("user", found[0]), found[0]), value)
+            return UUID.sub(lambda found: self._of(found[0]), text)
         if isinstance(value, int) and field in PROVIDERS | USERS:
             name = self.counted.get(("provider" if field in PROVIDERS else "user", str(value)))
             return value if name is None else self.said("", name)
         return value
+
+    def _of(self, pk: str) -> str:
+        name = self.unique.get(str(uuid.UUID(pk)))
+        return pk if name is None else str(self.said("", name))
 
     @staticmethod
     def _are_objects(value: list[Any], named: list[Any]) -> bool:

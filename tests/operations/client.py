@@ -138,11 +138,15 @@ class BenchClient:
 
     def frozen(self) -> bool:
         """Whether the request that `freeze` keeps waiting is there."""
-        return len(self.api.get("/_bench/faults").json()) == 1
+        return self.faults_left() == 1
+
+    def faults_left(self) -> int:
+        """How many of the faults that were ordered are still to come."""
+        return len(self.api.get("/_bench/faults").raise_for_status().json())
 
     def faults_met(self) -> bool:
         """Whether all faults that were ordered have happened, or are happening."""
-        return self.api.get("/_bench/faults").json() == []
+        return self.faults_left() == 0
 
     def no_faults(self) -> None:
         """Call off the faults that are still to come."""
