@@ -123,21 +123,21 @@ class BenchClient:
         """Keep the next such request waiting; it is never carried out."""
         self.fault(method, path, delay=HELD, cut="before")
 
-    def freeze(self, method: str, path: str, after: int = 0) -> None:
-        """Let the first `after` such requests through; keep the next one waiting, and then whatever else would write.
+    def freeze(self, method: str, path: str, after: int = 0, held: int = 1) -> None:
+        """Let the first `after` such requests through, and keep all others waiting. They are never carried out.
 
-        What is kept waiting is never carried out.
+        It is frozen once `held` of them wait.
         """
-        held = {"delay": HELD, "cut": "before"}
+        waiting = {"delay": HELD, "cut": "before"}
         faults: list[dict[str, Any]] = [
             {"method": method, "path": path, "times": after},
-            {"method": method, "path": path, **held},
-            {"method": method, "path": path, "times": MANY, **held},
+            {"method": method, "path": path, "times": held, **waiting},
+            {"method": method, "path": path, "times": MANY, **waiting},
         ]
         self.api.post("/_bench/faults", json=faults).raise_for_status()
 
     def frozen(self) -> bool:
-        """Whether the request that `freeze` keeps waiting is there."""
+        """Whether as many requests wait as `freeze` was told."""
         return self.faults_left() == 1
 
     def faults_left(self) -> int:
