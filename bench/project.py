@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -68,13 +69,18 @@ class Project:
         )
         return done.stdout
 
-    def start(self, *args: str, **environment: str) -> subprocess.Popen[str]:
-        """Start one of the operator's commands in a process group of its own, to be killed."""
-        return subprocess.Popen(
-            self.through([PYTHON, "-m", "operations", *args]), cwd=self.folder,
-            env={**self.environment, **environment}, text=True, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-        )  # fmt: skip
+    def start(self, *args: str, log: Path | None = None, **environment: str) -> subprocess.Popen[str]:
+        """Start one of the operator's commands in a process group of its own, to be killed.
+
+        What it says goes to `log`. Without one it has to be read, or the command stops when a pipe is full.
+        """
+        with contextlib.ExitStack() as stack:
+            return subprocess.Popen(
+                self.through([PYTHON, "-m", "operations", *args]), cwd=self.folder,
+                env={**self.environment, **environment}, text=True, stdin=subprocess.DEVNULL,
+                stdout=stack.enter_context(log.open("w")) if log else subprocess.PIPE,
+                stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
 
     def stack(self, name: str, settings: Mapping[str, Any], secret: Mapping[str, str]) -> None:
         """Make a stack with these settings (without `gatehouse:`), and its secret settings by their path."""

@@ -23,6 +23,7 @@ from components.secrets import Secrets, new_root_secret
 PATIENCE = 60.0
 MARK = "GATEHOUSE_TEST_RUN"
 HELD = 300.0  # seconds that a held request is kept waiting: longer than any test
+MANY = 10_000
 LISTS = {
     "group": "core/groups",
     "user": "core/users",
@@ -36,9 +37,10 @@ BUILT_IN = {"group": {"authentik Admins", "authentik Read-only"}, "user": {"akad
 class BenchClient:
     """A stack named acme, and the authentik that it is brought up on."""
 
-    def __init__(self, folder: Path, world: PlainWorld, **settings: Any) -> None:
+    def __init__(self, folder: Path, world: PlainWorld, *, root: str | None = None, **settings: Any) -> None:
+        """`root`: the root secret, where two clients shall have the same derived ones."""
         self.world = world
-        self.root = new_root_secret()
+        self.root = root or new_root_secret()
         self.secrets = Secrets(self.root)
         self.mark = uuid.uuid4().hex
         self.project = Project(folder, {MARK: self.mark})
@@ -121,9 +123,30 @@ class BenchClient:
         """Keep the next such request waiting; it is never carried out."""
         self.fault(method, path, delay=HELD, cut="before")
 
+    def freeze(self, method: str, path: str, after: int = 0, held: int = 1) -> None:
+        """Let the first `after` such requests through, and keep all others waiting. They are never carried out.
+
+        It is frozen once `held` of them wait.
+        """
+        waiting = {"delay": HELD, "cut": "before"}
+        faults: list[dict[str, Any]] = [
+            {"method": method, "path": path, "times": after},
+            {"method": method, "path": path, "times": held, **waiting},
+            {"method": method, "path": path, "times": MANY, **waiting},
+        ]
+        self.api.post("/_bench/faults", json=faults).raise_for_status()
+
+    def frozen(self) -> bool:
+        """Whether as many requests wait as `freeze` was told."""
+        return self.faults_left() == 1
+
+    def faults_left(self) -> int:
+        """How many of the faults that were ordered are still to come."""
+        return len(self.api.get("/_bench/faults").raise_for_status().json())
+
     def faults_met(self) -> bool:
         """Whether all faults that were ordered have happened, or are happening."""
-        return self.api.get("/_bench/faults").json() == []
+        return self.faults_left() == 0
 
     def no_faults(self) -> None:
         """Call off the faults that are still to come."""
