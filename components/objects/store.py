@@ -95,8 +95,7 @@ class Store:
 
     def forget(self, kind: Kind) -> None:
         """Read the kind again when it is next needed (after a write whose outcome is not clear)."""
-        for name in (kind.name, *kind.groups):
-            shelf = self._shelf(self._dialect.kind(name))
+        for shelf in self._showing(kind):
             with shelf.lock:
                 shelf.objects = shelf.by_key = shelf.by_name = None
 
@@ -120,7 +119,7 @@ class Store:
 
     def drop(self, kind: Kind, pk: str) -> None:
         """Forget an object that was just deleted."""
-        for _, shelf in self._known(kind):
+        for shelf in self._showing(kind):
             with shelf.lock:
                 if shelf.objects is not None and shelf.objects.pop(pk, None) is not None:
                     for index in (shelf.by_key, shelf.by_name):
@@ -131,6 +130,16 @@ class Store:
         for name in (kind.name, *kind.groups):
             each = self._dialect.kind(name)
             yield each, self._shelf(each)
+
+    def _showing(self, kind: Kind) -> list[_Shelf]:
+        """All lists that show objects of the kind, also those of other kinds."""
+        with self._lock:
+            others = [
+                shelf
+                for name, shelf in self._shelves.items()
+                if kind.name in self._dialect.kind(name).shadows
+            ]
+        return [shelf for _, shelf in self._known(kind)] + others
 
     def _forget_composed_names(self) -> None:
         """Names that quote other names are made again after a rename."""

@@ -310,3 +310,19 @@ def test_the_process_ends_with_its_launcher(config: dict[str, str]) -> None:
         while Path(f"/proc/{shell}").exists() and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not Path(f"/proc/{shell}").exists()
+
+
+def test_a_proxy_provider_that_was_deleted_is_no_oauth2_provider_any_more(engine: Plugin) -> None:
+    """authentik lists proxy providers among those of OAuth2, too."""
+    flows = {name: PROVIDER[name] for name in ("authorization_flow", "invalidation_flow")}
+    kind, url = "authentik_providers_proxy.proxyprovider", "https://grafana.acme.example"
+    behind = props(kind, "grafana", name="grafana", mode="forward_single", external_host=url, **flows)
+    id_, outputs = engine.create(engine.check(behind))
+    later = engine.later()
+    wiki = {
+        **oauth2(name="wiki", client_id="wiki-id"),
+        "gatehouse": {**oauth2()["gatehouse"], "logical": "wiki"},
+    }
+    later.create(later.check(wiki))  # the list has been read
+    later.delete(id_, outputs)
+    assert later.create(later.check(oauth2()))[1]["name"] == "grafana"
