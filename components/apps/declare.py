@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from components.apps.people import declare_people
 from components.apps.providers import KINDS, PROXY, preset_of, provider
@@ -64,12 +65,14 @@ def _declare_embedded(plan: Plan, behind: list[str], host: str, raw: RawObject |
     """
     more = raw.opened if raw else {}
     config, providers = more.get("config", {}), more.get("providers", [])
-    whole = {
+    whole: dict[str, Any] = {
         "type": "proxy",
         **more,
-        "providers": [*behind, *(name for name in providers if name not in behind)],
-        "config": {"authentik_host": host, **config} if isinstance(config, dict) else config,
-    }
+    }  # what is not of the right type is for the plan to refuse
+    if isinstance(providers, list):
+        whole["providers"] = [*behind, *(name for name in providers if name not in behind)]
+    if isinstance(config, dict):
+        whole["config"] = {"authentik_host": host, **config}
     sealed = raw.sealed if raw else ()
     plan.add(OUTPOST, EMBEDDED, whole, adopt=True, sealed=sealed, logical_name=raw.id if raw else None)
 

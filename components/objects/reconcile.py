@@ -262,10 +262,16 @@ class Reconciler:
         """Raises ObjectError if the server would delete objects that nobody asked to be deleted."""
         for theirs, via, own in kind.bystanders:
             other = self._dialect.kind(theirs)
-            for each in self.store.all(other):
-                if str(each.get(via)) == str(item[own]):
-                    name = self.store.name_of(other, each)
-                    raise self._words.bystander(kind, logical, item, other, name, via)
+            if self._using(other, via, item[own]):
+                self.store.forget(
+                    other
+                )  # it may have gone meanwhile, with something else that this run deleted
+            for each in self._using(other, via, item[own]):
+                name = self.store.name_of(other, each)
+                raise self._words.bystander(kind, logical, item, other, name, via)
+
+    def _using(self, kind: Kind, via: str, value: Any) -> list[Object]:
+        return [each for each in self.store.all(kind) if str(each.get(via)) == str(value)]
 
 
 def _unreadable(kind: Kind, name: str) -> bool:

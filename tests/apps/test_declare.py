@@ -187,3 +187,10 @@ def test_what_is_renamed_keeps_its_place_in_the_state_and_its_first_password() -
     told = outputs(found, found.derived())["firstPasswords"]
     assert list(told) == ["joan"]
     assert found.derived().value("person/jane/password")
+
+
+@pytest.mark.parametrize("fields", [{"providers": 5}, {"providers": {"a": 1}}, {"config": ["x"]}])
+def test_nonsense_about_the_embedded_outpost_is_a_finding(fields: dict[str, Any]) -> None:
+    raw = {"kind": "authentik_outposts.outpost", "name": "authentik Embedded Outpost", "fields": fields}
+    (finding,) = planned(settings(objects=[raw])).findings()
+    assert next(iter(fields)) in str(finding)

@@ -384,3 +384,14 @@ def test_json_of_an_adopted_object_comes_back_letter_by_letter(
     held = authentik.make(GROUP, {"name": "staff", "attributes": {"ours": 1}}, adopt=True)
     assert authentik.delete(GROUP, held).startswith("kept")
     assert admin.get(f"/core/groups/{made['pk']}/").json()["attributes"] == theirs
+
+
+def test_what_went_with_something_else_is_no_bystander(authentik: Watched, admin: httpx.Client) -> None:
+    app, group = authentik.make(APP, {"slug": "app", "name": "App"}), authentik.make(GROUP, {"name": "staff"})
+    target = admin.get("/core/applications/app/").json()["pk"]
+    by_hand = {"target": target, "group": group.pk, "order": 0}
+    admin.post("/policies/bindings/", json=by_hand).raise_for_status()
+    run = Reconciler(authentik)
+    run.store.all(authentik.kind(BINDING))
+    assert run.delete(authentik.kind(APP), "app", app) == "deleted"  # and the binding with it
+    assert run.delete(authentik.kind(GROUP), "staff", group) == "deleted"
