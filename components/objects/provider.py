@@ -33,7 +33,7 @@ from components.objects.lifeline import end_with_parent
 from components.objects.looking import ENVIRONMENT, Look
 from components.objects.reconcile import Declared, Held, Reconciler
 from components.objects.values import canonical, is_unknown
-from components.objects.wording import titled
+from components.objects.wording import Words, titled
 
 META = "gatehouse"
 """Input and output that says what the resource is: {kind, logical, adopt, sealed} and, in outputs, {adopted}."""
@@ -129,9 +129,10 @@ class ObjectProvider(ResourceProvider):
         """Compare what is wanted with what was last seen. Pure: previews make no call."""
         kind, before = self._kind(_news), self._kind(_olds)
         self._reconciler.noticed(before, str(_olds[META]["logical"]), _held(before, _id, _olds))
-        if (
-            before.name != kind.name
-        ):  # an alias: the resource becomes an object of another kind, of the same name
+        if before.name != kind.name:
+            # By an alias the resource becomes an object of another kind, in whose name space the old one is.
+            if _olds[META].get("adopted"):
+                raise Words(self._dialect).stays(before, str(_olds[META]["logical"]), _fields(_olds), kind)
             self._reconciler.run.lost(before, _fields(_olds))
             return DiffResult(changes=True, replaces=[META], delete_before_replace=True)
         olds, news = (said.settled(self._dialect, kind, _fields(props)) for props in (_olds, _news))

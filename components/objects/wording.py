@@ -52,6 +52,15 @@ class Words:
             f"Declare it as {other.name}, or give yours another name",
         )
 
+    def stays(self, kind: Kind, logical: str, fields: Mapping[str, Any], other: Kind) -> ObjectError:
+        """An adopted object that is to make room for one of another kind: it is never deleted."""
+        return ObjectError(
+            f"{titled(kind, fields)} was there before this stack, which only gives it back: a {title(other)} cannot "
+            "take its name",
+            self.place(logical),
+            "Let go of it in a run of its own and delete it by hand, or give yours another name",
+        )
+
     def gone(self, kind: Kind, logical: str, fields: Mapping[str, Any]) -> ObjectError:
         """An object that is to be updated is not there."""
         return ObjectError(
@@ -144,7 +153,7 @@ class Words:
     def _reason(self, kind: Kind, fields: Mapping[str, Any], refused: Refused) -> str:
         """The server's own words, without our secrets, should it repeat what it was sent."""
         secrets = [text for name in kind.hidden for text in _texts(fields.get(name))]
-        return self._dialect.explain(kind, _without(refused.payload, secrets))
+        return self._dialect.explain(kind, _without(refused.payload, secrets)).rstrip(".")
 
     def place(self, logical: str) -> str:
         """Where an error is: the server and the resource."""

@@ -326,3 +326,16 @@ def test_a_proxy_provider_that_was_deleted_is_no_oauth2_provider_any_more(engine
     later.create(later.check(wiki))  # the list has been read
     later.delete(id_, outputs)
     assert later.create(later.check(oauth2()))[1]["name"] == "grafana"
+
+
+def test_an_adopted_object_does_not_make_room_for_another_kind(config: dict[str, str]) -> None:
+    """It is given back, and so its name stays taken: that is said by the preview."""
+    olds = oauth2()
+    olds["gatehouse"]["adopted"] = True
+    news = props("authentik_providers_proxy.proxyprovider", "grafana", name="grafana")
+    with local(AuthentikProvider(), config) as later:
+        assert later.diff("7", oauth2(), news) == (True, ["gatehouse"])
+        with pytest.raises(
+            ObjectError, match=r"'grafana' was there before .* a proxy provider cannot take its name"
+        ):
+            later.diff("7", olds, news)
