@@ -13,6 +13,8 @@ from typing import Any
 import httpx
 import yaml
 
+from components.containers.releases import IMAGE
+from components.lines import number
 from components.settings import Settings, SettingsError, check_file, memory_findings
 from operations.clouds import CLOUDFLARE, HETZNER, HETZNER_LISTS, checked
 from operations.errors import OperatorError
@@ -84,15 +86,32 @@ def client(stack: Stack) -> Iterator[Finding]:
     yield from own_root(stack)
     for advice in settings.warnings:
         yield Finding(advice.path, f"{advice.what} ({advice.remedy})")
+    if settings.box.kind == "none":
+        return
+    resources = stack.deployment().get("resources", [])
+    yield from no_way_back(settings, resources)
     if settings.box.kind == "server":
 
         def project_at_hetzner(settings: Settings) -> Finding:
-            return seen_at_hetzner(settings, stack.deployment().get("resources", []))
+            return seen_at_hetzner(settings, resources)
 
         checks = (token_at_hetzner, project_at_hetzner, server_type, zone)
         yield from (asked(check, settings) for check in checks)
-    elif settings.box.kind == "host":
+    else:
         yield asked(zone, settings)
+
+
+def no_way_back(settings: Settings, resources: list[dict[str, Any]]) -> Iterator[Finding]:
+    """A finding if a newer line of authentik has run: it has changed the database, which an older one cannot read."""
+    names = (str(each.get("inputs", {}).get("name", "")) for each in resources)
+    tags = (name.removeprefix(f"{IMAGE}:") for name in names if name.startswith(f"{IMAGE}:"))
+    newer = [tag for tag in tags if number(tag)[:2] > number(settings.authentik.line)]
+    if newer:
+        yield Finding(
+            "gatehouse:authentik.version",
+            f"authentik {newer[0]} has run here, and {settings.authentik.version} cannot read its database",
+            f"Write {newer[0]} again. Going back takes a backup from before, and a plain `pulumi up`, which does not look",
+        )
 
 
 def own_root(stack: Stack) -> Iterator[Finding]:

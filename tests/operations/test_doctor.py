@@ -132,3 +132,24 @@ def test_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         shutil.copy("/bin/true", tmp_path / name)
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "set")
     assert all(each.ok for each in doctor.machine())
+
+
+@pytest.mark.parametrize(
+    ("running", "wanted", "refused"),
+    [
+        ("2026.8.3", "2026.2.2", True),
+        ("2026.8.3", "2025.8.6", True),
+        ("2026.8.3", "2026.8.1", False),
+        ("2026.2.2", "2026.8.3", False),
+        ("2025.8.6", "2026.2.2", False),
+    ],
+)
+def test_there_is_no_way_back_to_an_older_line(running: str, wanted: str, refused: bool) -> None:
+    resources = [
+        {"type": "docker:index/remoteImage:RemoteImage", "inputs": {"name": name}}
+        for name in ("postgres:16-alpine", f"ghcr.io/goauthentik/server:{running}")
+    ]
+    found = list(doctor.no_way_back(mocks.settings(authentik={"version": wanted}), resources))
+    assert [each.subject for each in found] == (["gatehouse:authentik.version"] if refused else [])
+    if refused:
+        assert f"Write {running} again" in found[0].remedy
