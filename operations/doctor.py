@@ -110,7 +110,7 @@ def no_way_back(settings: Settings, resources: list[dict[str, Any]]) -> Iterator
         yield Finding(
             "gatehouse:authentik.version",
             f"authentik {newer[0]} has run here, and {settings.authentik.version} cannot read its database",
-            f"Write {newer[0]} again. Going back takes a backup from before, and a plain `pulumi up`, which does not look",
+            f"Write {newer[0]} again. Going back takes a backup from before, and `pulumi up`, which does not look",
         )
 
 
