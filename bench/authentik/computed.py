@@ -38,6 +38,19 @@ CERTIFICATES, PROMPTS, PROMPT_STAGES = (
 )
 PROXY, SAML = "/providers/proxy/", "/providers/saml/"
 SAML_URL = "/application/saml/{slug}/"
+ICONS = {
+    f"/sources/{name}/": f"/static/authentik/sources/{name}.png"
+    for name in ("kerberos", "ldap", "plex", "saml")
+}
+"""Sources that have an icon of their own when none is set."""
+TYPE_URLS = (
+    "request_token_url",
+    "authorization_url",
+    "access_token_url",
+    "profile_url",
+    "oidc_well_known_url",
+    "oidc_jwks_url",
+)
 
 
 @dataclass(frozen=True)
@@ -171,6 +184,21 @@ def own_token(shown: Shown) -> Item | None:
     )
 
 
+def source_type(shown: Shown) -> Data:
+    """What the server knows of an OAuth source's type; of the URLs that it has for some types, nothing here."""
+    name = str(shown.data["provider_type"])
+    return {**dict.fromkeys(TYPE_URLS), "name": name, "verbose_name": name.title(), "urls_customizable": True}
+
+
+def content_type(shown: Shown) -> Data:
+    """The model that an object attribute is for, by its label."""
+    label = str(shown.data["object_type"])
+    app, _, model = label.partition(".")
+    number = int(hashlib.sha256(label.encode()).hexdigest()[:4], 16)
+    about = {"app_label": app, "model": model, "verbose_name_plural": f"{model.title()}s"}
+    return {"id": number, "fully_qualified_model": label, **about}
+
+
 def base(path: str) -> Compute:
     """A URL below the server's own, made of the object's fields."""
     return lambda shown: shown.context.base_url + path.format(**shown.data)
@@ -188,8 +216,14 @@ COMPUTED: Mapping[tuple[str, str], Compute] = {
     ("", "outpost_set"): outpost_set,
     ("", "flow_set"): flow_set,
     ("", "bound_to"): bound_to,
-    ("", "icon_url"): media("icon"),
+    ("", "icon_url"): lambda shown: media("icon")(shown) or ICONS.get(shown.kind.path),
     ("", "token_obj"): own_token,
+    ("", "pbm_uuid"): lambda shown: shown.pk,
+    ("", "object_type_obj"): content_type,
+    ("/stages/invitation/invitations/", "created_by"): lambda shown: next(
+        item for item in shown.context.items(USERS) if item[1]["pk"] == shown.data["_created_by"]
+    ),
+    ("/sources/oauth/", "type"): source_type,
     (APPLICATIONS, "launch_url"): launch_url,
     (APPLICATIONS, "meta_icon_url"): media("meta_icon"),
     (GROUPS, "users"): lambda shown: [user["pk"] for user in members(shown.context.store, shown.data)],

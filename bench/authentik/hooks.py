@@ -17,6 +17,7 @@ TOKENS, CERTIFICATES, MAPPINGS = (
     "/crypto/certificatekeypairs/",
     "/propertymappings/provider/scope/",
 )
+SSF = "/providers/ssf/"
 LENGTHS = {"client_secret": 128, "client_id": 40, "shared_secret": 20}
 # authentik's `default_token_duration` of a new installation.
 TOKEN_MINUTES = 30
@@ -104,6 +105,12 @@ def blueprint(request: Request, data: dict[str, Any], _caller: Data | None) -> N
         data["metadata"] = {}
 
 
+def invitation(request: Request, data: dict[str, Any], caller: Data | None) -> None:
+    """An invitation is of whoever made it."""
+    if request.before is None and caller is not None:
+        data["_created_by"] = caller["pk"]
+
+
 def brand(_request: Request, data: dict[str, Any], _caller: Data | None) -> None:
     """Defaults of a brand's look."""
     looks = {"branding_logo": "icon_left_brand.svg", "branding_favicon": "icon.png"}
@@ -119,6 +126,7 @@ BEFORE: dict[str, Hook] = {
     USERS: user,
     "/managed/blueprints/": blueprint,
     "/core/brands/": brand,
+    "/stages/invitation/invitations/": invitation,
 }
 
 
@@ -184,6 +192,9 @@ def after_save(request: Request, data: Data) -> None:
         side_user(request.context, username, name, f"ak-outpost-{pk}-api", pk)
     if request.kind.path == "/sources/scim/":
         side_user(request.context, f"ak-source-scim-{pk}", data["name"], f"ak-source-scim-{pk}", pk)
+    if request.kind.path == SSF:  # they stay when it is deleted
+        name = f"SSF Provider {data['name']} Service-Account"
+        side_user(request.context, f"ak-providers-ssf-{pk}", name, f"ak-providers-ssf-{pk}", pk)
 
 
 def after_delete(context: Context, kind: Kind, data: Data) -> None:

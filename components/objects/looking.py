@@ -74,7 +74,7 @@ class Look:
                 try:
                     self._store.resolved(reference, str(each))
                 except Missing as missing:
-                    error = self._words.nameless(wanted.logical, field, missing.name, missing.kinds)
+                    error = self._words.nameless(wanted.logical, field, missing)
                     yield field, f"{error.what}. {error.remedy}"
 
     def _is_declared(self, reference: Reference, name: str) -> bool:

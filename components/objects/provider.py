@@ -188,7 +188,11 @@ class ObjectProvider(ResourceProvider):
             _say(f"{_props[META]['logical']}: {done}")
 
     def _kind(self, props: Mapping[str, Any]) -> Kind:
-        return self._dialect.kind(str(props[META]["kind"])).with_sealed(_sealed(props))
+        name = str(props[META]["kind"])
+        try:
+            return self._dialect.kind(name).with_sealed(_sealed(props))
+        except KeyError:
+            raise Words(self._dialect).unheard_of(name, str(props[META]["logical"])) from None
 
 
 def pending_creates(listed: str) -> frozenset[tuple[str, str]]:

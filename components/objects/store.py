@@ -17,12 +17,13 @@ Key = tuple[str, ...]
 
 
 class Missing(Exception):  # noqa: N818
-    """A name that nothing on the server bears."""
+    """A name that nothing on the server bears, or (`bearers`, by kind) more than one object."""
 
-    def __init__(self, kinds: tuple[str, ...], name: str) -> None:
+    def __init__(self, kinds: tuple[str, ...], name: str, bearers: tuple[str, ...] = ()) -> None:
         self.kinds = kinds
         self.name = name
-        super().__init__(f"no {' or '.join(kinds)} named {name!r}")
+        self.bearers = bearers
+        super().__init__(f"{len(bearers) or 'no'} {' or '.join(kinds)} named {name!r}")
 
 
 class _Index:
@@ -201,22 +202,25 @@ class Store:
         return str(value)
 
     def resolved(self, reference: Reference, name: str) -> Any:
-        """What to send for a name. Raises Missing."""
+        """What to send for a name. Raises Missing, also for a name that may mean several objects."""
         kinds = reference.to
         prefix, colon, rest = name.partition(":")
         if colon and prefix in kinds:
             kinds, name = (prefix,), rest
+        bearers: list[tuple[Kind, Object]] = []
         for each in kinds:
             kind = self._dialect.kind(each)
-            item = self._find(kind, name)
-            while item is None and self._dialect.expected(kind, name):
+            items = self._find(kind, name)
+            while not items and not bearers and self._dialect.expected(kind, name):
                 self.forget(kind)
-                item = self._find(kind, name)
-            if item is not None:
-                return item[reference.by or kind.pk]
-        raise Missing(kinds, name)
+                items = self._find(kind, name)
+            bearers += [(kind, item) for item in items]
+        if len(bearers) != 1:
+            raise Missing(kinds, name, tuple(kind.name for kind, _ in bearers))
+        [(kind, item)] = bearers
+        return item[reference.by or kind.pk]
 
-    def _find(self, kind: Kind, name: str) -> Object | None:
+    def _find(self, kind: Kind, name: str) -> list[Object]:
         shelf = self._shelf(kind)
         with shelf.lock:
             objects = self._loaded(kind)
@@ -225,8 +229,7 @@ class Store:
                 for pk, item in objects.items():
                     index.put(pk, self._names(kind, item))
                 shelf.by_name = index
-            found = shelf.by_name.find(name)
-            return objects[found[0]] if found else None
+            return [objects[pk] for pk in shelf.by_name.find(name)]
 
     def _names(self, kind: Kind, item: Mapping[str, Any]) -> list[str]:
         return [self.name_of(kind, item), *(str(item.get(extra)) for extra in kind.also)]

@@ -8,6 +8,7 @@ from typing import Any
 from components.objects.dialect import Dialect, Kind
 from components.objects.errors import ObjectError
 from components.objects.http import Refused
+from components.objects.store import Missing
 from components.objects.values import canonical, is_empty
 
 
@@ -25,6 +26,14 @@ class Words:
             self.place(logical),
             "Give yours another name, or take over what is there with `adopt: true` (its values are put back when you "
             "let go of it); if you have only renamed the resource, keep its old name as `id`",
+        )
+
+    def unheard_of(self, kind: str, logical: str) -> ObjectError:
+        """A kind that the state has an object of, and the server as it is declared now has not."""
+        return ObjectError(
+            f"the state holds an object of {kind}, a kind that is not known for this server",
+            self.place(logical),
+            "Declare the server's version that the stack ran with, or use the gatehouse that it ran with",
         )
 
     def name_taken(self, kind: Kind, logical: str, fields: Mapping[str, Any], pk: str) -> ObjectError:
@@ -69,11 +78,20 @@ class Words:
             "Run `gatehouse up` (it refreshes first and makes it again), or `pulumi refresh`",
         )
 
-    def nameless(self, logical: str, field: str, name: str, kinds: tuple[str, ...]) -> ObjectError:
-        """A field names something that does not exist."""
-        titles = " or ".join(title(self._dialect.kind(kind)) for kind in kinds[:4])
+    def nameless(self, logical: str, field: str, missing: Missing) -> ObjectError:
+        """A field names something that does not exist, or that may be one of several."""
+        if missing.bearers:
+            several = len(set(missing.bearers)) > 1
+            choices = " or ".join(f"{kind}:{missing.name}" for kind in sorted(set(missing.bearers)))
+            titles = " and ".join(title(self._dialect.kind(kind)) for kind in missing.bearers)
+            return ObjectError(
+                f"{field} names {missing.name!r}, which {len(missing.bearers)} objects are called: {titles}",
+                self.place(logical),
+                f"Write {choices}" if several else "Give the other one another name",
+            )
+        titles = " or ".join(title(self._dialect.kind(kind)) for kind in missing.kinds[:4])
         return ObjectError(
-            f"{field} names {name!r}, and there is no such {titles}",
+            f"{field} names {missing.name!r}, and there is no such {titles}",
             self.place(logical),
             "Correct the name, or declare the object",
         )

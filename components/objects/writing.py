@@ -51,7 +51,7 @@ class Writer:
             try:
                 body[name] = said.sent(self._store, kind, name, value)
             except Missing as missing:
-                raise self._words.nameless(wanted.logical, name, missing.name, missing.kinds) from None
+                raise self._words.nameless(wanted.logical, name, missing) from None
         return body
 
     def post(self, kind: Kind, wanted: Declared, body: dict[str, Any]) -> Object:

@@ -7,6 +7,7 @@ held against the models of authentik's own Python client.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,7 @@ from tests.objects.plugin import Plugin, plugin
 pytestmark = pytest.mark.engine
 
 VERSIONS = {"2025.8": "2025.8.6", "2026.2": "2026.2.2", "2026.8": "2026.8.3"}
+EMPTY_REFERENCE = re.compile(r"\w+_obj: .* not None")
 DECLARABLE = {"2025.8": 83, "2026.2": 92, "2026.8": 99}
 
 
@@ -85,6 +87,21 @@ def test_what_is_sent_is_what_authentiks_own_client_would_send(lived: Lived) -> 
     for label in lived.line.declarable():
         path = lived.line.path(label)
         assert {each.method for each in sent if each.path.startswith(path)} == {"POST", "PATCH"}, label
+
+
+def test_what_is_answered_is_what_authentiks_own_client_reads(lived: Lived) -> None:
+    """Of the emulator, that is. The object of an empty reference is null, although the schema does not say so."""
+    answered = [each for each in lived.writes if each.status < 300 and each.answer is not None]
+    version = VERSIONS[lived.line.line]
+    found = verdicts(version, [(each.answer_model, each.answer) for each in answered])
+    wrong = {
+        f"{each.answer_model or each.path}: {fault}"
+        for each, verdict in zip(answered, found, strict=True)
+        for fault in (["there is no such model"] if verdict is None else verdict)
+        if not EMPTY_REFERENCE.fullmatch(fault)
+    }
+    assert not wrong, "\n".join(sorted(wrong))
+    assert len(answered) > 10 * len(lived.line.declarable())
 
 
 @pytest.mark.parametrize("version", CLIENTS)

@@ -54,6 +54,17 @@ def test_a_name_that_nothing_bears_is_an_error(checked: Checked) -> None:
     assert checked(BRAND, domain="x.example", flow_recovery="default-authentication-flow") == []
 
 
+def test_a_bare_name_that_several_kinds_have_is_an_error(checked: Checked, admin: httpx.Client) -> None:
+    slug = "default-authentication-flow"
+    made = admin.post("/core/applications/", json={"name": "Same", "slug": slug})
+    assert made.status_code == 201
+    binding = {"group": "authentik Admins", "order": 0}
+    [failure] = checked("authentik_policies.policybinding", target=slug, **binding)
+    assert f"target names {slug!r}, which 2 objects are called: application and flow" in failure
+    assert f"Write authentik_core.application:{slug} or authentik_flows.flow:{slug}" in failure
+    assert checked("authentik_policies.policybinding", target=f"authentik_flows.flow:{slug}", **binding) == []
+
+
 def test_what_is_declared_counts_although_it_is_still_to_be_made(checked: Checked) -> None:
     assert checked(FLOW, slug="join", name="Join", title="Join", designation="enrollment") == []
     assert checked(BRAND, domain="x.example", flow_recovery="join") == []

@@ -328,6 +328,16 @@ def test_a_proxy_provider_that_was_deleted_is_no_oauth2_provider_any_more(engine
     assert later.create(later.check(oauth2()))[1]["name"] == "grafana"
 
 
+def test_a_kind_that_the_declared_line_does_not_have_is_said_by_name(config: dict[str, str]) -> None:
+    newer = props("authentik_requests.requestrule", "access", name="access")
+    said = r"authentik_requests.requestrule, a kind that is not known for this server\. Declare the server.s version"
+    with local(AuthentikProvider(), config | {"line": "2025.8"}) as older:
+        with pytest.raises(ObjectError, match=said):
+            older.read("1", newer)
+        with pytest.raises(ObjectError, match=said):
+            older.delete("1", newer)
+
+
 def test_an_adopted_object_does_not_make_room_for_another_kind(config: dict[str, str]) -> None:
     """It is given back, and so its name stays taken: that is said by the preview."""
     olds = oauth2()

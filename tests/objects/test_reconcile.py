@@ -286,6 +286,16 @@ def test_dangling_name_is_an_error_before_anything_is_written(library: Library) 
     assert library.writes() == []
 
 
+def test_a_name_of_two_objects_is_an_error_before_anything_is_written(library: Library) -> None:
+    for _ in range(2):
+        library.put("/shelves", name="Twin")
+    with pytest.raises(
+        ObjectError, match=r"'Twin', which 2 objects are called: shelf and shelf. .*Give the other one"
+    ):
+        Reconciler(library).create(book(shelf_id="Twin"))
+    assert library.writes() == []
+
+
 def test_default_objects_that_are_still_coming_are_waited_for(library: Library) -> None:
     library.late = [("/shelves", {"name": "Late", "code": "late"})]
     held = Reconciler(library).create(book(shelf_id="late", near=["Late"]))
