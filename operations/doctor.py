@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import yaml
 
-from components.containers.releases import IMAGE
-from components.lines import number
+from components.containers.releases import IMAGE, RELEASES
+from components.lines import known, number
 from components.settings import Settings, SettingsError, check_file, memory_findings
 from operations.clouds import CLOUDFLARE, HETZNER, HETZNER_LISTS, checked
 from operations.errors import OperatorError
@@ -89,7 +89,7 @@ def client(stack: Stack) -> Iterator[Finding]:
     if settings.box.kind == "none":
         return
     resources = stack.deployment().get("resources", [])
-    yield from no_way_back(settings, resources)
+    yield from line_in_order(settings, resources)
     if settings.box.kind == "server":
 
         def project_at_hetzner(settings: Settings) -> Finding:
@@ -101,16 +101,38 @@ def client(stack: Stack) -> Iterator[Finding]:
         yield asked(zone, settings)
 
 
-def no_way_back(settings: Settings, resources: list[dict[str, Any]]) -> Iterator[Finding]:
-    """A finding if a newer line of authentik has run: it has changed the database, which an older one cannot read."""
+def line_in_order(settings: Settings, resources: list[dict[str, Any]]) -> Iterator[Finding]:
+    """A finding if authentik would be brought to an older line than has run here, or past one in between.
+
+    A newer line has changed the database, which an older one cannot read; and each line brings it on from the one
+    before only. Source: authentik's upgrade guide; 2026.8 refuses to start on a database that skipped one.
+    """
+    wanted = settings.authentik.line
     names = (str(each.get("inputs", {}).get("name", "")) for each in resources)
-    tags = (name.removeprefix(f"{IMAGE}:") for name in names if name.startswith(f"{IMAGE}:"))
-    newer = [tag for tag in tags if number(tag)[:2] > number(settings.authentik.line)]
-    if newer:
+    tags = [name.removeprefix(f"{IMAGE}:") for name in names if name.startswith(f"{IMAGE}:")]
+    if not tags:
+        return
+    newest = max(tags, key=number)
+    has_run = number(newest)[:2]
+    between = [line for line in RELEASES if has_run < number(line) < number(wanted)]
+    if has_run > number(wanted):
         yield Finding(
             "gatehouse:authentik.version",
-            f"authentik {newer[0]} has run here, and {settings.authentik.version} cannot read its database",
-            f"Write {newer[0]} again. Going back takes a backup from before, and `pulumi up`, which does not look",
+            f"authentik {newest} has run here, and {settings.authentik.version} cannot read its database",
+            f"Write {newest} again. Going back takes a backup from before, and `pulumi up`, which does not look",
+        )
+    elif between:
+        unknown = [line for line in between if line not in known()]
+        learn = (
+            f". First let gatehouse learn {' and '.join(unknown)}: ./gatehouse catalog --help"
+            if unknown
+            else ""
+        )
+        yield Finding(
+            "gatehouse:authentik.version",
+            f"authentik {newest} has run here, and {settings.authentik.version} takes a database only that has been "
+            f"brought through {', then '.join(between)}",
+            f"Write a version of {between[0]}, run `gatehouse up`, and so on line by line{learn}",
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -135,21 +136,24 @@ def test_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("running", "wanted", "refused"),
+    ("running", "wanted", "remedy"),
     [
-        ("2026.8.3", "2026.2.2", True),
-        ("2026.8.3", "2025.8.6", True),
-        ("2026.8.3", "2026.8.1", False),
-        ("2026.2.2", "2026.8.3", False),
-        ("2025.8.6", "2026.2.2", False),
+        ("2026.8.3", "2026.2.2", "Write 2026.8.3 again"),
+        ("2026.8.3", "2025.8.6", "Write 2026.8.3 again"),
+        ("2026.8.3", "2026.8.1", ""),
+        ("2026.5.1", "2026.8.3", ""),
+        ("2025.12.4", "2026.2.2", ""),
+        ("2026.2.2", "2026.8.3", "Write a version of 2026.5, run .* let gatehouse learn 2026.5: "),
+        ("2025.8.6", "2026.2.2", "Write a version of 2025.10, .* learn 2025.10 and 2025.12: "),
     ],
 )
-def test_there_is_no_way_back_to_an_older_line(running: str, wanted: str, refused: bool) -> None:
+def test_lines_come_in_their_order(running: str, wanted: str, remedy: str) -> None:
     resources = [
         {"type": "docker:index/remoteImage:RemoteImage", "inputs": {"name": name}}
         for name in ("postgres:16-alpine", f"ghcr.io/goauthentik/server:{running}")
     ]
-    found = list(doctor.no_way_back(mocks.settings(authentik={"version": wanted}), resources))
-    assert [each.subject for each in found] == (["gatehouse:authentik.version"] if refused else [])
-    if refused:
-        assert f"Write {running} again" in found[0].remedy
+    client = mocks.settings(authentik={"version": wanted})
+    assert list(doctor.line_in_order(client, resources[:1])) == []
+    found = list(doctor.line_in_order(client, resources))
+    assert [each.subject for each in found] == (["gatehouse:authentik.version"] if remedy else [])
+    assert all(re.match(remedy, each.remedy) for each in found)
