@@ -169,6 +169,12 @@ class PlainWorld:
             with contextlib.suppress(Exception):
                 Recorded.of(int(pid.read_text().split()[0])).end()
 
+    def upgrade(self, version: str) -> None:
+        """Run another version on what is there (not with `memory`)."""
+        processes.read(self.directory / "plain.json")["authentik"].end()
+        self.version = version
+        self.start()
+
     def clean(self) -> None:
         """Stop, and remove the directory."""
         self.stop()

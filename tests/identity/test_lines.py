@@ -1,0 +1,44 @@
+"""A client whose authentik is brought to a newer line: previews say what that changes, and nothing is made anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bench.plain import PlainWorld
+from tests.operations.client import BenchClient
+
+pytestmark = pytest.mark.engine
+
+SETTINGS = yaml.safe_load((Path(__file__).parent / "twelve_apps.yaml").read_text())
+LINE = "~  pulumi:providers:pulumi-python authentik update [diff: ~gatehouse:line]"
+
+
+def test_a_client_goes_from_line_to_line(tmp_path: Path) -> None:
+    world = PlainWorld(tmp_path / "w", lambda _: None, version="2025.8.6")
+    with world.running():
+        client = BenchClient(tmp_path / "c", world, **SETTINGS)
+        client.up()
+        assert upgraded(client, "2026.2.2") == [LINE]
+        changes = upgraded(client, "2026.8.3")
+        oidc = [name for name, app in SETTINGS["apps"].items() if app.get("protocol") != "proxy"]
+        # What a provider may grant is a setting now, and so is what each of its addresses is for.
+        token = "pulumi-python:dynamic/authentik_providers_oauth2:oauth2provider"
+        assert sorted(changes) == sorted(
+            [LINE, *(f"~  {token} {name} update [diff: +grant_types~redirect_uris]" for name in oidc)]
+        )
+
+
+def upgraded(client: BenchClient, version: str) -> list[str]:
+    """Bring server and stack to the version, which leaves nothing to do; what the preview said would change."""
+    client.world.upgrade(version)
+    client.pulumi("config", "set", "--path", "gatehouse:authentik.version", version)
+    said = client.project.gatehouse("preview", "acme")
+    assert "to create" not in said
+    assert "to delete" not in said
+    assert "to replace" not in said
+    client.up()
+    client.project.gatehouse("preview", "acme", "--expect-no-changes")
+    return [line.strip() for line in said.splitlines() if " update [" in line]
