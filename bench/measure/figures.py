@@ -13,7 +13,7 @@ from bench.machine import missing
 from bench.measure import parts, promises, tables
 from bench.measure.commands import SKIP, down, preview, refresh, up, up_refreshed
 from bench.measure.floor import floor
-from bench.measure.requests import Loop, requests, same
+from bench.measure.requests import Loop, ask_for, requests, same
 from bench.measure.stacks import STACK, Client, Naive
 from bench.measure.tables import Size
 from bench.measure.timing import RUNS, Pair, Times, paired
@@ -68,14 +68,12 @@ def _identities(place: Path, apps: int, runs: int) -> Size:
         seen: list[Seen] = []
         first = traffic(world, lambda: seen.extend(watch(client, "up", "--yes", "--stack", STACK)))
         tables.processes(f"Processes of an up of {apps} apps", seen)
-        quiet = _nothing_changed(world, client, apps, first)
+        _nothing_changed(world, client, apps, first)
         previews = _preview(place, client, runs, f"{apps} apps without a box")
         whole_too = apps == 12 and not missing()
         _record(f"preview_noop_{apps}{'_identity' if whole_too else ''}_ratio", previews, PREVIEW_GOAL)
-        client.change(_FIRST_CHANGE)
-        edited = traffic(world, up(client))
-        naive = requests(place / "naive", client, world, first, quiet["preview --refresh"], edited)
-        _alike(world, naive, first, quiet["preview --refresh"], edited)
+        naive = requests(place / "naive", client, world, first)
+        _alike(world, client, naive, first)
         refreshes = paired(refresh(client), refresh(naive), runs)
         _against(f"`preview --refresh` of {apps} apps", f"refresh_{apps}_ratio", refreshes, PREVIEW_GOAL)
         edits = paired(up(client), up(naive), runs, before=(client.change, naive.change))
@@ -102,7 +100,7 @@ def _preview(place: Path, client: Client, runs: int, what: str) -> Pair:
     return pair
 
 
-def _nothing_changed(world: PlainWorld, client: Client, apps: int, first: Traffic) -> dict[str, Traffic]:
+def _nothing_changed(world: PlainWorld, client: Client, apps: int, first: Traffic) -> None:
     """What is asked of authentik when nothing changed; raises BrokenPromiseError if it is more than promised."""
     seen = {
         "up that changes nothing": traffic(world, up(client)),
@@ -114,12 +112,18 @@ def _nothing_changed(world: PlainWorld, client: Client, apps: int, first: Traffi
     promises.hold(seen)
     calls = round(promises.calls_per_kind(seen["preview --refresh"]), 3)
     figures.record("bench", refresh_calls_per_kind=(calls, CALLS_GOAL))
-    return seen
 
 
-def _alike(world: PlainWorld, naive: Naive, first: Traffic, refreshed: Traffic, edited: Traffic) -> None:
-    """Raises UnlikeError unless the naive program asks for what gatehouse asked for."""
+def _alike(world: PlainWorld, client: Client, naive: Naive, first: Traffic) -> None:
+    """Raises UnlikeError unless the naive program asks for what gatehouse asks for.
+
+    From here on the objects of both are there, and lists have as many pages as that takes.
+    """
     same(first, traffic(world, up(naive)))
+    refreshed = traffic(world, refresh(client))
+    client.change(_FIRST_CHANGE)
+    edited = traffic(world, up(client))
+    ask_for(naive, refreshed, edited)
     same(refreshed, traffic(world, refresh(naive)))
     naive.change(_FIRST_CHANGE)
     same(edited, traffic(world, up(naive)))

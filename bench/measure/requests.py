@@ -45,15 +45,19 @@ class UnlikeError(Exception):
     """The naive program does not do the same as gatehouse, so a ratio would mean nothing."""
 
 
-def requests(
-    folder: Path, client: Client, world: PlainWorld, seen: Traffic, refreshed: Traffic, changed: Traffic
-) -> Naive:
-    """The naive program for what `client` sent to `world` when it was brought up, refreshed, and changed."""
+def requests(folder: Path, client: Client, world: PlainWorld, seen: Traffic) -> Naive:
+    """The naive program for what `client` sent to `world` when it was brought up."""
     naive = Naive(folder, "requests", client)
-    made = document(world, seen)
-    made["lists"] |= {REFRESH: _lists(refreshed), CHANGE: _lists(changed)}
-    (folder / "requests.json").write_text(json.dumps(made))
+    (folder / "requests.json").write_text(json.dumps(document(world, seen)))
     return naive
+
+
+def ask_for(naive: Naive, refreshed: Traffic, changed: Traffic) -> None:
+    """Have the naive program ask for the lists that were asked for when a client was refreshed, and changed."""
+    path = naive.folder / "requests.json"
+    made = json.loads(path.read_text())
+    made["lists"] |= {REFRESH: _lists(refreshed), CHANGE: _lists(changed)}
+    path.write_text(json.dumps(made))
 
 
 def _lists(seen: Traffic) -> list[str]:
