@@ -37,6 +37,7 @@ class Authentik:
         self._line = line
         self._lock = threading.Lock()
         self._http: Http | None = None
+        self._failure: Exception | None = None
         self._settled_at = float("inf")
 
     def kind(self, name: str) -> Kind:
@@ -110,23 +111,31 @@ class Authentik:
         """Whether it is up and takes our token at the first look. Waits for nothing, and writes nothing."""
         from components.access import AccessError  # noqa: PLC0415  (ssh and keys, which a preview does not need)
 
-        try:
-            self._ready(ready=0.0, admitted=0.0)
-        except (ObjectError, AccessError):
-            return False
+        with self._lock:
+            try:
+                self._http = self._http or self._opened(ready=0.0, admitted=0.0)
+            except (ObjectError, AccessError):
+                return False
         return True
 
-    def _ready(self, ready: float | None = None, admitted: float = ADMITTED) -> Http:
+    def _ready(self) -> Http:
         with self._lock:
+            if self._failure is not None:
+                raise self._failure  # the engine asks for several objects at once: they need not wait in turn
             if self._http is None:
-                base = _reached(self._address)
-                http = Http(base, self.where)
-                if ready is None:
-                    ready = READY if self._address.startswith("ssh:") else READY_ELSEWHERE
-                young = Door(http, self._token, self._bootstrap, ready=ready, admitted=admitted).open()
-                self._settled_at = time.monotonic() + (SETTLING if young else min(BRIEF, SETTLING))
-                self._http = http
+                ready = READY if self._address.startswith("ssh:") else READY_ELSEWHERE
+                try:
+                    self._http = self._opened(ready, ADMITTED)
+                except Exception as failure:
+                    self._failure = failure
+                    raise
             return self._http
+
+    def _opened(self, ready: float, admitted: float) -> Http:
+        http = Http(_reached(self._address), self.where)
+        young = Door(http, self._token, self._bootstrap, ready=ready, admitted=admitted).open()
+        self._settled_at = time.monotonic() + (SETTLING if young else min(BRIEF, SETTLING))
+        return http
 
 
 def _reached(address: str) -> str:

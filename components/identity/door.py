@@ -72,8 +72,9 @@ class Door:
                 return waited
             except (Refused, ObjectError) as error:
                 if time.monotonic() > deadline:
+                    reason = error.what if isinstance(error, ObjectError) else error
                     raise ObjectError(
-                        f"it is not ready after {self._patience:.0f} s ({error})",
+                        f"it is not ready after {self._patience:.0f} s: {reason}",
                         self._http.where,
                         "See the logs of its server, worker and database, then run the same command again",
                     ) from None

@@ -58,6 +58,7 @@ class Reconciler:
         Raises ObjectError when an object with that natural key exists and may not be taken over.
         """
         kind, wanted = self._settled(wanted)
+        self.store.foresee(kind, wanted.fields)
         body = self._writer.body(kind, wanted)
         there = self._there(kind, body, pk=None)
         if there is not None:
@@ -76,6 +77,7 @@ class Reconciler:
 
     def read(self, kind: Kind, held: Held) -> Held | None:
         """The object as it is now, or None when it is gone."""
+        self.store.foresee(kind, held.fields)
         item = self._find(kind, held)
         if item is None:
             return None
@@ -87,6 +89,7 @@ class Reconciler:
         Raises ObjectError when the object is not there.
         """
         kind, wanted = self._settled(wanted)
+        self.store.foresee(kind, wanted.fields)
         item = self._find(kind, held)
         if item is None:
             raise self._words.gone(kind, wanted.logical, held.fields)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import httpx
 import pytest
 
@@ -70,7 +72,7 @@ def test_a_refused_token_says_what_to_do_and_not_what_it_is(server: Running) -> 
 
 def test_a_server_that_never_gets_ready_is_named() -> None:
     with pytest.raises(
-        ObjectError, match=r"authentik at x: it is not ready after 0 s .*cannot connect.*See the logs"
+        ObjectError, match=r"authentik at x: it is not ready after 0 s: cannot connect.*See the logs"
     ):
         Door(Http("http://127.0.0.1:9", "authentik at x"), TOKEN, None, ready=0).open()
 
@@ -104,3 +106,18 @@ def test_pages_that_change_while_they_are_read(server: Running, admin: httpx.Cli
     names = [item["name"] for item in moving.listed(moving.kind("authentik_core.group"))]
     assert len(names) == len(set(names)) == 153
     assert "a new first one" in names
+
+
+def test_a_server_that_is_not_there_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine reads several objects at a time: they would wait one after the other."""
+    opened = []
+    monkeypatch.setattr(dialect, "READY_ELSEWHERE", 0.1)
+    monkeypatch.setattr(Door, "open", lambda self, real=Door.open: (opened.append(self), real(self))[1])
+    server = Authentik("http://127.0.0.1:9", TOKEN, None, Line("2026.8"))
+    assert not server.answers()  # a look: it may be there when it is needed
+    with ThreadPoolExecutor(4) as threads:
+        asked = [threads.submit(server.request, "GET", "/core/groups/") for _ in range(4)]
+    assert {str(each.exception()).partition(" (")[0] for each in asked} == {
+        "authentik at http://127.0.0.1:9: it is not ready after 0 s: cannot connect"
+    }
+    assert len(opened) == 2

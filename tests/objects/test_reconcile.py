@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -294,6 +295,20 @@ def test_a_name_of_two_objects_is_an_error_before_anything_is_written(library: L
     ):
         Reconciler(library).create(book(shelf_id="Twin"))
     assert library.writes() == []
+
+
+def test_lists_are_read_side_by_side_and_once(library: Library) -> None:
+    library.put("/shelves", name="A")
+    held = Reconciler(library).create(book(shelf_id="A"))
+    both = threading.Barrier(2, timeout=10)
+    library.calls.clear()
+
+    def other_too(method: str, path: str, body: Any) -> None:
+        both.wait()
+
+    library.before = other_too
+    assert Reconciler(library).read(BOOK, held) is not None
+    assert sorted(path for _, path, _ in library.calls) == ["/books", "/shelves"]
 
 
 def test_default_objects_that_are_still_coming_are_waited_for(library: Library) -> None:
