@@ -43,14 +43,6 @@ ICONS = {
     for name in ("kerberos", "ldap", "plex", "saml")
 }
 """Sources that have an icon of their own when none is set."""
-TYPE_URLS = (
-    "request_token_url",
-    "authorization_url",
-    "access_token_url",
-    "profile_url",
-    "oidc_well_known_url",
-    "oidc_jwks_url",
-)
 
 
 @dataclass(frozen=True)
@@ -187,7 +179,8 @@ def own_token(shown: Shown) -> Item | None:
 def source_type(shown: Shown) -> Data:
     """What the server knows of an OAuth source's type; of the URLs that it has for some types, nothing here."""
     name = str(shown.data["provider_type"])
-    return {**dict.fromkeys(TYPE_URLS), "name": name, "verbose_name": name.title(), "urls_customizable": True}
+    fields = dict.fromkeys(shown.context.line.schemas["SourceType"]["properties"])
+    return {**fields, "name": name, "verbose_name": name.title(), "urls_customizable": True}
 
 
 def content_type(shown: Shown) -> Data:

@@ -33,9 +33,11 @@ A whole dialect for an imaginary server that keeps shelves and books:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
+
+from components.objects.values import is_empty, is_unknown
 
 Config = Callable[[str], str | None]
 """Reads one value of the explicit provider resource, by its name without the project's prefix."""
@@ -52,6 +54,11 @@ class Reference:
     """The target's field that is sent; empty: the target kind's own pk."""
     cascade: bool = False
     """The server deletes this object when the target is deleted."""
+
+    def meant(self, name: str) -> list[tuple[str, str]]:
+        """(kind, natural key) of what a name may mean: of the kind in front of it, else of any that may be meant."""
+        prefix, _, rest = name.partition(":")
+        return [(prefix, rest)] if prefix in self.to else [(kind, name) for kind in self.to]
 
 
 @dataclass(frozen=True)
@@ -122,6 +129,14 @@ class Kind:
     def hidden(self) -> frozenset[str]:
         """Fields whose values no text shows."""
         return self.secret | self.sealed | self.write_only | self.setters.keys()
+
+    def named(self, fields: Mapping[str, Any]) -> Iterator[tuple[str, Reference, str]]:
+        """(field, what it may refer to, name) of every name in an object's fields that is known."""
+        for field_, reference in self.references.items():
+            value = fields.get(field_)
+            for each in value if isinstance(value, list) else [value]:
+                if not is_empty(each) and not is_unknown(each):
+                    yield field_, reference, str(each)
 
     def with_sealed(self, names: Iterable[str]) -> Kind:
         """The kind for one object, some of whose fields are declared with secrets in them."""

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components.objects import fields as said
-from components.objects.dialect import Dialect, Kind, Reference
+from components.objects.dialect import Dialect, Kind
 from components.objects.store import Missing, Object, Store, key_of
-from components.objects.values import is_empty, is_unknown
+from components.objects.values import is_unknown
 from components.objects.wording import Words, called, titled
 from components.objects.writing import Declared
 
@@ -66,22 +66,16 @@ class Look:
         return begin + (f"changes {'; '.join(changes)}" if changes else "changes nothing in it") + end
 
     def _dangling(self, kind: Kind, wanted: Declared) -> Iterator[tuple[str, str]]:
-        for field, reference in kind.references.items():
-            value = wanted.fields.get(field)
-            for each in value if isinstance(value, list) else [value]:
-                if is_unknown(each) or is_empty(each) or self._is_declared(reference, str(each)):
-                    continue
-                try:
-                    self._store.resolved(reference, str(each))
-                except Missing as missing:
-                    error = self._words.nameless(wanted.logical, field, missing)
-                    yield field, f"{error.what}. {error.remedy}"
-
-    def _is_declared(self, reference: Reference, name: str) -> bool:
-        prefix, _, rest = name.partition(":")
-        meant = [(prefix, rest)] if prefix in reference.to else [(to, name) for to in reference.to]
-        with self._lock:
-            return not self._declared.isdisjoint(meant)
+        for field, reference, name in kind.named(wanted.fields):
+            with self._lock:
+                declared = not self._declared.isdisjoint(reference.meant(name))
+            if declared:
+                continue
+            try:
+                self._store.resolved(reference, name)
+            except Missing as missing:
+                error = self._words.nameless(wanted.logical, field, missing)
+                yield field, f"{error.what}. {error.remedy}"
 
     def _there(self, kind: Kind, fields: Mapping[str, Any]) -> Object | None:
         names = [name for part in kind.key for name in part.split("|")]

@@ -83,15 +83,6 @@ class Run:
         """
         with self._lock:
             gone = set(self._gone)
-        if not gone:
-            return False
-        for name, reference in kind.references.items():
-            value = fields.get(name)
-            for each in value if isinstance(value, list) else [value]:
-                prefix, _, rest = str(each).partition(":")
-                meant = (
-                    [(prefix, rest)] if prefix in reference.to else [(to, str(each)) for to in reference.to]
-                )
-                if gone.intersection(meant):
-                    return True
-        return False
+        return bool(gone) and any(
+            gone.intersection(reference.meant(name)) for _, reference, name in kind.named(fields)
+        )

@@ -101,20 +101,12 @@ class Store:
 
     def foresee(self, kind: Kind, fields: Mapping[str, Any]) -> None:
         """Begin to read the lists that an object with these fields needs: side by side, not one after the other."""
-        names = [kind.name]
-        for field, reference in kind.references.items():
-            value = fields.get(field)
-            for each in value if isinstance(value, list) else [value]:
-                if not is_empty(each):
-                    prefix = str(each).partition(":")[0]
-                    names += [prefix] if prefix in reference.to else reference.to[:1]
-        for name in names:
-            each = self._dialect.kind(name)
-            with self._lock:
-                new = name not in self._foreseen
-                self._foreseen.add(name)
-            if new:
-                self._readers.submit(self._loaded, each)
+        needed = {kind.name, *(reference.meant(name)[0][0] for _, reference, name in kind.named(fields))}
+        with self._lock:
+            fresh = needed - self._foreseen
+            self._foreseen |= fresh
+        for name in fresh:
+            self._readers.submit(self._loaded, self._dialect.kind(name))
 
     def forget(self, kind: Kind) -> None:
         """Read the kind again when it is next needed (after a write whose outcome is not clear)."""
@@ -225,20 +217,18 @@ class Store:
 
     def resolved(self, reference: Reference, name: str) -> Any:
         """What to send for a name. Raises Missing, also for a name that may mean several objects."""
-        kinds = reference.to
-        prefix, colon, rest = name.partition(":")
-        if colon and prefix in kinds:
-            kinds, name = (prefix,), rest
+        meant = reference.meant(name)
         bearers: list[tuple[Kind, Object]] = []
-        for each in kinds:
+        for each, called in meant:
             kind = self._dialect.kind(each)
-            items = self._find(kind, name)
-            while not items and not bearers and self._dialect.expected(kind, name):
+            items = self._find(kind, called)
+            while not items and not bearers and self._dialect.expected(kind, called):
                 self.forget(kind)
-                items = self._find(kind, name)
+                items = self._find(kind, called)
             bearers += [(kind, item) for item in items]
         if len(bearers) != 1:
-            raise Missing(kinds, name, tuple(kind.name for kind, _ in bearers))
+            kinds = tuple(each for each, _ in meant)
+            raise Missing(kinds, meant[0][1], tuple(kind.name for kind, _ in bearers))
         [(kind, item)] = bearers
         return item[reference.by or kind.pk]
 
