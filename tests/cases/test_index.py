@@ -1,0 +1,23 @@
+"""The index of cases agrees with the files and with the tests."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from bench.scoring import cases
+
+HERE = Path(__file__).resolve().parent
+
+
+def test_every_file_is_in_the_index() -> None:
+    files = {path.stem for path in (HERE / "files").glob("*.yaml")}
+    assert files == {case for case in cases() if not case.isdigit()}
+
+
+def test_tests_name_cases_of_the_index() -> None:
+    known = set(cases())
+    for path in HERE.parent.rglob("test_*.py"):
+        for marks in re.findall(r"mark\.case\(([^)]*)\)", path.read_text()):
+            named = set(re.findall(r"[\"']([a-z0-9]+)[\"']", marks))
+            assert named <= known, (path, named - known)
