@@ -238,9 +238,10 @@ def _failure(client: str, host: str, stderr: str) -> AccessError:
     why = cause(stderr)
     if why is Cause.OTHER_MACHINE:
         return HostKeyMismatchError(
-            f"{host} does not have {client}'s host key: another machine has this address, or somebody is in between. "
-            f"Nothing was sent. Look at Hetzner's console which server has it; if {client}'s box was made anew outside "
-            f"of gatehouse, run `gatehouse up {client}`, which gives it its key"
+            f"{host} does not have {client}'s host key, so nothing was sent. That key follows from the root secret: "
+            f"if gatehouse:rootSecret was changed, write the former one again. If not, another machine has this "
+            f"address, or somebody is in between: look at Hetzner's console which server has it. If {client}'s box was "
+            f"made anew outside of gatehouse, run `gatehouse up {client}`, which gives it its key"
         )
     if why is Cause.KEY_REFUSED:
         return KeyRefusedError(

@@ -187,9 +187,10 @@ class Provision:
         if isinstance(error, HostKeyMismatchError):
             return (
                 f"{error}\nThe machine at {where} does not have the SSH host key of {order.client}'s box: "
-                f"nothing was sent to it. If the box was made anew outside of gatehouse, count "
-                f"`gatehouse:rebuild` up; if not, somebody may be in between: compare with what "
-                f"`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key` says on the provider's console"
+                f"nothing was sent to it. That key follows from the root secret: if gatehouse:rootSecret was "
+                f"changed, write the former one again, and count nothing up. If not, compare with what "
+                f"`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key` says on the provider's console: somebody may be in "
+                f"between. Only a box that was made anew outside of gatehouse takes `gatehouse:rebuild` counted up"
             )
         if isinstance(error, KeyRefusedError):
             own = (

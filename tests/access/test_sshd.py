@@ -184,7 +184,8 @@ def _read(path: Path) -> bytes:
 def test_another_machines_host_key_is_refused(server: Server, web: int) -> None:
     server.start(host=Secrets(new_root_secret()))
     with pytest.raises(
-        access.HostKeyMismatchError, match=r"127\.0\.0\.1 does not have acme's host key.*gatehouse up acme"
+        access.HostKeyMismatchError,
+        match=r"127\.0\.0\.1 does not have acme's host key.*gatehouse:rootSecret was changed.*gatehouse up acme",
     ):
         access.tunnel(server.address(web))
 
