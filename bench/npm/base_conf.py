@@ -2,9 +2,9 @@
 ones.
 
 What matters to a client is kept: relative includes below `conf.d/include/`, the `add_header` in
-proxy.conf which hides those of the server level, X-Forwarded-* taken over from the client, the rules of
-block-exploits that hit `next=/a/b`, one global map for HSTS (in the hosts' files), a default server that
-refuses the handshake.
+proxy.conf which hides those of the server level, X-Forwarded-* taken over from the client, X-Real-IP
+believed of every private address, the rules of block-exploits that hit `next=/a/b`, one global map for
+HSTS (in the hosts' files), a default server that refuses the handshake.
 """
 
 from __future__ import annotations
@@ -140,6 +140,11 @@ http {{
                       ' [Client $remote_addr] [Length $body_bytes_sent]';
   access_log {layout.logs / "fallback_access.log"} standard;
   include conf.d/include/resolvers.conf;
+  set_real_ip_from 10.0.0.0/8;
+  set_real_ip_from 172.16.0.0/12;
+  set_real_ip_from 192.168.0.0/16;
+  real_ip_header X-Real-IP;
+  real_ip_recursive on;
   map $http_x_forwarded_proto $x_forwarded_proto {{ http http; https https; default $scheme; }}
   map $http_x_forwarded_scheme $x_forwarded_scheme {{ http http; https https; default $scheme; }}
   include {nginx}/custom/http_top[.]conf;

@@ -34,15 +34,16 @@ _PROPAGATION_SECONDS = 20
 class Route:
     """A name and where it leads to.
 
-    `framing`: whether gatehouse says who may frame it (else the app does). `below`: whether browsers are to ask for all
-    names below it by https too, which the client's bare domain must not demand of names that gatehouse has no part in.
+    `authentik`: whether it is authentik's own name: gatehouse says who may frame it, and X-authentik-CSRF passes.
+    `below`: whether browsers are to ask for all names below it by https too, which the client's bare domain must not
+    demand of names that gatehouse has no part in.
     """
 
     host: str
     scheme: str
     forward_host: str
     port: int
-    framing: bool = False
+    authentik: bool = False
     below: bool = True
 
 
@@ -102,7 +103,7 @@ class Proxy(pulumi.ComponentResource):
 def routes(settings: Settings) -> list[Route]:
     """What is served: authentik, and each app that the box stands in front of."""
     return [
-        Route(settings.auth_host, *AUTHENTIK, framing=True),
+        Route(settings.auth_host, *AUTHENTIK, authentik=True),
         *(_route(app, settings) for app in _fronted(settings)),
     ]
 
@@ -198,4 +199,4 @@ def advanced_config(route: Route) -> str:
     """The lines that NPM puts into the host's server block."""
     text = (Path(__file__).parent / "advanced.conf.j2").read_text(encoding="utf-8")
     template = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, autoescape=False).from_string(text)  # noqa: S701
-    return template.render(framing=route.framing, below=route.below).strip()
+    return template.render(authentik=route.authentik, below=route.below).strip()

@@ -51,7 +51,7 @@ class Client:
         return Declared("npm.certificate", name, certificate_fields(name, host, token))
 
     def host(self, host: str = "auth.example.test", mark: str = "", **more: object) -> Declared:
-        route = Route(host, "http", "127.0.0.1", self.upstream, framing=True)
+        route = Route(host, "http", "127.0.0.1", self.upstream, authentik=host.startswith("auth."))
         return Declared("npm.proxy_host", host, {**host_fields(route, f"gatehouse {host}{mark}"), **more})
 
     def writes(self) -> list[str]:

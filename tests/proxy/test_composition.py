@@ -117,7 +117,7 @@ def test_what_npm_writes_into_nginx_is_checked() -> None:
 
 def test_an_app_keeps_its_own_say_about_framing() -> None:
     own = proxy.advanced_config(Route("x.acme.example", "http", "x", 80))
-    ours = proxy.advanced_config(Route("auth.acme.example", *proxy.AUTHENTIK, framing=True))
+    ours = proxy.advanced_config(Route("auth.acme.example", *proxy.AUTHENTIK, authentik=True))
     assert "Content-Security-Policy" in ours and "X-Frame-Options" in ours
     assert "Content-Security-Policy" not in own and "X-Frame-Options" not in own
     for text in (own, ours):

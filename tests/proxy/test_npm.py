@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 import threading
@@ -72,6 +73,31 @@ def test_a_host_is_served_with_tls_and_the_headers_of_the_recipe(client: Client)
     assert "x-powered-by" not in headers and "x-served-by" not in headers
     # What a client claims about itself does not get through.
     assert b"evil.test" not in body and b"6.6.6.6" not in body and b'["X-Forwarded-Proto", "https"]' in body
+
+
+def test_nobody_says_by_a_header_who_they_are_or_where_from(client: Client) -> None:
+    """What an app or authentik's outpost may believe comes from the proxy alone; the names are authentik's own."""
+    app = "app.example.test"
+    for name in (app, "auth.example.test"):
+        client.engine.create(client.certificate(name))
+        client.engine.create(client.host(name))
+    claims = """X_authentik_username x_AUTHENTIK_meta_app X_authentik_anything_new X_authentik_CSRF Forwarded X_Real_IP
+        X_Forwarded_Uri X_Forwarded_Method X_Forwarded_Groups X_Forwarded_Port X_Original_URI X_Original_URL"""
+    sent = dict.fromkeys(claims.split(), "evil")
+    seen = {
+        name: json.loads(get(client, name, "/", Accept="*/*", **sent)[2])["headers"]
+        for name in (app, "auth.example.test")
+    }
+    own = {"Host", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Scheme", "X-Forwarded-For", "X-Real-IP",
+           "Accept"}  # fmt: skip
+    assert {name for name, _ in seen[app]} == own | {"Connection"}
+    # authentik's pages send this one with every write, and authentik believes none of them.
+    assert ["X-authentik-CSRF", "evil"] in seen["auth.example.test"]
+    assert not [
+        value
+        for name, value in seen["auth.example.test"]
+        if value == "evil" and "authentik" not in name.lower()
+    ]
 
 
 def test_headers_are_on_error_pages_and_large_answers_pass(client: Client) -> None:
