@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 packages="python3 python3-venv ca-certificates openssh-client openssh-server \
   iproute2 nftables util-linux psmisc \
   mmdebstrap systemd-container zstd e2fsprogs \
-  nginx-light libnginx-mod-http-headers-more-filter"
+  nginx-light libnginx-mod-http-headers-more-filter libnginx-mod-stream"
 
 system() {
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

@@ -108,6 +108,7 @@ class Demo:
         with phase("Log in: a person in the app's group, and one outside"):
             self.gatehouse("login-check", CLIENT)
         with phase("Once more: nothing may change"):
+            self.gatehouse("preview", CLIENT, "--expect-no-changes")
             expect(self.gatehouse("up", CLIENT, "--yes"), r"No change\.")
         with phase("An edit of the stack file shows as exactly that edit"):
             self.edit()

@@ -129,7 +129,7 @@ NPM = Image(
     layers=(
         Layer(
             "npm",
-            packages=("nginx-light", "libnginx-mod-http-headers-more-filter"),
+            packages=("nginx-light", "libnginx-mod-http-headers-more-filter", "libnginx-mod-stream"),
             script="rm -rf /etc/nginx/sites-enabled /var/www/html",
             files=(("/usr/bin/check-health", "#!/bin/sh\nexec python3 -m bench.npm.health\n", 0o755),),
         ),

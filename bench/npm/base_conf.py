@@ -115,6 +115,9 @@ def _main(layout: Layout, modules: list[Path], user: str | None) -> str:
         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     nginx = layout.data / "nginx"
+    # nginx-light knows the block only with its module, which a machine may not have.
+    has_stream = any("stream" in path.name for path in modules)
+    stream = f"stream {{ include {nginx}/custom/stream[.]conf; }}\n" if has_stream else ""
     return f"""\
 {load}{run_as}daemon off;
 worker_processes 1;
@@ -154,7 +157,7 @@ http {{
   include {nginx}/temp/*.conf;
   include {nginx}/custom/http[.]conf;
 }}
-"""
+{stream}"""
 
 
 def _default_servers(layout: Layout) -> str:

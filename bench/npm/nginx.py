@@ -20,7 +20,7 @@ FRESH = 1.0
 """Seconds for which a test's good result holds for files that have not changed."""
 START = 5.0
 """Seconds that nginx may take until it can be signalled."""
-WANTED_MODULES = ("ndk_http_module.so", "ngx_http_headers_more_filter_module.so")
+WANTED_MODULES = ("ndk_http_module.so", "ngx_http_headers_more_filter_module.so", "ngx_stream_module.so")
 
 
 class NginxError(Exception):

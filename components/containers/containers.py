@@ -83,9 +83,10 @@ class Containers(pulumi.ComponentResource):
             envs=pulumi.Output.secret([f"{key}={value}" for key, value in spec.env.items()]),
             networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=self._network.name)],
             ports=[
-                docker.ContainerPortArgs(internal=port, external=port, ip=address)
-                for address, port in spec.ports
+                docker.ContainerPortArgs(internal=port.inside, external=port.outside, ip=port.address)
+                for port in sorted(spec.ports)  # as they are read back
             ],
+            uploads=[docker.ContainerUploadArgs(file=path, content=text) for path, text in spec.files],
             volumes=[
                 docker.ContainerVolumeArgs(
                     host_path=f"{DATA}/{directory}", container_path=inside, read_only=False

@@ -7,6 +7,7 @@ so this is where it is decided. The two administration ports are on loopback, wh
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pydantic import SecretStr
 
@@ -25,8 +26,25 @@ save 60 1
 requirepass $REDISCLI_AUTH
 END
 """
+# What comes by IPv6 has ports of its own inside (see Port), and goes on from there to those of IPv4.
+_FROM_IPV6 = "".join(
+    f"server {{ listen {inside}; proxy_pass 127.0.0.1:{to}; }}\n" for inside, to in ((8080, 80), (8443, 443))
+)
 # What an entry point needs that starts as root, gives its directory to its own user and becomes that user.
 STEP_DOWN = ("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_SETGID", "CAP_SETUID")
+
+
+class Port(NamedTuple):
+    """One port that a container publishes.
+
+    No two of a container have the same `inside`: Docker's plugin reads a container's ports back sorted by it, and those
+    that share one in whatever order this version of Docker has them. A list in another order than that replaces the
+    container at every run.
+    """
+
+    inside: int
+    outside: int
+    address: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +60,9 @@ class Spec:
     env: dict[str, str] = field(default_factory=dict)
     volumes: tuple[tuple[str, str], ...] = ()
     """Directories below /srv/gatehouse and where the container sees them."""
-    ports: tuple[tuple[str, int], ...] = ()
-    """Address on the box and port, the same outside and inside."""
+    ports: tuple[Port, ...] = ()
+    files: tuple[tuple[str, str], ...] = ()
+    """Files that are put into it before it starts: their paths inside, and what is in them."""
     keeps: tuple[str, ...] = ()
     """Capabilities it keeps; all others are dropped, unless `drops` says which."""
     drops: tuple[str, ...] = ("ALL",)
@@ -129,7 +148,7 @@ def authentik(settings: Settings, secrets: Secrets, release: Release) -> tuple[S
             **more,  # type: ignore[arg-type]
         )
 
-    server = spec("server", env=env, volumes=volumes, ports=((LOOPBACK, 9000),))
+    server = spec("server", env=env, volumes=volumes, ports=(Port(9000, 9000, LOOPBACK),))
     worker = spec("worker", env=env | first, volumes=(*volumes, ("authentik/certs", "/certs")))
     return server, worker
 
@@ -173,7 +192,9 @@ def _authentik_env(settings: Settings, secrets: Secrets, release: Release) -> di
 
 def npm(settings: Settings, secrets: Secrets) -> Spec:
     """Nginx Proxy Manager: TLS, and everything that the world talks to."""
-    world = [WORLD, WORLD6] if settings.server is not None and settings.network.ipv6 else [WORLD]
+    ipv6 = settings.server is not None and settings.network.ipv6
+    world = [Port(80, 80, WORLD), Port(443, 443, WORLD)]
+    world6 = [Port(8080, 80, WORLD6), Port(8443, 443, WORLD6)] if ipv6 else []
     return Spec(
         name="npm",
         image=releases.NPM_IMAGE,
@@ -183,7 +204,8 @@ def npm(settings: Settings, secrets: Secrets) -> Spec:
             "INITIAL_ADMIN_PASSWORD": secrets.value("npm/admin-password"),
         },
         volumes=(("npm", "/data"), ("letsencrypt", "/etc/letsencrypt")),
-        ports=(*((address, port) for port in (443, 80) for address in world), (LOOPBACK, 81)),
+        ports=(*world, *world6, Port(81, 81, LOOPBACK)),
+        files=(("/data/nginx/custom/stream.conf", _FROM_IPV6),) if world6 else (),
         health=("CMD", "/usr/bin/check-health"),
         memory_mb=768,
         # Its supervisor, nginx, node and certbot need more than the others; these they do not.

@@ -45,6 +45,8 @@ class FakeDocker:
         self.logs = b""
         self.pools = [{"Subnet": "172.18.0.0/16", "Gateway": "172.18.0.1"}]  # of networks that ask for none
         self.addresses: list[Values] = []  # what a container gets in its networks
+        # How the addresses of one port stand in "inspect"; dockerd 20.10 has those of IPv6 first.
+        self.addresses_in_order: Callable[[Values], Any] = lambda binding: ":" not in binding["HostIp"]
         self.calls: list[tuple[str, str, Any]] = []
         self.uploads: list[bytes] = []
 
@@ -104,7 +106,10 @@ class FakeDocker:
         settings = found["NetworkSettings"]
         for number, name in enumerate(settings["Networks"]):
             settings["Networks"][name] = self.addresses[number] if running and self.addresses else {}
-        settings["Ports"] = found["HostConfig"].get("PortBindings", {}) if running else {}
+        bindings: dict[str, list[Values]] = found["HostConfig"].get("PortBindings", {}) if running else {}
+        settings["Ports"] = {
+            port: sorted(held, key=self.addresses_in_order) for port, held in bindings.items()
+        }
 
     def update(self, key: str, body: Values) -> None:
         self.container(key)["HostConfig"].update(body)

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import json
 import os
+import shlex
 import subprocess
 import time
 from collections.abc import Iterator
@@ -70,6 +71,12 @@ class Whole:
         """One of the operator's commands; what it printed is kept."""
         self.screen.append(self.project.gatehouse(*args))
         return self.screen[-1]
+
+    def up(self, *args: str) -> str:
+        """`gatehouse up`, after which nothing is left to do; what it printed."""
+        said = self.gatehouse("up", "acme", "--yes", *args)
+        self.gatehouse("preview", "acme", "--expect-no-changes")
+        return said
 
     def kill_up_at(self, words: str) -> None:
         """Start `gatehouse up`, and kill everything that it started as soon as it prints these words."""
@@ -137,12 +144,12 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
 def test_a_client_comes_up_although_it_is_killed_again_and_again(whole: Whole) -> None:
     for words in KILLED_AT:
         whole.kill_up_at(words)
-    whole.gatehouse("up", "acme", "--yes")
+    whole.up()
     state = json.loads(whole.clouds())
     hetzner = state.get("hetzner", state)
     for kind in ("servers", "volumes", "firewalls", "ssh_keys"):
         assert len(hetzner[kind]) == 1, (kind, hetzner[kind])
-    assert "No change." in whole.gatehouse("up", "acme", "--yes")
+    assert "No change." in whole.up()
     assert not whole.project.state("acme").get("pending_operations")
 
 
@@ -150,6 +157,20 @@ def test_people_log_in_as_declared(whole: Whole) -> None:
     said = whole.gatehouse("login-check", "acme")
     assert "jane may log in; logged in" in said
     assert "mallory may not; refused" in said
+
+
+BY_IPV6 = """
+import socket, ssl
+with socket.create_connection(("::1", 443), 20) as plain:
+    with ssl._create_unverified_context().wrap_socket(plain, server_hostname="auth.acme.example") as connection:
+        connection.sendall(b"GET / HTTP/1.1\\r\\nHost: auth.acme.example\\r\\nConnection: close\\r\\n\\r\\n")
+        print(connection.recv(100).split()[1].decode())
+"""
+
+
+@pytest.mark.case("3")
+def test_visitors_come_by_ipv6_too(whole: Whole) -> None:
+    assert whole.on_box("python3", "-c", shlex.quote(BY_IPV6)).strip() in {"200", "302"}
 
 
 def test_no_secret_is_anywhere_in_clear(whole: Whole) -> None:
@@ -180,7 +201,7 @@ def test_no_secret_is_anywhere_in_clear(whole: Whole) -> None:
 
 def test_what_was_deleted_by_hand_comes_back(whole: Whole) -> None:
     whole.on_box("docker", "rm", "--force", "gatehouse-npm")
-    whole.gatehouse("up", "acme", "--yes")
+    whole.up()
     test_people_log_in_as_declared(whole)
 
 
@@ -188,14 +209,14 @@ def test_a_server_that_is_made_anew_in_one_run_has_all_data(whole: Whole) -> Non
     whole.on_box("sudo", "touch", "/srv/gatehouse/authentik/data/media/logo", "/etc/own-disk")
     before = whole.server()
     whole.project.edit("acme", {"rebuild": 2})
-    whole.gatehouse("up", "acme", "--yes", "--confirm", "acme")
+    whole.up("--confirm", "acme")
     assert whole.server() != before
     assert (
         whole.on_box("ls", "/etc/own-disk", "||", "sudo", "ls", "/srv/gatehouse/authentik/data/media")
         == "logo\n"
     )
     test_people_log_in_as_declared(whole)
-    assert "No change." in whole.gatehouse("up", "acme", "--yes")
+    assert "No change." in whole.up()
 
 
 def test_nothing_is_left_after_destroy(whole: Whole) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from bench.plugins.docker.container_config import MEGABYTE
 from bench.plugins.docker.text import duration
 from bench.plugins.values import UNKNOWN, Values
@@ -141,7 +139,7 @@ def outputs(info: Values, known: Values, reading: bool) -> Values:
         "networkMode": host.get("NetworkMode") or "",
         "pidMode": host.get("PidMode") or None,
         "platform": info.get("Platform") or "linux",
-        "ports": _ports(settings.get("Ports") or {}, known.get("ports") or []),
+        "ports": _ports(settings.get("Ports") or {}),
         "privileged": bool(host.get("Privileged")),
         "publishAllPorts": bool(host.get("PublishAllPorts")),
         "readOnly": bool(host.get("ReadonlyRootfs")),
@@ -207,8 +205,8 @@ def _network(name: str, data: Values) -> Values:
     }
 
 
-def _ports(published: dict[str, list[Values] | None], known: list[Values]) -> list[Values]:
-    """The ports that are open now, in the order in which the program lists them."""
+def _ports(published: dict[str, list[Values] | None]) -> list[Values]:
+    """The ports that are open now: by the inner one, then in the order in which the daemon has its addresses."""
     found = [
         {
             "internal": int(inner.split("/")[0]),
@@ -219,10 +217,4 @@ def _ports(published: dict[str, list[Values] | None], known: list[Values]) -> li
         for inner, bindings in published.items()
         for binding in bindings or []
     ]
-
-    def place(port: Values) -> Any:
-        order = [(k["internal"], k["protocol"], k["ip"]) for k in known]
-        mine = (port["internal"], port["protocol"], port["ip"])
-        return (order.index(mine) if mine in order else len(order), mine)
-
-    return sorted(found, key=place)
+    return sorted(found, key=lambda port: port["internal"])
