@@ -46,6 +46,7 @@ class Project:
             "PULUMI_BACKEND_URL": f"file://{folder}/.gatehouse/state",
             "PYTHONPATH": str(folder),
             "NO_COLOR": "1",
+            "GATEHOUSE_PULUMI": "1",  # tests look for the engine's own words
             "COLUMNS": "160",
             **(environment or {}),
         }

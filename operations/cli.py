@@ -34,10 +34,13 @@ console = Console()
 Name = Annotated[
     str, typer.Argument(help="The client: its stack file is stacks/Pulumi.<name>.yaml", metavar="NAME")
 ]
+Pulumi = Annotated[
+    bool, typer.Option("--pulumi", envvar="GATEHOUSE_PULUMI", help="Show the engine's own words, whole")
+]
 
 
 def say(line: str) -> None:
-    """Print one line of Pulumi's own words as they are."""
+    """Print one line as it is."""
     print(line, flush=True)
 
 
@@ -124,9 +127,12 @@ def preview(
     ] = False,
     diff: Annotated[bool, typer.Option(help="Show every changed property")] = False,
     expect_no_changes: Annotated[bool, typer.Option(help="Fail if anything would change")] = False,
+    pulumi: Pulumi = False,
 ) -> None:
     """Show what `up` would do. Touches nothing."""
-    count = run.preview(Stack(name), say, refresh=refresh, diff=diff)
+    count = run.preview(Stack(name), say, refresh=refresh, diff=diff, pulumi=pulumi)
+    if not count:
+        console.print(f"[green]{run.NOTHING}[/]")
     if expect_no_changes and count:
         raise OperatorError(f"{count} resources of {name} would change.", "Look at the preview above.")
 
@@ -140,6 +146,7 @@ def up(
         str | None,
         typer.Option(help="The client's name, to let a protected server be made anew without being asked"),
     ] = None,
+    pulumi: Pulumi = False,
 ) -> None:
     """Bring the client up to what its stack file says; settle what a killed run left."""
 
@@ -151,8 +158,9 @@ def up(
             )
         confirmed(name, confirm, f"This deletes {name}'s server and makes it anew.")
 
-    count = run.up(Stack(name), say, refresh=refresh, confirm=None if yes else typer.confirm, agree=agree)
-    console.print("[green]No change.[/]" if count == 0 else f"[green]Done: {count} resources changed.[/]")
+    ask = None if yes else typer.confirm
+    done = run.up(Stack(name), say, refresh=refresh, confirm=ask, agree=agree, pulumi=pulumi)
+    console.print(f"[green]{done}[/]")
 
 
 @app.command()
@@ -161,11 +169,12 @@ def destroy(
     confirm: Annotated[
         str | None, typer.Option(help="The client's name, to confirm without being asked")
     ] = None,
+    pulumi: Pulumi = False,
 ) -> None:
     """Take everything of this client down: its server, its data, its DNS records."""
     stack = Stack(name).require()
     confirmed(name, confirm, f"This deletes {name}'s server and all data on it.")
-    run.destroy(stack, say)
+    console.print(f"[green]{run.destroy(stack, say, pulumi=pulumi)}[/]")
 
 
 @app.command()
@@ -230,5 +239,5 @@ def main() -> None:
         )
         sys.exit(1)
     except CommandError:
-        print("gatehouse: Pulumi failed; its own words are above.", file=sys.stderr)
+        print("gatehouse: the run failed; what failed is above.", file=sys.stderr)
         sys.exit(1)

@@ -6,20 +6,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from pulumi.automation import EngineEvent, OpType
-
 from components.objects.looking import ENVIRONMENT
-from components.objects.provider import META
 from operations import backend, doctor, protection
 from operations.errors import OperatorError
 from operations.heal import Healed, forget, heal
 from operations.protection import Rebuild
+from operations.screen import Say, Screen
 from operations.stack import Stack, explained
 
-Say = Callable[[str], None]
+NOTHING = "No change."
 
 
-def preview(stack: Stack, say: Say, *, refresh: bool, diff: bool) -> int:
+def preview(stack: Stack, say: Say, *, refresh: bool, diff: bool, pulumi: bool = False) -> int:
     """Show what `up` would do; how many resources it would change.
 
     With `refresh`, drift is looked for on the box and in authentik too, and so are names that nobody declares and
@@ -28,40 +26,26 @@ def preview(stack: Stack, say: Say, *, refresh: bool, diff: bool) -> int:
     rebuild = protection.rebuild(stack.require())
     if rebuild:
         say(f"{rebuild}\n")
-    return _preview(stack, say, refresh=refresh, diff=diff, rebuild=rebuild)
+    screen = Screen(say, planning=True, pulumi=pulumi or diff)
+    return _preview(stack, screen, refresh=refresh, diff=diff, rebuild=rebuild)
 
 
-def _preview(stack: Stack, say: Say, *, refresh: bool, diff: bool, rebuild: Rebuild | None) -> int:
+def _preview(stack: Stack, screen: Screen, *, refresh: bool, diff: bool, rebuild: Rebuild | None) -> int:
     # The provider of authentik's objects asks the server; the engine shows a replacement rather than to refuse it.
     more = ({ENVIRONMENT: "1"} if refresh else {}) | (protection.IGNORE if rebuild else {})
     # A refresh that runs the program hides a replacement: see `protection.make_way`.
     program = (refresh and not rebuild) or None
-    given_back: list[str] = []
-    with explained(), _environment(stack, more):
+    with explained(), _environment(stack, more), screen:
         result = stack.automation.preview(
             refresh=refresh,
             run_program=program,
             diff=diff,
             color="auto",
-            on_output=say,
-            on_error=say,
-            on_event=lambda event: given_back.extend(_given_back(event)),
-        )
-    if given_back:
-        say(
-            "Shown as deleted, but only given back, with the values that it had before it was taken over: "
-            f"{', '.join(sorted(set(given_back)))}."
+            on_output=screen.read,
+            on_error=screen.read,
+            on_event=screen.listen,
         )
     return changes(result.change_summary)
-
-
-def _given_back(event: EngineEvent) -> Iterator[str]:
-    """Names of what a step would delete in the state alone, since it was there before us."""
-    step = event.resource_pre_event.metadata if event.resource_pre_event else None
-    if step and step.old and step.op == OpType.DELETE:
-        meta = (step.old.outputs or {}).get(META)
-        if isinstance(meta, dict) and meta.get("adopted"):
-            yield f"{meta['kind']} {meta['logical']!r}"
 
 
 @contextmanager
@@ -83,8 +67,9 @@ def up(
     refresh: bool,
     confirm: Callable[[str], bool] | None,
     agree: Callable[[], None],
-) -> int:
-    """Bring the client up; how many resources changed.
+    pulumi: bool = False,
+) -> str:
+    """Bring the client up; what was changed, in words.
 
     The state is made readable and the stack file checked first, then what a killed run left is settled; state is
     refreshed, so that drift is repaired. `confirm` is asked after the preview; without it nothing is asked. Where
@@ -111,31 +96,33 @@ def up(
         say(f"{rebuild}\n")
         refresh = False
     asking = rebuild is not None and rebuild.protected
+    told: set[str] = set()
     if confirm is not None:
-        if not _preview(stack, say, refresh=refresh, diff=False, rebuild=rebuild):
-            say("No change.")
-            return 0
+        plan = Screen(say, planning=True, pulumi=pulumi, told=told)
+        if not _preview(stack, plan, refresh=refresh, diff=False, rebuild=rebuild):
+            return NOTHING
         if not asking and not confirm(f"Do this to {stack.name}?"):
             raise OperatorError("Nothing was touched.", "")
     if asking:
         agree()
     if rebuild:
         protection.make_way(stack, rebuild)
-    with explained():
+    with explained(), Screen(say, pulumi=pulumi, told=told) as screen:
         result = stack.automation.up(
             refresh=refresh or (bool(healed.environment) and not rebuild),
             run_program=True,
             color="auto",
-            on_output=say,
-            on_error=say,
             show_secrets=False,
+            on_output=screen.read,
+            on_error=screen.read,
+            on_event=screen.listen,
         )
     forget(stack)
-    return changes(result.summary.resource_changes)
+    return _done(screen) if changes(result.summary.resource_changes) else NOTHING
 
 
-def destroy(stack: Stack, say: Say) -> None:
-    """Take everything of this client down. The caller has asked for the client's name.
+def destroy(stack: Stack, say: Say, *, pulumi: bool = False) -> str:
+    """Take everything of this client down; what was done, in words. The caller has asked for the client's name.
 
     State is refreshed first, since some plugins cannot delete what was deleted by hand.
     """
@@ -145,18 +132,24 @@ def destroy(stack: Stack, say: Say) -> None:
     for note in healed.notes:
         say(note)
     protection.lift_at_hetzner(stack, stack.deployment().get("resources", []))
-    # The Automation API has no word for --ignore-protect, and the program protects again what a state edit lifts.
-    switches = (
-        "--yes",
-        "--skip-preview",
-        "--refresh",
-        "--run-program",
-        "--ignore-protect",
-        "--color",
-        "auto",
-    )
-    stack.pulumi("destroy", *switches, env=healed.environment, on_output=say)
+    tell(stack, healed)
+    # The program protects again what a state edit lifts.
+    with explained(), _environment(stack, protection.IGNORE), Screen(say, pulumi=pulumi) as screen:
+        stack.automation.destroy(
+            refresh=True,
+            run_program=True,
+            color="auto",
+            show_secrets=False,
+            on_output=screen.read,
+            on_error=screen.read,
+            on_event=screen.listen,
+        )
     forget(stack)
+    return _done(screen)
+
+
+def _done(screen: Screen) -> str:
+    return f"Done: {screen.counts() or 'nothing that the stack file speaks of'}."
 
 
 def tell(stack: Stack, healed: Healed) -> None:

@@ -1,0 +1,136 @@
+"""How the screen speaks of a resource and of what changes in it: the room it belongs to, what it is, what it is called.
+
+One table names the types of Pulumi's plugins; the kinds behind the APIs of authentik and Nginx Proxy Manager bring
+their own titles. What only the engine needs (components, providers, the stack itself) has no words and is not shown.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from components.identity import catalog
+from components.identity.kinds import Line
+from components.proxy.kinds import KINDS as PROXY_KINDS
+
+SERVER, DNS, CONTAINERS, ROUTES = "Server", "DNS", "Containers", "Certificates and routes"
+PEOPLE, APPS, LOGIN, OTHER = "People and groups", "Apps", "Login", "Other objects of authentik"
+ROOMS = (SERVER, DNS, CONTAINERS, ROUTES, PEOPLE, APPS, LOGIN, OTHER)
+"""In the order in which they are shown."""
+
+TYPES = {
+    "hcloud:index/server:Server": (SERVER, "server"),
+    "hcloud:index/volume:Volume": (SERVER, "volume"),
+    "hcloud:index/volumeAttachment:VolumeAttachment": (SERVER, "attachment of the volume"),
+    "hcloud:index/primaryIp:PrimaryIp": (SERVER, "address"),
+    "hcloud:index/firewall:Firewall": (SERVER, "cloud firewall"),
+    "hcloud:index/firewallAttachment:FirewallAttachment": (SERVER, "attachment of the cloud firewall"),
+    "hcloud:index/sshKey:SshKey": (SERVER, "SSH key"),
+    "hcloud:index/rdns:Rdns": (SERVER, "reverse DNS of the address"),
+    "command:local:Command": (SERVER, "set-up of the box:"),
+    "cloudflare:index/dnsRecord:DnsRecord": (DNS, "record"),
+    "docker:index/network:Network": (CONTAINERS, "network"),
+    "docker:index/remoteImage:RemoteImage": (CONTAINERS, "image"),
+    "docker:index/container:Container": (CONTAINERS, "container"),
+}
+PEOPLES = {"authentik_core.group", "authentik_core.user"}
+"""Kinds of authentik's that belong to people, by label; those of apps and of the login by what their labels begin
+with."""
+_BEGINNINGS = (
+    ("authentik_providers_", APPS),
+    ("authentik_core.application", APPS),
+    ("authentik_policies.", APPS),
+    ("authentik_outposts.", APPS),
+    ("authentik_flows.", LOGIN),
+    ("authentik_stages_", LOGIN),
+    ("authentik_sources_", LOGIN),
+    ("authentik_brands.", LOGIN),
+    ("authentik_policies_", LOGIN),
+    ("authentik_", OTHER),
+)
+_DYNAMIC = "pulumi-python:dynamic/"
+_INTERNAL = frozenset({"__provider", "__defaults", "gatehouse", "gatehouse_before"})
+SECRET = "[secret]"  # noqa: S105  (what the engine shows in a secret's place)
+_LONGEST = 60
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A resource in the operator's words."""
+
+    room: str
+    what: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.name}"
+
+
+def thing(urn: str) -> Thing | None:
+    """What a URN stands for; None for what only the engine needs."""
+    _, _, qualified, name = urn.split("::", 3)
+    type_ = qualified.rpartition("$")[2]
+    if type_ in TYPES:
+        return Thing(*TYPES[type_], name)
+    if not type_.startswith(_DYNAMIC):
+        return None
+    label = type_.removeprefix(_DYNAMIC).replace(":", ".")
+    if label in PROXY_KINDS:
+        return Thing(ROUTES, PROXY_KINDS[label].title, name)
+    room = next((room for beginning, room in _BEGINNINGS if label.startswith(beginning)), OTHER)
+    return Thing(PEOPLE if label in PEOPLES else room, _title(label), name)
+
+
+@cache
+def _title(label: str) -> str:
+    for line in reversed(catalog.lines()):
+        try:
+            return Line(line).kind(label).title or label
+        except KeyError:
+            continue
+    return label.rpartition(".")[2]
+
+
+def edits(old: Mapping[str, Any], new: Mapping[str, Any], named: Collection[str] = ()) -> Iterator[str]:
+    """What differs between the inputs of a resource before and after, a text for each property.
+
+    `named`: properties that the engine says differ; of a secret one, both sides look alike here.
+    """
+    for name in sorted({*old, *new} - _INTERNAL):
+        before, after = _clean(old.get(name)), _clean(new.get(name))
+        if before != after or (name in named and SECRET in json.dumps(after)):
+            yield f"{name}: {_edit(before, after)}"
+
+
+def _edit(before: Any, after: Any) -> str:
+    if SECRET in json.dumps([before, after]):
+        return "changes (secret)"
+    if isinstance(before, list) and isinstance(after, list):
+        gone = [each for each in before if each not in after]
+        come = [each for each in after if each not in before]
+        if len(gone) == len(come) == 1 and isinstance(gone[0], dict) and isinstance(come[0], dict):
+            return ", ".join(edits(gone[0], come[0]))
+        changed = [*(f"−{_short(each)}" for each in gone), *(f"+{_short(each)}" for each in come)]
+        return " ".join(changed) or "another order"
+    if before is None:
+        return f"set to {_short(after)}"
+    if after is None:
+        return f"{_short(before)} is taken out"
+    return f"{_short(before)} → {_short(after)}"
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _clean(each) for name, each in value.items() if name not in _INTERNAL}
+    if isinstance(value, list):
+        return [_clean(each) for each in value]
+    return value
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = " ".join(text.split())
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

@@ -1,0 +1,108 @@
+"""What an operator reads of previews, runs and failures."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from bench.paths import ROOT
+from bench.plain import PlainWorld
+from operations.words import TYPES, edits, thing
+from tests.operations.client import BenchClient
+
+GRAFANA = {"preset": "grafana", "url": "https://grafana.acme.example", "groups": ["eng"]}
+JANE = {"username": "jane", "name": "Jane", "email": "jane@acme.example", "groups": ["staff"]}
+
+
+@pytest.mark.engine
+def test_the_life_of_a_client_on_the_screen(tmp_path: Path, world: PlainWorld) -> None:
+    by_hand = {"kind": "authentik_core.group", "name": "by-hand", "adopt": True}
+    client = BenchClient(
+        tmp_path / "p", world, groups=["staff", "eng"], people=[JANE], apps={"grafana": GRAFANA}, objects=[by_hand]
+    )  # fmt: skip
+    client.api.post("/api/v3/core/groups/", json={"name": "by-hand"}).raise_for_status()
+
+    def screen(*args: str, check: bool = True) -> list[str]:
+        said = client.project.gatehouse(*args, check=check, GATEHOUSE_PULUMI="")
+        assert not re.search(r"urn:|pulumi-python|pulumi:|@ updating", said)
+        return said.splitlines()
+
+    try:
+        plan = screen("preview", "acme")
+        assert {"  + group staff", "  = group by-hand", "  + user jane", "  + application grafana"} <= {*plan}
+        assert plan.index("People and groups") < plan.index("Apps")
+        done = screen("up", "acme", "--yes")
+        assert re.fullmatch(r"Done: \d+ made, 1 taken over.", done[-1])
+        assert any(re.fullmatch(r" *\d+ s  group by-hand taken over", line) for line in done)
+        assert screen("preview", "acme") == ["No change."]
+        assert screen("up", "acme", "--yes") == ["No change."]
+
+        moved = GRAFANA | {"url": "https://g.acme.example"}
+        client.edit(people=[], objects=[], apps={"grafana": moved})
+        plan = screen("preview", "acme")
+        path = "/login/generic_oauth"
+        change = f"{GRAFANA['url']}{path} → {moved['url']}{path}"
+        assert f"  ~ application grafana: meta_launch_url: {change}" in plan
+        assert f"  ~ OAuth2 provider grafana: redirect_uris: url: {change}" in plan
+        assert "  - user jane" in plan
+        assert "  · group by-hand: given back, with the values that it had before it was taken over" in plan
+
+        client.fault("PATCH", "/core/applications/", status=500, times=9)
+        failed = screen("up", "acme", "--yes", check=False)
+        client.no_faults()
+        assert failed[-1] == "gatehouse: the run failed; what failed is above."
+        (why,) = [line for line in failed if "application 'grafana'" in line]
+        assert failed[failed.index(why) - 1] == "Failed:"
+
+        assert re.fullmatch(
+            r"Done: \d+ deleted(, 1 given back)?.", screen("destroy", "acme", "--confirm", "acme")[-1]
+        )
+    finally:
+        client.end()
+
+
+@pytest.mark.engine
+def test_an_engine_that_fails_before_it_says_anything_is_quoted(tmp_path: Path, world: PlainWorld) -> None:
+    client = BenchClient(tmp_path / "p", world)
+    try:
+        (client.project.folder / "__main__.py").write_text("raise SystemExit('no program here')\n")
+        said = client.project.gatehouse("preview", "acme", check=False, GATEHOUSE_PULUMI="")
+        assert "no program here" in said
+    finally:
+        client.end()
+
+
+def test_every_type_that_the_program_declares_has_words() -> None:
+    """The SDK's classes that are called in components, against the table's types."""
+    known = {type_.rpartition(":")[2] for type_ in TYPES}
+    called = set()
+    for path in (ROOT / "components").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                target = ast.unparse(node.func)
+                if re.fullmatch(r"(hcloud|docker|command\.local)\.[A-Z]\w+", target):
+                    called.add(target.rpartition(".")[2])
+    arguments = {name for name in called if name.endswith("Args")} | {"Provider", "Logging"}
+    assert called - arguments <= known
+    assert len(called & known) > 8
+
+
+def test_what_only_the_engine_needs_is_not_spoken_of() -> None:
+    for type_ in ("pulumi:pulumi:Stack", "gatehouse:client:Client", "pulumi:providers:hcloud"):
+        assert thing(f"urn:pulumi:acme::gatehouse::{type_}::x") is None
+    group = thing(
+        "urn:pulumi:a::gatehouse::gatehouse:client:Client$pulumi-python:dynamic/authentik_core:group::x"
+    )
+    assert str(group) == "group x"
+
+
+def test_edits_show_what_changes_and_no_secret() -> None:
+    assert list(edits({"a": 1, "b": [1, 2]}, {"a": 2, "b": [2, 3]})) == ["a: 1 → 2", "b: −1 +3"]
+    assert list(edits({"a": "[secret]"}, {"a": "[secret]"})) == []
+    assert list(edits({"a": "[secret]"}, {"a": "[secret]"}, {"a"})) == ["a: changes (secret)"]
+    assert list(edits({"a": None}, {"a": "x" * 99})) == [f"a: set to {'x' * 59}…"]
+    assert list(edits({"a": "x"}, {})) == ["a: x is taken out"]
+    assert list(edits({"a": [1, 2]}, {"a": [2, 1]})) == ["a: another order"]
