@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.apps.people import declare_people
-from components.apps.providers import KINDS, PROXY, preset_of, provider
+from components.apps.providers import KINDS, PROXY, defaulted, keep, preset_of, provider
 from components.identity.plan import Plan
 from components.secrets import Secrets
 from components.settings import App, RawObject, Settings
@@ -16,6 +16,8 @@ APPLICATION = "authentik_core.application"
 BINDING = "authentik_policies.policybinding"
 OUTPOST = "authentik_outposts.outpost"
 EMBEDDED = "authentik Embedded Outpost"
+_SETTINGS = {"name": "name", "meta_launch_url": "launch_url", "meta_icon": "icon"}
+"""Fields of an application that need not be written, by the setting that they come from."""
 
 
 def declare(plan: Plan, settings: Settings, secrets: Secrets) -> None:
@@ -34,6 +36,9 @@ def declare(plan: Plan, settings: Settings, secrets: Secrets) -> None:
             app.key,
             fields,
             adopt=app.adopt,
+            defaulted=defaulted(app, fields),
+            owner=app.key,
+            keep=keep(app, settings.client),
             logical_name=app.id,
             origin=dotted("apps", app.key),
             # All providers share one name space: an app that changes its protocol gives the old one up first.
@@ -90,6 +95,7 @@ def _declare_application(plan: Plan, app: App, ids: Mapping[str, str]) -> None:
             "policy_engine_mode": "any",
         },
         adopt=app.adopt,
+        defaulted=[field for field, setting in _SETTINGS.items() if setting not in app.model_fields_set],
         logical_name=app.id,
         origin=dotted("apps", app.key),
     )

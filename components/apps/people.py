@@ -9,6 +9,8 @@ from components.settings.base import dotted
 
 GROUP = "authentik_core.group"
 USER = "authentik_core.user"
+_SETTINGS = {"is_active": "active", "groups": "groups"}
+"""Fields of a person's that need not be written, by the setting that they come from."""
 
 
 def declare_people(plan: Plan, settings: Settings, secrets: Secrets) -> None:
@@ -22,6 +24,7 @@ def declare_people(plan: Plan, settings: Settings, secrets: Secrets) -> None:
             group.name,
             {"is_superuser": group.superuser},
             adopt=group.adopt,
+            defaulted=() if "superuser" in group.model_fields_set else ("is_superuser",),
             logical_name=group.id,
             origin=dotted("groups", index),
         )
@@ -39,6 +42,9 @@ def declare_people(plan: Plan, settings: Settings, secrets: Secrets) -> None:
                 "password": secrets.output(name) if ours else None,
             },
             adopt=person.adopt,
+            defaulted=[
+                field for field, setting in _SETTINGS.items() if setting not in person.model_fields_set
+            ],
             logical_name=person.id,
             origin=dotted("people", index),
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 from components.secrets import Secrets
 from components.settings import App, Settings
+from components.settings.base import set_secret
 from components.settings.presets import Preset, presets
 
 OAUTH2 = "authentik_providers_oauth2.oauth2provider"
@@ -20,6 +21,27 @@ _FLOWS = {
 }
 _SIGNING_KEY = "authentik Self-signed Certificate"
 _SCOPE = "goauthentik.io/providers/oauth2/scope-{}"
+_SETTINGS = {
+    "redirect_uris": "redirect_uris",
+    "property_mappings": "scopes",
+    "client_type": "client_type",
+    "client_id": "url",
+    "client_secret": "url",
+    "external_host": "url",
+    "internal_host": "upstream",
+}
+"""Fields of a provider by the setting that says them; what no setting says is not for one that was there before."""
+
+
+def defaulted(app: App, fields: Iterable[str]) -> frozenset[str]:
+    """Those of its provider's fields that the stack file does not say itself."""
+    return frozenset(field for field in ("name", *fields) if _SETTINGS.get(field) not in app.model_fields_set)
+
+
+def keep(app: App, client: str) -> dict[str, str]:
+    """What the app is known by, which taking over never changes; with the commands that declare what is there."""
+    named = {"client_id": f"app/{app.id}/client-id", "client_secret": f"app/{app.id}/client-secret"}
+    return {field: set_secret(client, "secrets", "overrides", name) for field, name in named.items()}
 
 
 def preset_of(app: App) -> Preset | None:

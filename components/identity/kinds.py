@@ -45,6 +45,11 @@ RELEASED: Mapping[str, frozenset[str]] = {
 }
 """Reverse relations: authentik deletes these members together with the object, unless it let go of them before."""
 
+OWNERS: Mapping[str, tuple[str, str, str]] = {
+    "@any_provider": ("authentik_core.application", "provider", "assigned_application_slug"),
+}
+"""Families each of whose objects another object has to itself: that one's kind, its field, and theirs with its name."""
+
 MERGED: Mapping[str, frozenset[str]] = {"authentik_outposts.outpost": frozenset({"config"})}
 """Objects with settings of many owners, which authentik replaces whole."""
 
@@ -178,7 +183,11 @@ class Line:
         if label in TOGETHER:
             path, key = TOGETHER[label]
             return Kind(
-                label, path, (key,), title=label.removeprefix("@any_").replace("_", " "), also=("managed",)
+                label,
+                path,
+                (key,),
+                title=label.removeprefix("@any_").replace("_", " "),
+                also=("managed", *OWNERS.get(label, ())[2:]),
             )
         path, row = self._rows[label]
         facts = self._facts(path, row)
@@ -186,6 +195,7 @@ class Line:
             name: self._reference(ref) for name, ref in row["refs"].items() if name in facts and ref["to"]
         }
         references = {name: ref for name, ref in references.items() if ref.to}
+        owner = OWNERS.get(self.space(label), ())
         write_only = {name for name, field in facts.items() if field.get("write_only")}
         return Kind(
             name=label,
@@ -194,7 +204,8 @@ class Line:
             pk=row["pk"],
             url=row["url"],
             title=title(row["model"]),
-            also=tuple(row.get("also", ())),
+            also=(*row.get("also", ()), *owner[2:]),
+            owner=owner[:2] or None,
             references=references,
             secret=frozenset(row.get("secret", ())) | frozenset(SETTERS.get(label, {})),
             write_only=frozenset(write_only | {*row.get("write_only", ())}),

@@ -58,6 +58,9 @@ class Plan:
         sealed: Iterable[str] = (),
         origin: str = "",
         formerly: Iterable[str] = (),
+        defaulted: Iterable[str] = (),
+        owner: str = "",
+        keep: Mapping[str, str] | None = None,
     ) -> None:
         """Declare one object.
 
@@ -66,7 +69,10 @@ class Plan:
         other object's name. `logical_name`: a name for state that survives renaming (default: `name`). `sealed`:
         fields with a secret in them, to be kept out of sight although their kind is not secret. `origin`: where the
         operator wrote it, for findings. `formerly`: other kinds that the object may be of in the state; then it is
-        replaced, the old one first. Nothing is checked here; `register` reports everything together.
+        replaced, the old one first. `defaulted`: fields that the operator did not write, which an object that is taken
+        over does not get. `owner`: the object that has this one, by which one that is taken over is found. `keep`:
+        fields that taking over never changes, each with the command that declares what is there. Nothing is checked
+        here; `register` reports everything together.
         """
         whole = {key: value for key, value in fields.items() if value is not None}
         if kind in self._line.labels():
@@ -84,6 +90,9 @@ class Plan:
                 frozenset(sealed),
                 origin,
                 tuple(formerly),
+                frozenset(defaulted) & whole.keys(),
+                owner,
+                keep or {},
             )
         )
 
@@ -121,6 +130,9 @@ class Plan:
                 adopt=spec.adopt,
                 secret=sorted(kind.secret),
                 sealed=sorted(spec.sealed - kind.secret),
+                defaulted=spec.defaulted,
+                owner=spec.owner,
+                keep=spec.keep,
                 opts=pulumi.ResourceOptions.merge(opts, own),
             )
         return {(self._specs[index].kind, self._specs[index].name): item for index, item in made.items()}

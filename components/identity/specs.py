@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
@@ -21,6 +22,9 @@ class Spec:
     sealed: frozenset[str] = frozenset()
     origin: str = ""
     formerly: tuple[str, ...] = ()
+    defaulted: frozenset[str] = frozenset()
+    owner: str = ""
+    keep: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def where(self) -> str:

@@ -122,8 +122,15 @@ class Kind:
     """Lists to be emptied before the object is deleted, since the server deletes their members along with it."""
     groups: tuple[str, ...] = ()
     """Collective kinds (a list over several kinds) that this one is also listed in."""
+    owner: tuple[str, str] | None = None
+    """(kind, its field): the object that has this one to itself, by which it is found whatever it is called."""
     shadows: tuple[str, ...] = ()
     """Kinds whose objects this kind's list shows as its own: never to be adopted as such."""
+
+    @property
+    def key_fields(self) -> list[str]:
+        """The natural key's fields, with each of those that stand for one another."""
+        return [name for part in self.key for name in part.split("|")]
 
     @property
     def hidden(self) -> frozenset[str]:

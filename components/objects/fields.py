@@ -26,6 +26,15 @@ def settled(dialect: Dialect, kind: Kind, fields: Mapping[str, Any]) -> Fields:
     }
 
 
+def own(kind: Kind, fields: Fields, defaulted: frozenset[str], there: Mapping[str, Any]) -> Fields:
+    """Of declared fields, those that count for an object that was there before: what somebody wrote.
+
+    A name that nobody wrote is the one that the object bears (`there`).
+    """
+    written = {name: value for name, value in fields.items() if name not in defaulted}
+    return written | {name: there[name] for name in kind.key_fields if name in defaulted and name in there}
+
+
 def same(kind: Kind, name: str, old: Any, new: Any) -> bool:
     """Whether two declared values of a field mean the same. Pure: what a preview compares with."""
     if is_empty(old) and is_empty(new):

@@ -9,14 +9,17 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from components.objects import fields as said
+from components.objects.declared import Declared
 from components.objects.dialect import Dialect, Kind
-from components.objects.store import Missing, Object, Store, key_of
+from components.objects.errors import ObjectError
+from components.objects.reconcile import Reconciler
+from components.objects.store import Missing, Object
 from components.objects.values import is_unknown
 from components.objects.wording import Words, called, titled
-from components.objects.writing import Declared
 
 ENVIRONMENT = "GATEHOUSE_LOOK"
 """Environment: not empty where previews may ask the server. Only lists are read, nothing is ever written."""
@@ -27,41 +30,51 @@ LONGEST = 60
 class Look:
     """What the objects of one program would meet. The engine shows targets before what refers to them. Thread-safe."""
 
-    def __init__(self, dialect: Dialect, store: Store) -> None:
+    def __init__(self, dialect: Dialect, reconciler: Reconciler) -> None:
         self._dialect = dialect
-        self._store = store
+        self._reconciler = reconciler
+        self._store = reconciler.store
         self._words = Words(dialect)
         self._declared: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
 
-    def objections(self, wanted: Declared) -> list[tuple[str, str]]:
+    def objections(self, wanted: Declared, *, new: bool) -> list[tuple[str, str]]:
         """(field, text) for each name that is neither declared before this object nor on the server.
 
-        Raises ObjectError when the server does not let us read.
+        `new`: the state does not have the object yet; then also why it could not be made or taken over. Raises
+        ObjectError when the server does not let us read.
         """
-        kind = self._dialect.kind(wanted.kind)
+        kind = self._dialect.kind(wanted.kind).with_sealed(wanted.sealed)
         with self._lock:
             self._declared.update((name, called(kind, wanted.fields)) for name in (kind.name, *kind.groups))
-        return list(self._dangling(kind, wanted))
+        try:
+            there = self._there(kind, wanted) if new else None
+        except ObjectError as refusal:
+            return [_at_its_name(kind, refusal)]
+        if there is None:
+            return list(self._dangling(kind, wanted))
+        if not wanted.adopt:
+            taken = self._words.taken(kind, wanted.logical, wanted.fields, str(there[kind.pk]))
+            return [_at_its_name(kind, taken)]
+        own = wanted.own(kind, there)
+        if dangling := list(self._dangling(kind, own)):
+            return dangling
+        known = {name: value for name, value in own.fields.items() if not is_unknown(value)}
+        others = self._reconciler.kept(kind, own, known, there)
+        if others:
+            return [_at_its_name(kind, self._words.other_secret(kind, own, others))]
+        return []
 
     def outlook(self, wanted: Declared) -> str:
-        """What the creation of this object would meet, in words; empty if there is nothing to say."""
+        """What taking over an object would change, in words."""
         kind = self._dialect.kind(wanted.kind).with_sealed(wanted.sealed)
-        there = self._there(kind, wanted.fields)
+        there = self._there(kind, wanted)
         if there is None:
-            return (
-                f"there is no {titled(kind, wanted.fields)} to take over; it would be made"
-                if wanted.adopt
-                else ""
-            )
-        pk = str(there[kind.pk])
-        if not wanted.adopt:
-            return str(self._words.taken(kind, wanted.logical, wanted.fields, pk))
-        changes, other = self._changes(kind, wanted.fields, there)
-        if other:
-            return str(self._words.other_secret(kind, wanted.logical, wanted.fields, other[0]))
-        begin = f"takes over {titled(kind, wanted.fields)} (pk {pk}), which is there, and "
-        left = sorted(name for name in wanted.fields if name in kind.write_only or name in kind.setters)
+            return f"there is no {titled(kind, wanted.fields)} to take over; it would be made"
+        own = wanted.own(kind, there).fields
+        changes = self._changes(kind, own, there)
+        begin = f"takes over {titled(kind, own)} (pk {there[kind.pk]}), which is there, and "
+        left = sorted(name for name in own if name in kind.write_only or name in kind.setters)
         end = f"; its {' and '.join(left)} would be left as found" if left else ""
         return begin + (f"changes {'; '.join(changes)}" if changes else "changes nothing in it") + end
 
@@ -77,34 +90,37 @@ class Look:
                 error = self._words.nameless(wanted.logical, field, missing)
                 yield field, f"{error.what}. {error.remedy}"
 
-    def _there(self, kind: Kind, fields: Mapping[str, Any]) -> Object | None:
-        names = [name for part in kind.key for name in part.split("|")]
-        if any(is_unknown(fields.get(name)) for name in names):
+    def _there(self, kind: Kind, wanted: Declared) -> Object | None:
+        """What is to be taken over, or is in the way. Raises ObjectError where it is of another kind."""
+        if any(is_unknown(wanted.fields.get(name)) for name in kind.key_fields):
             return None
+        key = {name: wanted.fields[name] for name in kind.key_fields if name in wanted.fields}
         try:
-            key = {name: said.sent(self._store, kind, name, fields.get(name)) for name in names}
+            for name, value in key.items():
+                said.sent(self._store, kind, name, value)
         except Missing:
             return None  # part of its name is still to be made, so it cannot be there
-        found = self._store.matches(kind, key_of(kind, key))
-        return found[0] if found else None
+        return self._reconciler.found(kind, replace(wanted, fields=key))
 
-    def _changes(self, kind: Kind, fields: Mapping[str, Any], there: Object) -> tuple[list[str], list[str]]:
-        """Fields that adopting would change, in words; and secrets that are other ones than ours."""
+    def _changes(self, kind: Kind, fields: Mapping[str, Any], there: Object) -> list[str]:
+        """Fields that adopting would change, in words."""
         known = {
             name: value
             for name, value in fields.items()
             if not is_unknown(value) and name not in kind.write_only and name not in kind.setters
         }
         seen = said.observed(self._store, self._dialect, kind, known, there)
-        differs = [name for name, value in known.items() if not said.same(kind, name, seen.get(name), value)]
-        changes = [
+        return [
             f"{name} (its value is secret)"
             if name in kind.hidden
-            else f"{name}: {_shown(seen.get(name))} => {_shown(known[name])}"
-            for name in differs
-            if name not in kind.secret
+            else f"{name}: {_shown(seen.get(name))} => {_shown(value)}"
+            for name, value in known.items()
+            if not said.same(kind, name, seen.get(name), value)
         ]
-        return changes, [name for name in differs if name in kind.secret]
+
+
+def _at_its_name(kind: Kind, refusal: ObjectError) -> tuple[str, str]:
+    return kind.key_fields[0], f"{refusal.what}. {refusal.remedy}"
 
 
 def _shown(value: Any) -> str:

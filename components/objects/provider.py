@@ -36,7 +36,8 @@ from components.objects.values import canonical, is_unknown
 from components.objects.wording import Words, titled
 
 META = "gatehouse"
-"""Input and output that says what the resource is: {kind, logical, adopt, sealed} and, in outputs, {adopted}."""
+"""Input and output that says what the resource is: {kind, logical, adopt, sealed, defaulted, owner, keep} and, once
+it was read or made, {adopted}."""
 BEFORE = "gatehouse_before"
 """Output of adopted objects: what our fields held before, as {json: text}, since state cannot hold None.
 
@@ -79,7 +80,7 @@ class ObjectProvider(ResourceProvider):
         with self._opening:
             if self._may_look and self._look is None:
                 if self.answers():
-                    self._look = Look(self._dialect, self._reconciler.store)
+                    self._look = Look(self._dialect, self._reconciler)
                 else:
                     self._may_look = False
                     unseen = "names, and what is to be taken over, are not looked up"
@@ -97,29 +98,32 @@ class ObjectProvider(ResourceProvider):
         """
         kind = self._kind(news)
         inputs = said.settled(self._dialect, kind, _fields(news))
-        props = {**inputs, META: canonical(news[META])}
+        meta = canonical(news[META])
+        had = said.settled(self._dialect, self._kind(_olds), _fields(_olds)) if META in _olds else {}
+        if _adopted(_olds):
+            inputs = said.own(kind, inputs, _defaulted(news), had)
+            meta["adopted"] = True
+        props = {**inputs, META: meta}
         wanted = _declared(kind, props)
         objections = list(self.objections(wanted))
-        had = said.settled(self._dialect, self._kind(_olds), _fields(_olds)) if META in _olds else {}
         handed = self._handing.objection(kind, wanted.logical, had, inputs)
         if handed:
             objections.append((kind.key[-1].partition("|")[0], handed))
         look = self._looking()
+        begun = (wanted.kind, wanted.logical) in self._reconciler.pending
+        new = META not in _olds and not begun
         if look is not None and not objections:
-            objections = look.objections(wanted)
-        if META not in _olds and not objections:
-            self._foretell(look, kind, wanted)
+            objections = look.objections(wanted, new=new)
+        if new and wanted.adopt and not objections:
+            _say(f"{wanted.logical}: {self._outlook(look, kind, wanted)}")
         return CheckResult(props, [CheckFailure(field, text) for field, text in objections])
 
-    def _foretell(self, look: Look | None, kind: Kind, wanted: Declared) -> None:
-        """Say what the creation of this object would meet. The engine shows one that takes over as any other."""
-        if (wanted.kind, wanted.logical) in self._reconciler.pending:
-            return
-        outlook = look.outlook(wanted) if look else ""
-        if not look and wanted.adopt:
-            outlook = f"takes over {titled(kind, wanted.fields)}, if it is there (--refresh shows what that changes)"
-        if outlook:
-            _say(f"{wanted.logical}: {outlook}")
+    @staticmethod
+    def _outlook(look: Look | None, kind: Kind, wanted: Declared) -> str:
+        """What taking over an object would change. The engine shows that as any other creation."""
+        if look:
+            return look.outlook(wanted)
+        return f"takes over {titled(kind, wanted.fields)}, if it is there (--refresh shows what that changes)"
 
     def objections(self, _wanted: Declared) -> Iterable[tuple[str, str]]:
         """What is wrong with an object, as (field, text); pure, and for resources that are declared one by one."""
@@ -131,11 +135,13 @@ class ObjectProvider(ResourceProvider):
         self._reconciler.noticed(before, str(_olds[META]["logical"]), _held(before, _id, _olds))
         if before.name != kind.name:
             # By an alias the resource becomes an object of another kind, in whose name space the old one is.
-            if _olds[META].get("adopted"):
+            if _adopted(_olds):
                 raise Words(self._dialect).stays(before, str(_olds[META]["logical"]), _fields(_olds), kind)
             self._reconciler.run.lost(before, _fields(_olds))
             return DiffResult(changes=True, replaces=[META], delete_before_replace=True)
         olds, news = (said.settled(self._dialect, kind, _fields(props)) for props in (_olds, _news))
+        if _adopted(_olds):
+            news = said.own(kind, news, _defaulted(_news), olds)
         changed = [
             name
             for name in sorted({*olds, *news})
@@ -168,10 +174,8 @@ class ObjectProvider(ResourceProvider):
             return ReadResult(None, {})
         self._reconciler.noticed(kind, str(props[META]["logical"]), held)
         outputs = _outputs(props, held)
-        inputs = {name: value for name, value in outputs.items() if name != BEFORE}
-        meta = inputs[META]
         return ReadResult(
-            held.pk, outputs, {**inputs, META: {k: v for k, v in meta.items() if k != "adopted"}}
+            held.pk, outputs, {name: value for name, value in outputs.items() if name != BEFORE}
         )
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
@@ -222,8 +226,23 @@ def _plain(kind: Kind, props: Mapping[str, Any]) -> dict[str, Any]:
 def _declared(kind: Kind, props: Mapping[str, Any]) -> Declared:
     meta = props[META]
     return Declared(
-        kind.name, str(meta["logical"]), _plain(kind, props), bool(meta.get("adopt")), _sealed(props)
+        kind.name,
+        str(meta["logical"]),
+        _plain(kind, props),
+        bool(meta.get("adopt")),
+        _sealed(props),
+        _defaulted(props),
+        str(meta.get("owner", "")),
+        meta.get("keep", {}),
     )
+
+
+def _adopted(props: Mapping[str, Any]) -> bool:
+    return bool(props.get(META, {}).get("adopted"))
+
+
+def _defaulted(props: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(str(props[META].get("defaulted", "")).split())
 
 
 def _sealed(props: Mapping[str, Any]) -> frozenset[str]:
@@ -234,7 +253,7 @@ def _held(kind: Kind, pk: str, props: Mapping[str, Any]) -> Held:
     kept = props.get(BEFORE) or {}
     first = {**canonical(kept.get("values", {})), **dict.fromkeys(kept.get("unset", ()))}
     before = json.loads(kept["json"]) if "json" in kept else first
-    return Held(pk, _plain(kind, props), bool(props[META].get("adopted")), before)
+    return Held(pk, _plain(kind, props), _adopted(props), before)
 
 
 def _outputs(props: Mapping[str, Any], held: Held) -> dict[str, Any]:

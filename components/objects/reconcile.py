@@ -12,13 +12,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from components.objects import fields as said
+from components.objects.declared import Declared
 from components.objects.dialect import Dialect, Kind
 from components.objects.fields import Fields
 from components.objects.journal import Journal
 from components.objects.run import Run
 from components.objects.store import Missing, Object, Store, key_of
 from components.objects.wording import Words, titled
-from components.objects.writing import Declared, Writer
+from components.objects.writing import Writer
 
 __all__ = ["Declared", "Held", "Reconciler"]
 
@@ -59,14 +60,13 @@ class Reconciler:
         """
         kind, wanted = self._settled(wanted)
         self.store.foresee(kind, wanted.fields)
-        body = self._writer.body(kind, wanted)
-        there = self._there(kind, body, pk=None)
-        if there is not None:
+        there = self.found(kind, wanted)
+        if there is not None and wanted.adopt:
             ours = self.run.is_made(kind, str(there[kind.pk]), wanted.fields)
-            if (
-                wanted.adopt and not ours
-            ):  # also what an interrupted run began: it may have been there before that
-                return self._adopt(kind, wanted, there, body)
+            if not ours:  # also what an interrupted run began: it may have been there before that
+                return self._adopt(kind, wanted.own(kind, there), there)
+        body = self._writer.body(kind, wanted)
+        if there is not None:
             if wanted.adopt or (kind.name, wanted.logical) in self.pending:
                 return self._take_over(kind, wanted, there, body)
             raise self._words.taken(kind, wanted.logical, wanted.fields, str(there[kind.pk]))
@@ -89,6 +89,8 @@ class Reconciler:
         Raises ObjectError when the object is not there.
         """
         kind, wanted = self._settled(wanted)
+        if held.adopted:
+            wanted = wanted.own(kind, held.fields)
         self.store.foresee(kind, wanted.fields)
         item = self._find(kind, held)
         if item is None:
@@ -151,7 +153,7 @@ class Reconciler:
 
     def _find(self, kind: Kind, held: Held) -> Object | None:
         """The object that the state speaks of: by natural key, else by pk (someone renamed it)."""
-        names = [name for part in kind.key for name in part.split("|")]
+        names = kind.key_fields
         try:
             key = {name: said.sent(self.store, kind, name, held.fields.get(name)) for name in names}
         except Missing:
@@ -170,6 +172,19 @@ class Reconciler:
         seen = self._observed(kind, rest, item)
         same = all(said.same(kind, name, rest[name], seen.get(name)) for name in readable)
         return item if readable and same else None
+
+    def found(self, kind: Kind, wanted: Declared) -> Object | None:
+        """The object that is called as this one shall be, if there is one; what is taken over may be called otherwise.
+
+        Raises ObjectError when what its owner has is of another kind.
+        """
+        if wanted.adopt and wanted.owner:
+            owned, other = self.store.owned(kind, wanted.owner)
+            if other is not None:
+                raise self._words.of_another_kind(kind, wanted, other)
+            if owned is not None:
+                return owned
+        return self._there(kind, self._writer.body(kind, wanted.own(kind, wanted.fields)), pk=None)
 
     def _there(self, kind: Kind, body: Mapping[str, Any], pk: str | None) -> Object | None:
         """The object with the natural key that this body has.
@@ -195,15 +210,16 @@ class Reconciler:
         item = self._writer.update(kind, wanted, there, body, fresh)
         return Held(str(item[kind.pk]), self._observed(kind, wanted.fields, item))
 
-    def _adopt(self, kind: Kind, wanted: Declared, there: Object, body: dict[str, Any]) -> Held:
+    def _adopt(self, kind: Kind, wanted: Declared, there: Object) -> Held:
         """Take over an object that someone else made. Secrets that it has are not overwritten."""
+        body = self._writer.body(kind, wanted)
         for shadow in kind.shadows:
             other = self._dialect.kind(shadow)
             if self.store.by_pk(other, str(there[kind.pk])) is not None:
                 raise self._words.shadow(kind, wanted.logical, wanted.fields, other)
-        for name in kind.secret - kind.write_only:
-            if name in body and not said.holds(kind, name, body[name], there.get(name)):
-                raise self._words.other_secret(kind, wanted.logical, wanted.fields, name)
+        others = self.kept(kind, wanted, body, there)
+        if others:
+            raise self._words.other_secret(kind, wanted, others)
         self.run.claim(kind, there)
         pk, before = str(there[kind.pk]), self._before(kind, wanted.fields, there)
         note = f"took over {titled(kind, wanted.fields)} (pk {pk}), which was there"
@@ -225,6 +241,15 @@ class Reconciler:
         item = self._writer.update(kind, wanted, there, kept, {})
         observed = self._observed(kind, wanted.fields, item)
         return Held(pk, observed, adopted=True, before=before, note=note)
+
+    @staticmethod
+    def kept(kind: Kind, wanted: Declared, body: Mapping[str, Any], there: Object) -> list[str]:
+        """Fields that have another value than the declared one, which taking over does not write."""
+        return [
+            name
+            for name in sorted({*kind.secret, *wanted.keep} - kind.write_only)
+            if name in body and not said.holds(kind, name, body[name], there.get(name))
+        ]
 
     def _before(self, kind: Kind, fields: Mapping[str, Any], item: Object) -> Fields:
         before: Fields = {}

@@ -26,12 +26,17 @@ class Object(Resource):
         adopt: bool = False,
         secret: Iterable[str] = (),
         sealed: Iterable[str] = (),
+        defaulted: Iterable[str] = (),
+        owner: str = "",
+        keep: Mapping[str, str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare one object.
 
         `secret`: names of fields that hold secrets by nature, in clear or not; `sealed`: other fields that have a
-        secret in them. Both are marked here. `opts.provider` must be the explicit provider resource.
+        secret in them. Both are marked here. `defaulted`: fields that nobody wrote, which an object that was there
+        before does not get. `owner`, `keep`: see `declared.Declared`. `opts.provider` must be the explicit provider
+        resource.
         """
         marked = {
             name: pulumi.Output.secret(fields[name])
@@ -40,9 +45,13 @@ class Object(Resource):
         }
         meta: dict[str, Any] = {"kind": kind, "logical": logical}
         if adopt:
-            meta["adopt"] = True
+            meta |= (
+                {"adopt": True} | ({"owner": owner} if owner else {}) | ({"keep": dict(keep)} if keep else {})
+            )
         if sealed:
             meta["sealed"] = sorted(sealed)
+        if defaulted:
+            meta["defaulted"] = " ".join(sorted(defaulted))
         extra = pulumi.ResourceOptions(
             delete_before_replace=True, additional_secret_outputs=[BEFORE, *marked]
         )

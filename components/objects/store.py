@@ -183,6 +183,18 @@ class Store:
                     shelf.by_key.put(pk, [key_of(kind, item)])
             return [objects[pk] for pk in shelf.by_key.find(key)]
 
+    def owned(self, kind: Kind, owner: str) -> tuple[Object | None, Object | None]:
+        """What the object of that natural key has to itself, if it is of this kind; and if it is of another one."""
+        holder, via = kind.owner or ("", "")
+        for each in self.matches(self._dialect.kind(holder), (owner,)) if holder else ():
+            pk = str(each.get(via))
+            found = self.by_pk(kind, pk)
+            if found and not any(self.by_pk(self._dialect.kind(other), pk) for other in kind.shadows):
+                return found, None
+            families = [self._dialect.kind(group) for group in kind.groups]
+            return None, next((other for family in families if (other := self.by_pk(family, pk))), None)
+        return None, None
+
     # Names ---------------------------------------------------------------------------------------------------------
 
     def name_of(self, kind: Kind, item: Mapping[str, Any]) -> str:
@@ -244,7 +256,7 @@ class Store:
             return [objects[pk] for pk in shelf.by_name.find(name)]
 
     def _names(self, kind: Kind, item: Mapping[str, Any]) -> list[str]:
-        return [self.name_of(kind, item), *(str(item.get(extra)) for extra in kind.also)]
+        return [self.name_of(kind, item), *(str(item[extra]) for extra in kind.also if item.get(extra))]
 
 
 def key_of(kind: Kind, item: Mapping[str, Any]) -> Key:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from components.objects.declared import Declared
 from components.objects.dialect import Dialect, Kind
 from components.objects.errors import ObjectError
 from components.objects.http import Refused
@@ -44,13 +45,26 @@ class Words:
             "Rename or remove the other one first; to swap two names, go through a third one in two runs",
         )
 
-    def other_secret(self, kind: Kind, logical: str, fields: Mapping[str, Any], name: str) -> ObjectError:
-        """An object that is to be adopted has a secret of its own."""
+    def other_secret(self, kind: Kind, wanted: Declared, names: list[str]) -> ObjectError:
+        """An object that is to be adopted has secrets of its own, or what else it is known by elsewhere."""
+        those, one = " and ".join(names), "it" if len(names) == 1 else "each"
+        commands = [wanted.keep[name] for name in names if name in wanted.keep]
         return ObjectError(
-            f"{title(kind)} {called(kind, fields)!r} is there and has another {name}; adopting never overwrites a "
-            "secret",
-            self.place(logical),
-            "Take over its value with an override under gatehouse:secrets, then run again",
+            f"{titled(kind, wanted.fields)} is there and has another {those}, which taking over leaves as found",
+            self.place(wanted.logical),
+            f"Copy {one} from there, and give it to the command that asks for it: {'; '.join(commands)}"
+            if commands
+            else f"Take {those} out of its fields: what is there is then kept",
+        )
+
+    def of_another_kind(self, kind: Kind, wanted: Declared, other: Mapping[str, Any]) -> ObjectError:
+        """What is to be adopted is of another kind than it is declared."""
+        owner = title(self._dialect.kind(kind.owner[0])) if kind.owner else ""
+        what = str(other.get("verbose_name") or "one of another kind")
+        return ObjectError(
+            f"{owner} {wanted.owner!r} has {called(kind, other)!r} ({what}), and is declared with an {title(kind)}",
+            self.place(wanted.logical),
+            "Declare what it has; to have another one made, take the one that is there off it by hand first",
         )
 
     def shadow(self, kind: Kind, logical: str, fields: Mapping[str, Any], other: Kind) -> ObjectError:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from components.objects import fields as said
+from components.objects.declared import Declared
 from components.objects.dialect import Dialect, Kind
 from components.objects.errors import ObjectError, Unclear
 from components.objects.fields import Fields
@@ -19,19 +19,6 @@ from components.objects.wording import Words, called
 ATTEMPTS = 3
 SILENT = frozenset({405, 500})
 """Answers that, without a body, hide a failure inside the server: whether it wrote first is not known."""
-
-
-@dataclass(frozen=True)
-class Declared:
-    """One object as the program wants it."""
-
-    kind: str
-    logical: str
-    """The resource's logical name: for messages, and to recognise what an interrupted run began."""
-    fields: Fields
-    adopt: bool = False
-    sealed: frozenset[str] = frozenset()
-    """Fields with a secret in them that are not secret by nature."""
 
 
 class Writer:
