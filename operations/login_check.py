@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from components.apps.outputs import issuer
-from components.apps.providers import redirect_uris, scopes
+from components.apps.protocols.oidc import issuer, web_redirect
 from components.settings import App, Person, Settings
+from components.settings.scopes import asked
 from operations.browser import Where
 from operations.errors import OperatorError
 from operations.login import LoginResult, log_in
@@ -73,10 +73,10 @@ def attempt(settings: Settings, app: App, person: Person) -> LoginResult:
     """Log one person in to one app, the way a browser and the app would."""
     secrets = settings.derived()
     client = Client(
-        issuer=issuer(settings, app),
+        issuer=issuer(app, settings),
         client_id=secrets.value(f"app/{app.id}/client-id"),
         client_secret=secrets.value(f"app/{app.id}/client-secret"),
-        redirect_uri=redirect_uris(app)[0],
-        scopes=" ".join(scopes(app)),
+        redirect_uri=web_redirect(app),
+        scopes=" ".join(asked(app)),
     )
     return log_in(client, person.username, secrets.value(f"person/{person.id}/password"))

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pulumi
+
 from components.apps.people import declare_people
-from components.apps.providers import KINDS, PROXY, defaulted, keep, preset_of, provider
+from components.apps.protocols import PROTOCOLS, claims, ldap
+from components.apps.protocols.common import Given
 from components.identity.plan import Plan
 from components.secrets import Secrets
 from components.settings import App, RawObject, Settings
-from components.settings.base import dotted
+from components.settings.app_fields import APPLICATION, PROVIDERS, unsaid
+from components.settings.base import dotted, set_secret
+from components.settings.scopes import SCOPE_MAPPING
 
-APPLICATION = "authentik_core.application"
 BINDING = "authentik_policies.policybinding"
 OUTPOST = "authentik_outposts.outpost"
+SCIM = "authentik_providers_scim.scimprovider"
 EMBEDDED = "authentik Embedded Outpost"
-_SETTINGS = {"name": "name", "meta_launch_url": "launch_url", "meta_icon": "icon"}
-"""Fields of an application that need not be written, by the setting that they come from."""
+_SCIM_MAPPING = "goauthentik.io/providers/scim/{}"
 
 
 def declare(plan: Plan, settings: Settings, secrets: Secrets) -> None:
@@ -27,29 +31,16 @@ def declare(plan: Plan, settings: Settings, secrets: Secrets) -> None:
     in the state come from its id, so that renaming an app renames its objects.
     """
     declare_people(plan, settings, secrets)
-    behind = []
+    given = Given(settings, secrets)
     ids = {group.name: group.id for group in settings.groups}
     for app in settings.apps:
-        kind, fields = provider(app, settings, secrets)
-        plan.add(
-            kind,
-            app.key,
-            fields,
-            adopt=app.adopt,
-            defaulted=defaulted(app, fields),
-            owner=app.key,
-            keep=keep(app, settings.client),
-            logical_name=app.id,
-            origin=dotted("apps", app.key),
-            # All providers share one name space: an app that changes its protocol gives the old one up first.
-            formerly=[other for other in KINDS if other != kind],
-        )
-        if kind == PROXY:
-            behind.append(app.key)
+        _declare_provider(plan, app, given)
         _declare_application(plan, app, ids)
     raw = {(each.kind, each.name): each for each in settings.objects}
-    if behind:
+    if behind := [app.key for app in settings.apps if app.speaks == "proxy"]:
         _declare_embedded(plan, behind, settings.issuer_base, raw.pop((OUTPOST, EMBEDDED), None))
+    if served := [app for app in settings.apps if app.speaks == "ldap"]:
+        plan.add(OUTPOST, ldap.OUTPOST, ldap.outpost(served, given))
     for index, each in enumerate(settings.objects):
         if (each.kind, each.name) in raw:
             plan.add(
@@ -63,7 +54,58 @@ def declare(plan: Plan, settings: Settings, secrets: Secrets) -> None:
             )
 
 
-def _declare_embedded(plan: Plan, behind: list[str], host: str, raw: RawObject | None) -> None:
+def _declare_provider(plan: Plan, app: App, given: Given) -> None:
+    kind = PROVIDERS[app.speaks]
+    fields = {**PROTOCOLS[app.speaks].fields(app, given), **app.extra.provider}
+    plan.add(
+        kind,
+        app.key,
+        fields,
+        adopt=app.adopt,
+        defaulted=unsaid(app, kind, fields),
+        owner=app.key,
+        keep=_keep(app, given.settings.client),
+        logical_name=app.id,
+        origin=dotted("apps", app.key),
+        # All providers share one name space: an app that changes its protocol gives the old one up first.
+        formerly=[other for other in PROVIDERS.values() if other != kind],
+    )
+    for scope in claims.scopes(app):
+        plan.add(
+            SCOPE_MAPPING,
+            claims.name(app, scope),
+            claims.fields(app, scope, given.line),
+            logical_name=f"{app.id}/{scope}",
+            origin=dotted("apps", app.key, "claims"),
+        )
+    if app.scim is not None:
+        plan.add(
+            SCIM,
+            _back_channel(app),
+            {
+                "url": app.scim.url,
+                "token": pulumi.Output.secret(app.scim.token.get_secret_value()),
+                "compatibility_mode": app.scim.compatibility,
+                "property_mappings": [_SCIM_MAPPING.format("user")],
+                "property_mappings_group": [_SCIM_MAPPING.format("group")],
+                "exclude_users_service_account": True,
+            },
+            logical_name=f"{app.id}/scim",
+            origin=dotted("apps", app.key, "scim"),
+        )
+
+
+def _keep(app: App, client: str) -> dict[str, str]:
+    """What the app is known by, which taking over never changes; with the commands that declare what is there."""
+    named = {"client_id": f"app/{app.id}/client-id", "client_secret": f"app/{app.id}/client-secret"}
+    return {field: set_secret(client, "secrets", "overrides", name) for field, name in named.items()}
+
+
+def _back_channel(app: App) -> str:
+    return f"{app.key}: scim"
+
+
+def _declare_embedded(plan: Plan, behind: Sequence[str], host: str, raw: RawObject | None) -> None:
     """The embedded outpost is authentik's own, and its list of providers has one owner: this function.
 
     What a raw object says of it is laid over that; its providers come on top.
@@ -83,19 +125,25 @@ def _declare_embedded(plan: Plan, behind: list[str], host: str, raw: RawObject |
 
 
 def _declare_application(plan: Plan, app: App, ids: Mapping[str, str]) -> None:
-    preset = preset_of(app)
+    preset = app.well_known
+    fields = {
+        "name": display_name(app),
+        "provider": app.key,
+        "backchannel_providers": [_back_channel(app)] if app.scim else None,
+        "meta_launch_url": app.launch_url or app.url + (preset.launch_path if preset else ""),
+        "meta_icon": app.icon,
+        "meta_description": app.description,
+        "group": app.group,
+        "open_in_new_tab": app.open_in_new_tab or None,
+        "policy_engine_mode": "any",
+        **app.extra.application,
+    }
     plan.add(
         APPLICATION,
         app.key,
-        {
-            "name": display_name(app),
-            "provider": app.key,
-            "meta_launch_url": app.launch_url or app.url + (preset.launch_path if preset else ""),
-            "meta_icon": app.icon,
-            "policy_engine_mode": "any",
-        },
+        fields,
         adopt=app.adopt,
-        defaulted=[field for field, setting in _SETTINGS.items() if setting not in app.model_fields_set],
+        defaulted=unsaid(app, APPLICATION, fields),
         logical_name=app.id,
         origin=dotted("apps", app.key),
     )
@@ -112,5 +160,5 @@ def _declare_application(plan: Plan, app: App, ids: Mapping[str, str]) -> None:
 
 def display_name(app: App) -> str:
     """What people see on authentik's start page."""
-    preset = preset_of(app)
+    preset = app.well_known
     return app.name or (preset.name if preset else app.key)

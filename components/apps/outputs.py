@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from components.apps.protocols import PROTOCOLS
+from components.apps.protocols.common import Given
 from components.secrets import Secrets
-from components.settings import App, Settings
+from components.settings import Settings
 
 if TYPE_CHECKING:
     import pulumi
-
-
-def issuer(settings: Settings, app: App) -> str:
-    """The app's issuer, with the slash at its end that is part of it."""
-    return f"{settings.issuer_base}/application/o/{app.key}/"
 
 
 def outputs(settings: Settings, secrets: Secrets) -> dict[str, Any]:
@@ -21,11 +18,11 @@ def outputs(settings: Settings, secrets: Secrets) -> dict[str, Any]:
 
     They are apart because one secret in an output makes all of it secret.
     """
-    oidc = [app for app in settings.apps if app.speaks == "oidc"]
+    given = Given(settings, secrets)
     client_secrets: dict[str, pulumi.Output[str]] = {
         app.key: secrets.output(f"app/{app.id}/client-secret")
-        for app in oidc
-        if app.client_type == "confidential"
+        for app in settings.apps
+        if app.speaks == "oidc" and app.client_type == "confidential"
     }
     passwords: dict[str, pulumi.Output[str]] = {
         person.username: secrets.output(f"person/{person.id}/password")
@@ -33,18 +30,9 @@ def outputs(settings: Settings, secrets: Secrets) -> dict[str, Any]:
         if not person.adopt
     }
     return {
-        "apps": {app.key: _told(settings, secrets, app) for app in settings.apps},
+        "apps": {
+            app.key: {"url": app.url, **PROTOCOLS[app.speaks].told(app, given)} for app in settings.apps
+        },
         "clientSecrets": client_secrets,
         "firstPasswords": passwords,
-    }
-
-
-def _told(settings: Settings, secrets: Secrets, app: App) -> dict[str, str]:
-    if app.speaks == "proxy":
-        return {"url": app.url}
-    return {
-        "url": app.url,
-        "issuer": issuer(settings, app),
-        "clientId": secrets.value(f"app/{app.id}/client-id"),
-        "discoveryUrl": f"{issuer(settings, app)}.well-known/openid-configuration",
     }

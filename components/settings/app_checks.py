@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from components.settings.apps import App
+from components.settings.app_fields import APPLICATION, PROVIDERS, SETTINGS, said_by
+from components.settings.apps import SETTINGS_OF, App
 from components.settings.base import Problem, dotted
 from components.settings.checking import declared, either, touched
 from components.settings.forms import LOOPBACK
 from components.settings.model import Settings
 from components.settings.names import nearest
 from components.settings.presets import presets
+from components.settings.protocol_checks import check_protocol
 
 
 def check_apps(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
@@ -38,25 +40,59 @@ def check_apps(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
                 "Take protocol out",
             )
             continue
-        protocol = app.protocol or (presets()[app.preset].protocol if app.preset else None)
-        if protocol is None:
+        if app.preset is None and app.protocol is None:
             yield Problem(
                 dotted(*path),
                 "nothing says how people log in to it",
-                f"Add preset ({either(presets())}) or protocol (oidc or proxy)",
+                f"Add preset ({either(presets())}) or protocol ({either(SETTINGS_OF)})",
             )
-        elif (
-            protocol == "oidc"
-            and not app.redirect_uris
-            and not (app.preset and presets()[app.preset].redirect_paths)
+            continue
+        yield from check_protocol(settings, app)
+        yield from _fields(app)
+        if (
+            app.group is not None
+            and not app.groups
+            and app.group in {group.name for group in settings.groups}
         ):
             yield Problem(
-                dotted(*path, "redirectUris"),
-                "an oidc app needs at least one",
-                f"Add what the app's documentation names, such as [{app.url}/oauth2/callback]",
+                dotted(*path, "group"),
+                f"this is the heading on the start page, and lets nobody in or out, though {app.group} is a group",
+                f"Write groups: [{app.group}]",
             )
-        elif protocol == "proxy":
-            yield from _proxy_app(app)
+
+
+def _fields(app: App) -> Iterator[Problem]:
+    """Fields that a setting stands for: what gatehouse declares has one place in the file."""
+    for part, kind in (("provider", PROVIDERS[app.speaks]), ("application", APPLICATION)):
+        for name in getattr(app.extra, part):
+            if name in SETTINGS[kind]:
+                setting = said_by(kind, name)
+                what = "gatehouse sets it itself, since names and access hang on it"
+                yield Problem(
+                    dotted("apps", app.key, "fields", part, name),
+                    f"{setting} of the app says this" if setting else what,
+                    f"Write {setting}" if setting else "Take it out",
+                )
+
+
+def check_overlaid(settings: Settings, _: frozenset[str]) -> Iterator[Problem]:
+    """Raw objects that are an app's provider or application, which gatehouse declares already."""
+    apps = {app.key: app for app in settings.apps}
+    for index, raw in enumerate(settings.objects):
+        app = apps.get(raw.name)
+        if app is None or raw.kind not in (APPLICATION, PROVIDERS[app.speaks]):
+            continue
+        part = "application" if raw.kind == APPLICATION else "provider"
+        place = dotted("apps", app.key)
+        named = sorted({setting for name in raw.fields if (setting := said_by(raw.kind, name))})
+        rest = [name for name in raw.fields if name not in SETTINGS[raw.kind]]
+        said = [f"{name} of {place}" for name in named]
+        said += [f"{place}.fields.{part}.{name}" for name in rest]
+        yield Problem(
+            dotted("objects", index),
+            f"it is the {part} of the app {app.key}, which gatehouse declares already",
+            f"Say it in {' and '.join(said)}, and take this object out" if said else "Take it out",
+        )
 
 
 def check_icons(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
@@ -72,22 +108,6 @@ def check_icons(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]
             )
 
 
-def _proxy_app(app: App) -> Iterator[Problem]:
-    if app.upstream is None:
-        yield Problem(
-            dotted("apps", app.key, "upstream"),
-            "an app behind the proxy needs it",
-            "Say where the box reaches the app, such as http://dashboard:8080",
-        )
-    for field, name in (("redirect_uris", "redirectUris"), ("scopes", "scopes"), ("issuer", "issuer")):
-        if getattr(app, field):
-            yield Problem(
-                dotted("apps", app.key, name),
-                "this is for oidc, and the app is behind the proxy",
-                "Take it out",
-            )
-
-
 def check_urls(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
     seen: dict[str, str] = {}
     for app in settings.apps:
@@ -99,13 +119,6 @@ def check_urls(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
                 "Give each app a URL of its own, or let both be one app",
             )
         seen.setdefault(app.url.lower(), app.key)
-        for index, uri in enumerate(() if touched(broken, *path, "url") else app.redirect_uris):
-            if urlsplit(uri)[:2] != parts[:2]:
-                yield Problem(
-                    dotted(*path, "redirectUris", index),
-                    f"{uri} is not on the app's URL, {app.url}",
-                    f"Write {parts.scheme}://{parts.netloc}{urlsplit(uri).path}, or correct url",
-                )
         if touched(broken, "domain") or touched(broken, "authentik"):
             continue
         if parts.netloc == urlsplit(settings.issuer_base).netloc:
@@ -129,7 +142,7 @@ def check_urls(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
                 f"{app.upstream} is the proxy's own container, not the box",
                 "Let the app run in a container of Docker's network `gatehouse`, and give that container's name",
             )
-        if app.issuer:
+        if app.issuer and app.speaks == "oidc":
             yield from _issuer(settings, app, app.issuer)
 
 

@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from components.settings.app_extras import ExtraFields, Scim
+from components.settings.app_ldap import LdapSettings
+from components.settings.app_oidc import OidcSettings
+from components.settings.app_proxy import ProxySettings
+from components.settings.app_saml import SamlSettings
 from components.settings.base import Model
-from components.settings.forms import AppId, OriginUrl, RedirectUri, Upstream, Url
-from components.settings.presets import presets
+from components.settings.forms import AppId, OriginUrl, Url
+from components.settings.presets import Preset, presets
 
 KEY = " key"  # not a name that a stack file could use
-Protocol = Literal["oidc", "proxy"]
+Protocol = Literal["oidc", "proxy", "saml", "ldap"]
+SETTINGS_OF: Mapping[Protocol, type[Model]] = {
+    "oidc": OidcSettings,
+    "proxy": ProxySettings,
+    "saml": SamlSettings,
+    "ldap": LdapSettings,
+}
+"""What an app may be told because of its protocol."""
 
 
-class App(Model):
+class App(LdapSettings, SamlSettings, ProxySettings, OidcSettings):
     """One app. `preset` for a well-known one, `protocol` for any other."""
+
+    misnomers: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "adminGroups": (
+            "whom an app makes an administrator is set in the app, by the names in the claim `groups`",
+            "Take it out, and name the group in the app's own settings",
+        ),
+        "openPaths": ("authentik calls them otherwise", "Write skipPathRegex"),
+    }
+    """Names that one may look for here, and what is so instead."""
 
     key: Annotated[str, Field(alias=KEY, exclude=True)]
     """The name that the app has in the stack file, and its slug at authentik."""
@@ -30,7 +52,8 @@ class App(Model):
     """A well-known app: gatehouse knows its redirect URIs and scopes."""
 
     protocol: Protocol | None = None
-    """oidc (OpenID Connect) or proxy (authentik stands in front of an app that has no login of its own)."""
+    """oidc (OpenID Connect), proxy (authentik stands in front of an app that has no login of its own), saml or
+    ldap."""
 
     url: OriginUrl
     """Where people open the app: https, no slash at the end."""
@@ -38,27 +61,26 @@ class App(Model):
     groups: tuple[str, ...] = ()
     """Whose people may use it, each declared in `groups`; without any, everybody who has an account."""
 
-    redirect_uris: tuple[RedirectUri, ...] = ()
-    """Where authentik may send people back to (oidc), all on the app's URL; in place of the preset's."""
-
-    upstream: Upstream | None = None
-    """Where the proxy reaches the app: http://dashboard:8080 for a container `dashboard` of the box's Docker network
-    `gatehouse`, or another machine. With it, gatehouse serves the app's URL."""
-
-    scopes: tuple[Literal["openid", "email", "profile", "offline_access", "entitlements"], ...] | None = None
-    """What the app may ask for (oidc); in place of the preset's."""
-
-    client_type: Literal["confidential", "public"] = "confidential"
-    """public for an app that cannot keep a secret (in a browser or on a telephone): it uses PKCE instead."""
-
-    issuer: Url | None = None
-    """The issuer that the app is configured with already; it is only compared with what it will be."""
-
     launch_url: Url | None = None
     """Where authentik's start page leads to; defaults to `url`."""
 
     icon: Url | None = None
     """A picture for authentik's start page."""
+
+    description: str | None = None
+    """A line about it for authentik's start page."""
+
+    group: str | None = None
+    """The heading that it stands under on authentik's start page. Who may use it is said in `groups`."""
+
+    open_in_new_tab: bool = False
+    """Whether authentik's start page opens it in a new tab."""
+
+    scim: Scim | None = None
+    """A back channel for apps that want accounts made before people come."""
+
+    extra: Annotated[ExtraFields, Field(alias="fields")] = ExtraFields()
+    """Single fields of authentik's API that no setting stands for."""
 
     adopt: bool = False
     """Whether provider and application of this name that exist already may be taken over."""
@@ -69,6 +91,11 @@ class App(Model):
         return self.id_setting or self.key
 
     @property
+    def well_known(self) -> Preset | None:
+        """What is known about the app, if it is a well-known one."""
+        return presets()[self.preset] if self.preset else None
+
+    @property
     def speaks(self) -> Protocol:
         """The app's protocol: its own, or its preset's."""
-        return self.protocol or (presets()[self.preset].protocol if self.preset else "oidc")
+        return self.protocol or (self.well_known.protocol if self.well_known else "oidc")

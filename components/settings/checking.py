@@ -25,7 +25,7 @@ def declared(
 ) -> Iterator[Problem]:
     if touched(broken, "groups"):
         return
-    known = {group.name for group in settings.groups} | _raw_names(settings, "authentik_core.group")
+    known = {group.name for group in settings.groups} | raw_names(settings, "authentik_core.group")
     for index, name in enumerate(names):
         if name not in known:
             yield Problem(
@@ -35,7 +35,8 @@ def declared(
             )
 
 
-def _raw_names(settings: Settings, kind: str) -> set[str]:
+def raw_names(settings: Settings, kind: str) -> set[str]:
+    """Names of the raw objects of a kind."""
     return {raw.name for raw in settings.objects if raw.kind == kind}
 
 

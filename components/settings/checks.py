@@ -11,12 +11,13 @@ from typing import Any
 
 from components.lines import known, newest, number, uses_redis
 from components.secrets import SecretError, check_override, form_of, secret_names
-from components.settings.app_checks import check_apps, check_icons, check_urls
+from components.settings.app_checks import check_apps, check_icons, check_overlaid, check_urls
 from components.settings.base import Problem, dotted
 from components.settings.checking import declared, either, touched
 from components.settings.host import SERVER_TYPES, memory_findings
 from components.settings.model import Settings
 from components.settings.names import nearest
+from components.settings.protocol_checks import app_warnings
 
 
 def check(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
@@ -30,6 +31,7 @@ def check(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
         check_apps,
         check_urls,
         check_icons,
+        check_overlaid,
         _objects,
         _secrets,
         _email,
@@ -51,6 +53,7 @@ def missing_token(settings: Settings) -> Iterator[Problem]:
 def warnings(settings: Settings) -> Iterator[Problem]:
     """What works but is advised against, and what is still missing before the program can run."""
     yield from missing_token(settings)
+    yield from app_warnings(settings)
     if settings.server and settings.server.type in SERVER_TYPES:
         type_ = settings.server.type
         yield from memory_findings(dotted("server", "type"), type_, SERVER_TYPES[type_], len(settings.apps))[

@@ -137,19 +137,6 @@ def _origin_url(value: str) -> str:
     return value
 
 
-def _redirect_uri(value: str) -> str:
-    """Compared as it is by authentik (matching mode strict), so nothing in it stands for anything else."""
-    _url(value)
-    if "#" in value:
-        raise wrong(
-            f"{value!r} has a fragment, which a redirect URI must not have",
-            f"Write {value.partition('#')[0]}",
-        )
-    if "*" in value:
-        raise wrong(f"{value!r} has a *, which stands for nothing here", "List each redirect URI whole")
-    return value
-
-
 def _upstream(value: str) -> str:
     """Scheme, host and port only: NPM puts the host into nginx's configuration unchecked."""
     if problem := url_problem(value, schemes=("http", "https")):
@@ -161,6 +148,25 @@ def _upstream(value: str) -> str:
         raise wrong(
             f"{value!r} has an IPv6 address, and the containers' network is IPv4 only",
             "Give a host name or an IPv4 address",
+        )
+    return value
+
+
+def _open_path(value: str) -> str:
+    """A path that needs no login. authentik's outpost finds it anywhere in the path, with Go's regular expressions."""
+    try:
+        pattern = re.compile(value)
+    except re.error as error:
+        raise wrong(f"{value!r} is not a regular expression ({error})", "Correct it") from None
+    if re.search(r"\(\?[=!<]|\\[1-9]", value):
+        raise wrong(
+            f"{value!r} looks ahead, behind or back, which authentik's outpost cannot",
+            "Write it without (?=, (?!, (?< and \\1",
+        )
+    if all(pattern.search(path) for path in ("/", "/p7x/q3z")):
+        raise wrong(
+            f"{value!r} opens the whole app to everybody, without a login",
+            "Name the paths that are to be open, such as ^/api/, or take it out",
         )
     return value
 
@@ -251,11 +257,26 @@ TypeName = Annotated[
     str,
     *_pattern(r"[a-z][a-z0-9-]*", "a server type", "Write Hetzner's name of it in lower case, such as cx23"),
 ]
+ClientId = Annotated[str, *_pattern(r"[!-~]{1,255}", "a client id", "Use 1 to 255 characters without spaces")]
+Scope = Annotated[
+    str, *_pattern(r"[!#-\[\]-~]{1,255}", "a scope", "Use characters without spaces and quotes")
+]
+ClaimName = Annotated[
+    str, *_pattern(r"[!-~]{1,255}", "a claim's name", "Use 1 to 255 characters without spaces")
+]
+Duration = Annotated[
+    str,
+    *_pattern(
+        r"(weeks|days|hours|minutes|seconds)=\d{1,9}(;(weeks|days|hours|minutes|seconds)=\d{1,9})*",
+        "a duration",
+        "Write it as authentik does: minutes=30, or hours=4;minutes=30",
+    ),
+]
+OpenPath = Annotated[str, AfterValidator(_open_path)]
 Domain = Annotated[str, AfterValidator(_domain)]
 Host = Annotated[str, AfterValidator(_host)]
 Url = Annotated[str, AfterValidator(_url)]
 OriginUrl = Annotated[str, AfterValidator(_origin_url)]
-RedirectUri = Annotated[str, AfterValidator(_redirect_uri)]
 Upstream = Annotated[str, AfterValidator(_upstream)]
 EmailAddress = Annotated[str, AfterValidator(_email)]
 Network = Annotated[str, AfterValidator(_network)]

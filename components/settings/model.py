@@ -139,4 +139,9 @@ class Settings(Model):
     def derived(self) -> Secrets:
         """The secrets that follow from this file."""
         overrides = {name: value.get_secret_value() for name, value in self.secrets.overrides.items()}
+        for app in self.apps:
+            if app.client_id is not None:
+                overrides[f"app/{app.id}/client-id"] = app.client_id
+            if app.client_secret is not None:
+                overrides[f"app/{app.id}/client-secret"] = app.client_secret.get_secret_value()
         return Secrets(self.root_secret.get_secret_value(), self.secrets.generations, overrides)

@@ -18,6 +18,8 @@ from components.settings.sealed import is_sealed
 from components.settings.secret_forms import NOT_SECRET
 from components.settings.typing_tools import inside, meanings, models
 
+_MANY = 25  # names of settings in one sentence
+
 
 def parse(raw: Mapping[str, object], *, sealed: bool = False) -> Settings:
     """The settings of a stack file, given its values without the `gatehouse:` prefix.
@@ -52,10 +54,11 @@ def _problem(detail: ErrorDetails) -> Problem:
             return Problem(path, context["what"], context["remedy"])
         case "extra_forbidden":
             known = _known(loc[:-1])
-            near = nearest(str(loc[-1]), known)
-            return Problem(
-                path, f"there is no setting {loc[-1]!r} here", near or f"Take one of {', '.join(known)}"
-            )
+            if loc[-1] in (misnomers := _misnomers(loc[:-1])):
+                return Problem(path, *misnomers[loc[-1]])
+            rest = f"Take one of {', '.join(known)}" if len(known) <= _MANY else "See docs/settings.md"
+            what = f"there is no setting {loc[-1]!r} here"
+            return Problem(path, what, nearest(str(loc[-1]), known) or rest)
         case "missing":
             about = _describe(loc)
             return Problem(path, "it is missing", f"Add {loc[-1]}: {about}" if about else f"Add {loc[-1]}")
@@ -124,6 +127,15 @@ def _known(loc: Loc) -> list[str]:
         for name, field in model.model_fields.items()
         if not field.exclude
     ]
+
+
+def _misnomers(loc: Loc) -> Mapping[str | int, tuple[str, str]]:
+    """Names that are no settings at `loc`, with what is so instead."""
+    return {
+        name: said
+        for model in models(_type_at(loc))
+        for name, said in getattr(model, "misnomers", {}).items()
+    }
 
 
 def _describe(loc: Loc) -> str | None:

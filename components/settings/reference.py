@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from components.secrets import FORMS, SSH_KEYS
+from components.settings.base import Model
 from components.settings.model import Settings
 from components.settings.presets import presets
 from components.settings.typing_tools import inside, meanings, models, plain
@@ -59,6 +60,10 @@ def schema() -> str:
         _explain(inner["$defs"][model.__name__], model)
     groups = inner["properties"]["groups"]
     groups["items"] = {"anyOf": [{"type": "string"}, groups["items"]]}
+    claims = inner["$defs"]["App"]["properties"]["claims"]
+    bare = {"type": ["string", "number", "boolean", "array"]}
+    for names, claim in claims["patternProperties"].items():
+        claims["patternProperties"][names] = {"anyOf": [bare, claim]}
     properties = {f"gatehouse:{name}": value for name, value in inner["properties"].items()}
     whole = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -113,14 +118,30 @@ def _sections(
 
 
 def _table(title: str, model: type[BaseModel]) -> str:
-    about = " ".join((model.__doc__ or "").split())
-    lines = [f"## {title}", "", about, "", "| setting | form | default | meaning |", "|---|---|---|---|"]
-    for field in model.model_fields.values():
-        if not field.exclude:
-            meaning = meanings(model)[field.alias or ""]
-            cells = (f"`{field.alias}`", _form(field.annotation), _default(field), meaning)
-            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join([*lines, ""])
+    """What a model may say: first what only it may, then what it shares with others, in tables of their own."""
+    parts = [base for base in model.__bases__ if base is not Model and issubclass(base, Model)]
+    shared = {name for base in parts for name in base.model_fields}
+    own = [field for name, field in model.model_fields.items() if name not in shared and not field.exclude]
+    lines = [f"## {title}", "", _about(model), "", *_rows(own, model), ""]
+    for base in reversed(parts):
+        lines += [_about(base), "", *_rows(base.model_fields.values(), base), ""]
+    return "\n".join(lines)
+
+
+def _about(model: type[BaseModel]) -> str:
+    return " ".join((model.__doc__ or "").split())
+
+
+def _rows(fields: Iterable[FieldInfo], model: type[BaseModel]) -> Iterator[str]:
+    yield from ("| setting | form | default | meaning |", "|---|---|---|---|")
+    for field in fields:
+        cells = (
+            f"`{field.alias}`",
+            _form(field.annotation),
+            _default(field),
+            meanings(model)[field.alias or ""],
+        )
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 _NAMES = {

@@ -26,14 +26,17 @@ def models(annotation: Any) -> Iterator[type[BaseModel]]:
 
 @cache
 def meanings(model: type[BaseModel]) -> dict[str, str]:
-    """What each setting of a model is for, by its YAML name: the text below it.
+    """What each setting of a model is for, by its YAML name: the text below it, also where a base class has it.
 
     pydantic can read these texts when the classes are made, which costs every run 20 ms; they are needed only for a
     mistake and for the reference page.
     """
+    found: dict[str, str] = {}
+    for base in reversed(model.__bases__):
+        if issubclass(base, BaseModel) and base.model_fields:
+            found |= meanings(base)
     (definition,) = ast.parse(inspect.getsource(model)).body
     assert isinstance(definition, ast.ClassDef)
-    found = {}
     for field, text in pairwise(definition.body):
         if (
             isinstance(field, ast.AnnAssign)

@@ -6,11 +6,12 @@ import pulumi
 import pytest
 
 from components.apps import declare, outputs
-from components.apps.providers import OAUTH2, PROXY
 from components.identity.plan import Plan
 from components.settings import Settings, parse
+from components.settings.app_fields import PROVIDERS
 from tests.settings.files import decrypted, good, laid_over
 
+OAUTH2, PROXY = PROVIDERS["oidc"], PROVIDERS["proxy"]
 LINES = ("2025.8.6", "2026.2.2", "2026.8.3")
 
 
