@@ -9,10 +9,10 @@ from __future__ import annotations
 import atexit
 import contextlib
 import hashlib
+import itertools
 import os
 import re
 import select
-import socket
 import stat
 import subprocess
 import threading
@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components import private_files
+from components.objects.http import Way
 from components.secrets import Secrets
 from components.ssh_words import Cause, cause, last_words
 
@@ -47,7 +48,7 @@ class KeyRefusedError(AccessError):
     """The right machine answers, and does not let the client's deploy key in."""
 
 
-class UnreachableError(AccessError):
+class UnreachableError(AccessError, ConnectionError):
     """Nothing answers, or the connection was lost."""
 
 
@@ -107,7 +108,7 @@ def _config(client: str) -> str:
 
 
 def _run_directory() -> Path:
-    """Where sockets of shared connections lie. Raises AccessError when somebody else may write there."""
+    """Where sockets of shared connections and of tunnels lie. Raises AccessError when somebody else may write there."""
     runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or "/dev/null")
     # After `su`, or in a container, it may name what is not there, or what is another's.
     usable = runtime.is_dir() and runtime.stat().st_uid == os.getuid()
@@ -131,40 +132,44 @@ def leave(client: str, host: str, port: int = 22) -> None:
 @dataclass
 class _Tunnel:
     process: subprocess.Popen[bytes]
-    url: str
+    way: Way
 
 
 _tunnels: dict[str, _Tunnel] = {}
+_numbers = itertools.count()
 _lock = threading.Lock()
 
 
-def tunnel(address: str) -> str:
-    """The base URL at which `address` can be reached from here.
+def tunnel(address: str) -> Way:
+    """How `address` can be reached from here.
 
     `ssh:<client>@<host>[:<port>]/<host there>:<port there>` is reached through ssh, one tunnel a process and address,
-    opened at the first call and ended with the process, however that ends. Any URL is its own answer. Raises
-    ValueError for anything else, and an AccessError when there is no way in.
+    opened at the first call, again where it has died, and ended with the process, however that ends. It ends in a
+    Unix socket that is this user's alone: to a port, which any local user can take once a tunnel has died, our token
+    would be sent as well. Any URL is its own answer. Raises ValueError for anything else, and an AccessError when
+    there is no way in.
     """
     if address.startswith(("https://", "http://")):
-        return address
+        return Way(address.rstrip("/"))
     parts = _ADDRESS.fullmatch(address)
     if parts is None:
         raise ValueError(f"{address!r} is neither a URL nor ssh:<client>@<host>/<host there>:<port there>")
     with _lock:
         known = _tunnels.get(address)
         if known is None or known.process.poll() is not None:
-            _run_directory()
+            if known is not None:
+                _end(known)
             known = _tunnels[address] = _open(
                 parts["client"], parts["host"], parts["port"] or "22", parts["target"]
             )
-        return known.url
+        return known.way
 
 
 def close_tunnels() -> None:
     """End all tunnels of this process."""
     with _lock:
         while _tunnels:
-            _end(_tunnels.popitem()[1].process)
+            _end(_tunnels.popitem()[1])
 
 
 atexit.register(close_tunnels)
@@ -184,12 +189,12 @@ def _to(client: str, port: str) -> list[str]:
 
 
 def _attempt(client: str, host: str, port: str, target: str, options: Sequence[str] = ()) -> _Tunnel:
-    local = _free_port()
+    socket = _new_socket()
     # The remote `cat` ends when its input does, and so the tunnel with this process, even with a killed one. What it
     # says first shows that the forwarding, which ssh sets up before it, stands.
     process = subprocess.Popen(
         [
-            *_to(client, port), *options, "-T", "-o", "ExitOnForwardFailure=yes", "-L", f"127.0.0.1:{local}:{target}",
+            *_to(client, port), *options, "-T", "-o", "ExitOnForwardFailure=yes", "-L", f"{socket}:{target}",
             host.strip("[]"), f"echo {_READY.decode().strip()}; exec cat >/dev/null",
         ],
         stdin=subprocess.PIPE,
@@ -197,12 +202,22 @@ def _attempt(client: str, host: str, port: str, target: str, options: Sequence[s
         stderr=subprocess.PIPE,
         start_new_session=True,  # Ctrl-C reaches the program, which may still have requests to finish
     )  # fmt: skip
+    opened = _Tunnel(process, Way(f"http://{target}", str(socket)))
     said = _first_line(process, 2 * CONNECT_SECONDS)
     if said == _READY:
-        return _Tunnel(process, f"http://127.0.0.1:{local}")
-    _end(process)
+        return opened
+    _end(opened)
     stderr = process.stderr.read().decode(errors="replace") if process.stderr else ""
     raise _failure(client, host.strip("[]"), stderr)
+
+
+def _new_socket() -> Path:
+    """A name that no tunnel has had: the shared connection goes on listening at the names of those that ended."""
+    folder = _run_directory()
+    for stale in folder.glob("tunnel-*"):
+        if not Path("/proc", stale.name.split("-")[1]).exists() and Path("/proc/self").exists():
+            stale.unlink(missing_ok=True)  # of a process that was killed
+    return folder / f"tunnel-{os.getpid()}-{next(_numbers)}"
 
 
 def _first_line(process: subprocess.Popen[bytes], seconds: float) -> bytes:
@@ -217,7 +232,8 @@ def _first_line(process: subprocess.Popen[bytes], seconds: float) -> bytes:
     return line
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(tunnel: _Tunnel) -> None:
+    process = tunnel.process
     if process.stdin:
         process.stdin.close()
     process.terminate()
@@ -226,12 +242,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    Path(str(tunnel.way.socket)).unlink(missing_ok=True)
 
 
 def _failure(client: str, host: str, stderr: str) -> AccessError:

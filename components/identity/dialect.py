@@ -7,11 +7,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.identity.door import ADMITTED, READY, READY_ELSEWHERE, Door
+from components.identity.door import ADMITTED, READY, READY_ELSEWHERE, READY_PATH, Door
 from components.identity.kinds import Line, defaults
 from components.objects.dialect import Kind
 from components.objects.errors import ObjectError
-from components.objects.http import Http, Refused
+from components.objects.http import Http, Refused, Way
 
 PAUSE = 1.0
 """Seconds between two looks for a default object that is still to come."""
@@ -74,6 +74,12 @@ class Authentik:
                 if refused.status == 404 and page > 1:
                     return found, False  # the list grew shorter than this page
                 raise
+            if not isinstance(answer, dict) or not {"pagination", "results"} <= answer.keys():
+                raise ObjectError(
+                    f"answers GET {kind.path} with something that is no list of authentik's",
+                    self.where,
+                    "Look what is at this address, and correct it",
+                )
             counts.add(answer["pagination"]["count"])
             seen += len(answer["results"])
             found.update((str(item[kind.pk]), item) for item in answer["results"])
@@ -132,16 +138,16 @@ class Authentik:
             return self._http
 
     def _opened(self, ready: float, admitted: float) -> Http:
-        http = Http(_reached(self._address), self.where)
+        http = Http(lambda: _way(self._address), self.where, alive=READY_PATH)
         young = Door(http, self._token, self._bootstrap, ready=ready, admitted=admitted).open()
         self._settled_at = time.monotonic() + (SETTLING if young else min(BRIEF, SETTLING))
         return http
 
 
-def _reached(address: str) -> str:
-    """The base URL of an address: its own, or that of a tunnel to it."""
+def _way(address: str) -> Way:
+    """How an address is reached: as it is, or through a tunnel."""
     if not address.startswith("ssh:"):
-        return address.rstrip("/")
+        return Way(address.rstrip("/"))
     from components.access import tunnel  # noqa: PLC0415  (ssh and keys, which a preview does not need)
 
     return tunnel(address)

@@ -10,7 +10,8 @@ import time
 from typing import Any
 
 from components.objects.errors import ObjectError, Unclear
-from components.objects.http import Http, Refused
+from components.objects.http import Away, Http, Refused
+from components.objects.waiting import Waiting
 
 ACCOUNT = "gatehouse"
 """Name of the service account and identifier of its token."""
@@ -22,6 +23,7 @@ READY_ELSEWHERE = 60.0
 ADMITTED = 120.0
 """Seconds that a ready server may take to accept a token."""
 PAUSE = 1.0
+READY_PATH = "/-/health/ready/"
 
 
 class Door:
@@ -46,9 +48,9 @@ class Door:
     def open(self) -> bool:
         """Return when the token works: True if the server has only just started. Raises ObjectError in the end."""
         young = self._wait_until_ready()
-        deadline = time.monotonic() + self._admitted
+        admission = Waiting(self._http.where)
         while not self._admits(self._token):
-            if time.monotonic() > deadline:
+            if admission.left("it is up, and does not take our token yet", self._admitted) <= 0:
                 raise ObjectError(
                     f"it is up, and refuses our token since {self._admitted:.0f} s (HTTP 403)",
                     self._http.where,
@@ -64,22 +66,24 @@ class Door:
 
     def _wait_until_ready(self) -> bool:
         """True if it was not ready at the first look."""
-        deadline = time.monotonic() + self._patience
-        waited = False
-        while True:
-            try:
-                self._http.request("GET", "/-/health/ready/")
-                return waited
-            except (Refused, ObjectError) as error:
-                if time.monotonic() > deadline:
-                    reason = error.what if isinstance(error, ObjectError) else error
-                    raise ObjectError(
-                        f"it is not ready after {self._patience:.0f} s: {reason}",
-                        self._http.where,
-                        "See the logs of its server, worker and database, then run the same command again",
-                    ) from None
-            waited = True
-            time.sleep(PAUSE)
+        try:
+            self._http.request("GET", READY_PATH, seconds=self._patience)
+        except Away as away:
+            raise ObjectError(
+                f"it is not ready after {self._patience:.0f} s: {away.reason}",
+                self._http.where,
+                "See the logs of its server, worker and database, then run the same command again",
+            ) from None
+        except Refused as refused:
+            raise self._unlike_authentik(refused, READY_PATH) from None
+        return self._http.waited
+
+    def _unlike_authentik(self, refused: Refused, path: str) -> ObjectError:
+        return ObjectError(
+            f"answers GET {path} with HTTP {refused.status}",
+            self._http.where,
+            "If that is an authentik, see its log; else something else is at this address: correct it",
+        )
 
     def _admits(self, token: str) -> bool:
         try:
@@ -87,7 +91,7 @@ class Door:
         except Refused as refused:
             if refused.status == 403:
                 return False
-            raise
+            raise self._unlike_authentik(refused, "/api/v3/core/users/me/") from None
         return True
 
     def _make_account(self) -> None:

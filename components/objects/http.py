@@ -1,11 +1,15 @@
-"""HTTP to an admin API: one connection pool, careful retries, and errors that hold no body."""
+"""HTTP to an admin API: one connection pool, patience with a server that is away, and errors that hold no body."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+import contextlib
+import threading
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
 
 from components.objects.errors import ObjectError, Unclear
+from components.objects.waiting import Waiting, patience
 
 # httpx and tenacity take a tenth of a second to import, in the program and in the provider's process: they are
 # imported where a call is made, since a preview makes none.
@@ -14,7 +18,15 @@ if TYPE_CHECKING:
     import tenacity
 
 BUSY = frozenset({429, 502, 503, 504})
-ATTEMPTS = 5
+
+
+class Way(NamedTuple):
+    """How a server is reached from here."""
+
+    url: str
+    """Its base URL, without a slash at the end."""
+    socket: str | None = None
+    """The Unix socket that leads to it, where it is not reached by its URL's host."""
 
 
 class Refused(Exception):  # noqa: N818 (the server's decision)
@@ -25,6 +37,18 @@ class Refused(Exception):  # noqa: N818 (the server's decision)
         self.payload = payload
         """The decoded answer, for the dialect's `explain`; never shown as it is."""
         super().__init__(f"HTTP {status}")
+
+
+class Away(ObjectError):  # noqa: N818 (what the server is)
+    """The server could not be reached for as long as it was worth waiting."""
+
+    __module__, __qualname__ = "builtins", "ObjectError"  # what an operator reads
+
+    def __init__(self, reason: str, seconds: float, call: str, where: str) -> None:
+        self.reason = reason
+        since = f" since {seconds:.0f} s" if seconds else ""
+        remedy = "Check that it is running and can be reached, then run the same command again"
+        super().__init__(f"{reason}{since} ({call})", where, remedy)
 
 
 class _Again(Exception):  # noqa: N818
@@ -44,29 +68,35 @@ def _pause(state: tenacity.RetryCallState) -> float:
 
 
 class Http:
-    """A client of one base address.
+    """A client of one server, with one patience for all calls: see `Waiting`.
 
-    Retries: GET, PUT, PATCH and DELETE after 429, 502, 503, 504 and broken connections; POST only where it is sure
-    that the server did nothing (429, 503, or never connected). Every other broken POST raises `Unclear`: its caller
-    looks at the server before it does anything else.
+    GET, PUT, PATCH and DELETE are made again after 429, 502, 503, 504 and broken connections; POST only where it is
+    sure that the server did nothing (429, 503, or never connected). Every other broken POST raises `Unclear`, once
+    the server answers again: its caller looks at it before it does anything else.
     """
 
     def __init__(
-        self, base: str, where: str, *, timeout: float = 60.0, transport: httpx.BaseTransport | None = None
+        self,
+        base: str | Callable[[], Way],
+        where: str,
+        *,
+        alive: str = "/",
+        timeout: float = 60.0,
+        transport: httpx.BaseTransport | None = None,
     ):
-        """`base` ends without a slash; `timeout` in seconds for one answer."""
-        import httpx  # noqa: PLC0415
+        """`base`: a URL, or what opens the way, called before each attempt; it raises ConnectionError if it cannot.
 
+        `alive`: a path whose answer shows that the server is there. `timeout` in seconds for one answer.
+        """
         self.where = where
-        self._client = httpx.Client(
-            base_url=base,
-            timeout=httpx.Timeout(timeout, connect=10.0),
-            transport=transport,
-            # Reading the certificates of all authorities takes 24 ms, and what comes through a tunnel shows none.
-            verify=not base.startswith("http://"),
-            trust_env=not base.startswith("http://127.0.0.1"),
-            headers={"Accept": "application/json"},
-        )
+        self._way = base if callable(base) else lambda: Way(base)
+        self._alive = alive
+        self._timeout = timeout
+        self._transport = transport
+        self._waiting = Waiting(where)
+        self._given_up: Away | None = None
+        self._opened: tuple[Way, httpx.Client] | None = None
+        self._opening = threading.Lock()
 
     def request(
         self,
@@ -76,27 +106,52 @@ class Http:
         params: Mapping[str, str] | None = None,
         body: object = None,
         headers: Mapping[str, str] | None = None,
+        harmless: bool = False,
+        timeout: float | None = None,
+        seconds: float | None = None,
     ) -> tuple[int, Any]:
-        """Send one call; returns status (below 400) and decoded JSON (None if empty or no JSON).
+        """Send one call; returns status (below 300) and decoded JSON (None for an empty body).
 
-        Raises Refused, Unclear, or ObjectError when the server cannot be reached.
+        `harmless`: a POST that may be made twice. `timeout` in seconds for this one answer. `seconds` that the
+        server may be away, instead of the usual patience; 0 for one look without waiting.
+
+        Raises Refused, Unclear, Away, or ObjectError for what is not the API that was meant.
         """
         import tenacity  # noqa: PLC0415
 
+        if self._given_up:
+            raise self._given_up  # others have waited for this server in vain: nobody has to do so again
+        most = patience() if seconds is None else seconds
+
+        def enough(state: tenacity.RetryCallState) -> bool:
+            reason = str(state.outcome.exception() if state.outcome else "")
+            return self._waiting.left(reason, most) <= 0 or (state.seconds_since_start or 0.0) >= most
+
+        def attempt() -> tuple[int, Any]:
+            return self._once(method, path, params, body, headers, timeout, harmless or method != "POST")
+
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(_Again),
-            stop=tenacity.stop_after_attempt(ATTEMPTS),
-            wait=_pause,
-            reraise=True,
+            retry=tenacity.retry_if_exception_type(_Again), stop=enough, wait=_pause, reraise=True
         )
         try:
-            return retrying(self._once, method, path, params, body, headers)
+            return retrying(attempt)
         except _Again as again:
-            raise ObjectError(
-                f"{again} ({method} {path}, {ATTEMPTS} attempts)",
-                self.where,
-                "Check that it is running and can be reached, then run the same command again",
-            ) from None
+            away = Away(str(again), most, f"{method} {path}", self.where)
+        except Unclear:
+            self._wait_for_life(seconds)
+            raise
+        if seconds is None:
+            self._given_up = away
+        raise away from None
+
+    @property
+    def waited(self) -> bool:
+        """Whether the server was away, if only for a moment."""
+        return self._waiting.happened
+
+    def _wait_for_life(self, seconds: float | None) -> None:
+        with contextlib.suppress(Refused):  # which shows that it is there, too
+            self.request("GET", self._alive, seconds=seconds)
 
     def _once(
         self,
@@ -105,16 +160,25 @@ class Http:
         params: Mapping[str, str] | None,
         body: object,
         headers: Mapping[str, str] | None,
+        timeout: float | None,
+        safe: bool,
     ) -> tuple[int, Any]:
         import httpx  # noqa: PLC0415
 
-        safe = method != "POST"
         try:
-            answer = self._client.request(
-                method, path, params=params, json=body if body is not None else None, headers=headers
+            client = self._client()
+            answer = client.request(
+                method,
+                path,
+                params=params,
+                json=body if body is not None else None,
+                headers=headers,
+                timeout=httpx.Timeout(timeout or self._timeout, connect=10.0),
             )
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise _Again(f"cannot connect ({type(error).__name__})") from None
+        except ConnectionError as error:
+            raise _Again(str(error)) from None
         except httpx.TransportError as error:
             if safe:
                 raise _Again(f"the connection broke ({type(error).__name__})") from None
@@ -123,10 +187,53 @@ class Http:
             if safe or answer.status_code in {429, 503}:
                 raise _Again(f"answers HTTP {answer.status_code}", _retry_after(answer))
             raise Unclear(f"{method} {path}: HTTP {answer.status_code}")
-        payload = _decoded(answer)
+        self._waiting.over()
+        return self._understood(answer, method, path)
+
+    def _understood(self, answer: httpx.Response, method: str, path: str) -> tuple[int, Any]:
+        try:
+            payload = answer.json() if answer.content else None
+        except ValueError:
+            if answer.is_success:
+                kind = answer.headers.get("Content-Type", "no type").partition(";")[0]
+                raise ObjectError(
+                    f"answers {method} {path} with {kind} where JSON is due, which its API does not",
+                    self.where,
+                    "Look what is at this address or stands before it (a login page, a proxy), and correct it",
+                ) from None
+            payload = None
+        if answer.has_redirect_location or 300 <= answer.status_code < 400:
+            to = urlsplit(answer.headers.get("Location", ""))
+            raise ObjectError(
+                f"answers {method} {path} with a redirect (HTTP {answer.status_code}) to "
+                f"{to.scheme}{'://' if to.netloc else ''}{to.netloc}{to.path or '/'}, which its API does not",
+                self.where,
+                "If that is where the server is (https instead of http, another name), write that address instead, "
+                "without the path; else look what stands before it",
+            )
         if answer.status_code >= 400:
             raise Refused(answer.status_code, payload)
         return answer.status_code, payload
+
+    def _client(self) -> httpx.Client:
+        import httpx  # noqa: PLC0415
+
+        way = self._way()
+        with self._opening:
+            if self._opened is None or self._opened[0] != way:
+                transport = self._transport or (httpx.HTTPTransport(uds=way.socket) if way.socket else None)
+                self._opened = (
+                    way,
+                    httpx.Client(
+                        base_url=way.url,
+                        transport=transport,
+                        # To read the certificates of all authorities takes 24 ms, and a tunnel's end shows none.
+                        verify=not way.url.startswith("http://"),
+                        trust_env=not way.url.startswith("http://127.0.0.1"),
+                        headers={"Accept": "application/json"},
+                    ),
+                )
+            return self._opened[1]
 
 
 def _retry_after(answer: httpx.Response) -> float | None:
@@ -134,11 +241,4 @@ def _retry_after(answer: httpx.Response) -> float | None:
     try:
         return min(30.0, max(0.0, float(answer.headers["Retry-After"])))
     except (KeyError, ValueError):
-        return None
-
-
-def _decoded(answer: httpx.Response) -> Any:
-    try:
-        return answer.json() if answer.content else None
-    except ValueError:
         return None

@@ -33,6 +33,7 @@ from components.objects.lifeline import end_with_parent
 from components.objects.looking import ENVIRONMENT, Look
 from components.objects.reconcile import Declared, Held, Reconciler
 from components.objects.values import canonical, is_unknown
+from components.objects.waiting import say
 from components.objects.wording import Words, titled
 
 META = "gatehouse"
@@ -84,7 +85,7 @@ class ObjectProvider(ResourceProvider):
                 else:
                     self._may_look = False
                     unseen = "names, and what is to be taken over, are not looked up"
-                    _say(f"{self._dialect.where} does not answer, so {unseen}")
+                    say(f"{self._dialect.where} does not answer, so {unseen}")
             return self._look
 
     def answers(self) -> bool:
@@ -115,7 +116,7 @@ class ObjectProvider(ResourceProvider):
         if look is not None and not objections:
             objections = look.objections(wanted, new=new)
         if new and wanted.adopt and not objections:
-            _say(f"{wanted.logical}: {self._outlook(look, kind, wanted)}")
+            say(f"{wanted.logical}: {self._outlook(look, kind, wanted)}")
         return CheckResult(props, [CheckFailure(field, text) for field, text in objections])
 
     @staticmethod
@@ -154,7 +155,7 @@ class ObjectProvider(ResourceProvider):
         ]
         hidden = [name for name in changed if name in kind.secret | kind.sealed]
         if hidden:  # the engine shows that something changes, and not what
-            _say(f"{_olds[META]['logical']}: {', '.join(hidden)} changes; the value is secret")
+            say(f"{_olds[META]['logical']}: {', '.join(hidden)} changes; the value is secret")
         resealed = kind.sealed != _sealed(_olds)  # the state has to be written anew, by another rule
         changes = bool(changed) or resealed or self._reconciler.run.touched(kind, news)
         return DiffResult(changes=changes, replaces=replaces, delete_before_replace=True)
@@ -163,7 +164,7 @@ class ObjectProvider(ResourceProvider):
         """Make the object or take it over."""
         held = self._reconciler.create(_declared(self._kind(props), props))
         if held.note:
-            _say(f"{props[META]['logical']}: {held.note}")
+            say(f"{props[META]['logical']}: {held.note}")
         return CreateResult(held.pk, _outputs(props, held))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
@@ -189,7 +190,7 @@ class ObjectProvider(ResourceProvider):
         kind = self._kind(_props)
         done = self._reconciler.delete(kind, _props[META]["logical"], _held(kind, _id, _props))
         if done.startswith("kept"):
-            _say(f"{_props[META]['logical']}: {done}")
+            say(f"{_props[META]['logical']}: {done}")
 
     def _kind(self, props: Mapping[str, Any]) -> Kind:
         name = str(props[META]["kind"])
@@ -262,11 +263,6 @@ def _outputs(props: Mapping[str, Any], held: Held) -> dict[str, Any]:
     if held.adopted:
         outputs[BEFORE] = {"json": json.dumps(held.before, sort_keys=True)}
     return outputs
-
-
-def _say(text: str) -> None:
-    """Tell the operator: what a provider says to standard error is shown with the run's diagnostics."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def _in_plugin_process() -> bool:

@@ -50,8 +50,9 @@ class Writer:
         for _ in range(ATTEMPTS):
             with self._store.writing(kind):
                 try:
-                    made: Object = self._dialect.request("POST", kind.path, body=body)
-                    return made
+                    made = self._dialect.request("POST", kind.path, body=body)
+                    if isinstance(made, dict) and kind.pk in made:
+                        return made
                 except Refused as refused:
                     if refused.status not in SILENT or refused.payload is not None:
                         raise self._words.said_no(

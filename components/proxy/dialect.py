@@ -15,15 +15,17 @@ from typing import Any
 
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
+from components.access import AccessError
 from components.objects.dialect import Kind
-from components.objects.errors import ObjectError, Unclear
-from components.objects.http import Http, Refused
+from components.objects.errors import ObjectError
+from components.objects.http import Http, Refused, Way
 from components.proxy.kinds import CERTIFICATE, HOST_FIELDS, KINDS, PROXY_HOST
 
 # certbot waits for DNS to spread, and its Cloudflare plugin is installed at the first use.
 CERTIFICATE_SECONDS = 900.0
 # How long a certificate that NPM is still getting is waited for; then it counts as abandoned.
 UNFINISHED_SECONDS = 180.0
+ALIVE = "/api/"
 _REALLY_MISSING = re.compile(r"Not Found - \d+")
 _WHEN = "%Y-%m-%d %H:%M:%S"
 
@@ -31,13 +33,12 @@ Item = dict[str, Any]
 
 
 class Npm:
-    """The API behind `connect()`, which gives its base URL and is called at the first request only."""
+    """The API to which `connect()` opens the way; it is called at the first request only, and whenever that is lost."""
 
-    def __init__(self, where: str, connect: Callable[[], str], identity: str, secret: str) -> None:
+    def __init__(self, where: str, connect: Callable[[], Way], identity: str, secret: str) -> None:
         self._where = where
-        self._connect = connect
+        self._http = Http(connect, where, alive=ALIVE)
         self._login = {"identity": identity, "secret": secret}
-        self._clients: tuple[Http, Http] | None = None
         self._token: str | None = None
         self._writing = threading.Lock()
         self._session = threading.RLock()
@@ -65,7 +66,10 @@ class Npm:
 
     def listed(self, kind: Kind) -> Sequence[Mapping[str, Any]]:
         """All objects of a kind; certificates that NPM is still getting are waited for."""
-        items = [_incoming(kind, item) for item in self.request("GET", kind.path)]
+        found = self.request("GET", kind.path)
+        if not isinstance(found, list):
+            raise self._unlike_npm(f"GET {kind.path}")
+        items = [_incoming(kind, item) for item in found]
         if kind is CERTIFICATE and any(map(_unfinished, items)):
             again = Retrying(
                 retry=retry_if_result(lambda found: any(map(_unfinished, found))),
@@ -109,7 +113,9 @@ class Npm:
             self._refuse_in_use(path)
         domains = set(body["domain_names"]) if isinstance(body, dict) else self._domains_of(path)
         try:
-            return self._call(method, path, None, body, patient=method == "POST")
+            return self._call(
+                method, path, None, body, timeout=CERTIFICATE_SECONDS if method == "POST" else None
+            )
         except Refused as refused:
             raise Refused(refused.status, _without_secrets(refused.payload, body)) from None
         finally:
@@ -163,14 +169,21 @@ class Npm:
     # HTTP ----------------------------------------------------------------------------------------------------------
 
     def _call(
-        self, method: str, path: str, params: Mapping[str, str] | None, body: object, *, patient: bool = False
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        body: object,
+        *,
+        timeout: float | None = None,
     ) -> Any:
         for attempt in (1, 2):
-            client = self._http()[1 if patient else 0]
             token = self._signed_in()
             headers = {"Authorization": f"Bearer {token}"}
             try:
-                return client.request(method, path, params=params, body=body, headers=headers)[1]
+                return self._http.request(
+                    method, path, params=params, body=body, headers=headers, timeout=timeout
+                )[1]
             except Refused as refused:
                 if not _not_let_in(refused):
                     raise
@@ -186,15 +199,14 @@ class Npm:
                         self._token = None
         raise AssertionError("two attempts either return or raise")
 
-    def _http(self) -> tuple[Http, Http]:
+    def answers(self) -> bool:
+        """Whether it is up and takes our password at the first look. Waits for nothing, and writes nothing."""
         with self._session:
-            if self._clients is None:
-                base = self._connect()
-                self._clients = (
-                    Http(base, self._where),
-                    Http(base, self._where, timeout=CERTIFICATE_SECONDS),
-                )
-            return self._clients
+            try:
+                self._token = self._token or self._sign_in(seconds=0.0)
+            except (ObjectError, AccessError):
+                return False
+        return True
 
     def _signed_in(self) -> str:
         with self._session:
@@ -202,11 +214,11 @@ class Npm:
                 self._token = self._sign_in()
             return self._token
 
-    def _sign_in(self) -> str:
+    def _sign_in(self, seconds: float | None = None) -> str:
         try:
-            answer = self._http()[0].request("POST", "/api/tokens", body=self._login)[1]
-        except Unclear:
-            answer = self._http()[0].request("POST", "/api/tokens", body=self._login)[1]
+            answer = self._http.request(
+                "POST", "/api/tokens", body=self._login, harmless=True, seconds=seconds
+            )[1]
         except Refused as refused:
             said = self.explain(CERTIFICATE, refused.payload)
             raise ObjectError(
@@ -215,6 +227,8 @@ class Npm:
                 "NPM takes its first user's address and password at its first start only. Set the password of that "
                 "user to what `npm/admin-password` says, or put the present one into gatehouse:secrets.overrides",
             ) from None
+        if not isinstance(answer, dict) or not {"token", "requires_2fa"} & answer.keys():
+            raise self._unlike_npm("POST /api/tokens")
         if answer.get("requires_2fa"):
             raise ObjectError(
                 f"{self._login['identity']} has a second factor, which a program cannot give",
@@ -222,6 +236,13 @@ class Npm:
                 "Switch it off for this user, and use another administrator yourself",
             )
         return str(answer["token"])
+
+    def _unlike_npm(self, call: str) -> ObjectError:
+        return ObjectError(
+            f"answers {call} with something that Nginx Proxy Manager does not say",
+            self._where,
+            "Look what runs there instead, and correct the address",
+        )
 
 
 def _not_let_in(refused: Refused) -> bool:

@@ -18,9 +18,14 @@ class NpmProvider(ObjectProvider):
         """NPM at that address; nothing is contacted yet."""
         address = config("address") or ""
         place = address.removeprefix("ssh:").replace("/", ", ")
-        return Npm(
+        self._server = Npm(
             f"Nginx Proxy Manager ({place})",
             lambda: access.tunnel(address),
             config("identity") or "",
             config("secret") or "",
         )
+        return self._server
+
+    def answers(self) -> bool:
+        """Whether Nginx Proxy Manager is up and takes our password."""
+        return self._server.answers()

@@ -65,7 +65,7 @@ def test_somebody_elses_run_directory_is_refused(secrets: Secrets, tmp_path: Pat
 
 
 def test_urls_are_their_own_answer() -> None:
-    assert access.tunnel("https://auth.acme.example") == "https://auth.acme.example"
+    assert access.tunnel("https://auth.acme.example") == ("https://auth.acme.example", None)
     with pytest.raises(ValueError, match="neither a URL nor ssh:"):
         access.tunnel("acme@192.0.2.1/127.0.0.1:9000")
 

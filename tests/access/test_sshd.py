@@ -9,6 +9,7 @@ import pwd
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -21,6 +22,8 @@ import httpx
 import pytest
 
 from components import access
+from components.objects.errors import ObjectError
+from components.objects.http import Http
 from components.secrets import Secrets, new_root_secret
 
 SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
@@ -122,12 +125,27 @@ def web() -> Iterator[int]:
     site.server_close()
 
 
+def get(address: str) -> str:
+    """What answers at the other end of the tunnel."""
+    way = access.tunnel(address)
+    assert way.socket
+    with httpx.Client(transport=httpx.HTTPTransport(uds=way.socket)) as client:
+        return client.get(way.url).text
+
+
+@pytest.mark.case("15")
 def test_a_tunnel_leads_to_the_boxs_loopback_and_is_there_once(server: Server, web: int) -> None:
     server.start()
-    url = access.tunnel(server.address(web))
-    assert not url.endswith(f":{web}")
-    assert httpx.get(url).text == "from the box"
-    assert access.tunnel(server.address(web)) == url
+    address = server.address(web)
+    assert get(address) == "from the box"
+    way = access.tunnel(address)
+    assert access.tunnel(address) == way
+    socket = Path(str(way.socket))
+    assert stat.S_ISSOCK(socket.stat().st_mode)
+    assert socket.stat().st_mode & 0o077 == 0
+    assert socket.parent.stat().st_mode & 0o077 == 0, "another user might take its place"
+    access.close_tunnels()
+    assert not socket.exists()
 
 
 def test_two_tunnels_share_one_connection(server: Server, web: int) -> None:
@@ -137,19 +155,59 @@ def test_two_tunnels_share_one_connection(server: Server, web: int) -> None:
     assert (server.folder / "log").read_text().count("Accepted publickey") == 1
 
 
-def test_a_tunnel_that_ended_is_opened_again(server: Server, web: int) -> None:
+@pytest.mark.case("15")
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_tunnel_that_died_in_the_middle_of_a_run_is_opened_again(
+    server: Server, web: int, shared: bool
+) -> None:
+    """Also where the shared connection lives on, which goes on listening for the tunnel that died."""
     server.start()
-    access.tunnel(server.address(web))
+    address = server.address(web)
+    http = Http(lambda: access.tunnel(address), "server")
+    with pytest.raises(ObjectError, match="where JSON is due"):
+        http.request("GET", "/")  # it answers, and says that it is no API
+    first = access._tunnels[address].process
+    if shared:
+        access.leave("acme", "127.0.0.1", server.port)
+    else:
+        first.kill()
+    first.wait(5)
+    with pytest.raises(ObjectError, match="where JSON is due"):
+        http.request("GET", "/")
+    assert get(address) == "from the box"
+
+
+@pytest.mark.case("15")
+def test_a_box_that_is_away_is_waited_for(server: Server, web: int) -> None:
+    server.start()
+    address = server.address(web)
+    http = Http(lambda: access.tunnel(address), "server")
+    access.tunnel(address)
+    server.stop()
     access.leave("acme", "127.0.0.1", server.port)
-    access._tunnels[server.address(web)].process.wait(5)
-    assert httpx.get(access.tunnel(server.address(web))).text == "from the box"
+    access._tunnels[address].process.wait(5)
+    threading.Timer(3.0, server.start).start()
+    with pytest.raises(ObjectError, match="where JSON is due"):
+        http.request("GET", "/", seconds=60.0)
+    with pytest.raises(ObjectError, match=r"cannot be reached over ssh"):
+        server.stop()
+        access.leave("acme", "127.0.0.1", server.port)
+        access._tunnels[address].process.wait(5)
+        http.request("GET", "/", seconds=0.0)
+
+
+def test_what_a_killed_process_left_is_cleared_away(server: Server, web: int) -> None:
+    server.start()
+    left = access._run_directory() / "tunnel-4194305-0"  # no process has such a number
+    left.touch()
+    access.tunnel(server.address(web))
+    assert not left.exists()
 
 
 def test_a_killed_process_leaves_no_ssh_behind(server: Server, web: int) -> None:
     server.start()
-    program = (
-        f"from components import access; print(access.tunnel({server.address(web)!r}), flush=True); input()"
-    )
+    way = f"access.tunnel({server.address(web)!r})"
+    program = f"from components import access; print({way}.socket, flush=True); input()"
     root = Path(__file__).resolve().parents[2]
     child = subprocess.Popen(
         [sys.executable, "-c", program],
@@ -158,7 +216,8 @@ def test_a_killed_process_leaves_no_ssh_behind(server: Server, web: int) -> None
         stdout=subprocess.PIPE,
     )
     assert child.stdout is not None
-    assert httpx.get(child.stdout.readline().decode().strip()).text == "from the box"
+    with httpx.Client(transport=httpx.HTTPTransport(uds=child.stdout.readline().decode().strip())) as client:
+        assert client.get("http://box").text == "from the box"
     forward = f"127.0.0.1:{web}".encode()
 
     def tunnels() -> list[Path]:
@@ -224,6 +283,6 @@ def test_a_shared_connection_to_a_box_that_is_gone_is_left(
     access.close_tunnels()
     os.kill(master, signal.SIGSTOP)  # answers nothing, as one whose box has gone
     try:
-        assert httpx.get(access.tunnel(server.address(web))).text == "from the box"
+        assert get(server.address(web)) == "from the box"
     finally:
         os.kill(master, signal.SIGCONT)

@@ -120,7 +120,6 @@ def test_a_server_that_is_not_there_is_said_once(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv(ENVIRONMENT, "1")
-    monkeypatch.setattr("components.objects.http.ATTEMPTS", 1)
     provider = AuthentikProvider()
     request: Any = Request(address="http://127.0.0.1:9", token=TOKEN, line="2026.8")
     provider.configure(request)

@@ -6,6 +6,7 @@ import pytest
 
 from bench.npm import certbot
 from bench.npm.testing import ADMIN_EMAIL, ADMIN_PASSWORD, Served, serve
+from components.objects.http import Way
 from components.objects.reconcile import Declared, Reconciler
 from components.proxy.dialect import Npm
 from components.proxy.proxy import Route, certificate_fields, host_fields
@@ -41,7 +42,7 @@ class Client:
     def __init__(self, served: Served, upstream: int) -> None:
         self.served = served
         self.upstream = upstream
-        self.npm = Npm("NPM of the test", lambda: served.url, ADMIN_EMAIL, ADMIN_PASSWORD)
+        self.npm = Npm("NPM of the test", lambda: Way(served.url), ADMIN_EMAIL, ADMIN_PASSWORD)
         self.engine = Reconciler(self.npm)
 
     def certificate(

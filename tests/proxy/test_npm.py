@@ -7,13 +7,17 @@ import socket
 import ssl
 import threading
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import dill
 import pytest
 
 from bench.control import Fault
+from bench.npm.testing import ADMIN_EMAIL, ADMIN_PASSWORD
 from components.objects.errors import ObjectError
+from components.objects.http import Way
+from components.objects.looking import ENVIRONMENT
 from components.objects.reconcile import Reconciler
 from components.proxy import dialect
 from components.proxy.dialect import Npm
@@ -256,7 +260,7 @@ def test_a_missing_permission_is_not_a_deletion(client: Client) -> None:
 
 
 def test_a_wrong_password_says_what_to_do(client: Client) -> None:
-    wrong = Npm("NPM of acme", lambda: client.served.url, "admin@example.test", "Wrong-Passw0rd")
+    wrong = Npm("NPM of acme", lambda: Way(client.served.url), "admin@example.test", "Wrong-Passw0rd")
     with pytest.raises(ObjectError, match=r"cannot log in: .*gatehouse:secrets.overrides") as caught:
         wrong.listed(wrong.kind("npm.proxy_host"))
     assert "Wrong-Passw0rd" not in str(caught.value)
@@ -272,3 +276,40 @@ def test_state_names_the_provider_and_holds_nothing_of_it() -> None:
     pickled = dill.dumps(NpmProvider(), recurse=True)
     assert len(pickled) < 100
     assert b"components.proxy.provider" in pickled and b"NpmProvider" in pickled
+
+
+def test_a_preview_that_may_look_says_the_truth_about_whether_npm_answers(
+    client: Client, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(ENVIRONMENT, "1")
+    wanted = client.host()
+    props = {**wanted.fields, "gatehouse": {"kind": wanted.kind, "logical": wanted.logical}}
+    for address, unheard in ((client.served.url, 0), ("http://127.0.0.1:9", 1)):
+        provider = NpmProvider()
+        values = {"address": address, "identity": ADMIN_EMAIL, "secret": ADMIN_PASSWORD}
+        request: Any = SimpleNamespace(config=values)
+        provider.configure(request)
+        provider.check({}, props)
+        assert capfd.readouterr().err.count("does not answer, so names") == unheard
+
+
+@pytest.mark.case("4")
+def test_a_container_that_is_down_is_waited_for_and_said(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a tunnel gives then: the connection stands, and is cut at once."""
+    monkeypatch.setenv("GATEHOUSE_PATIENCE", "1")
+    faults = client.served.emulator.app.faults
+    faults.append(Fault(path="/api/", times=10_000, cut="before"))
+    down = Npm("NPM of acme", lambda: Way(client.served.url), ADMIN_EMAIL, ADMIN_PASSWORD)
+    try:
+        with pytest.raises(
+            ObjectError, match=r"NPM of acme: the connection broke .* since 1 s \(POST /api/tokens\)"
+        ):
+            down.listed(down.kind("npm.proxy_host"))
+        faults[-1].times = 2
+        again = Npm("NPM of acme", lambda: Way(client.served.url), ADMIN_EMAIL, ADMIN_PASSWORD)
+        monkeypatch.setenv("GATEHOUSE_PATIENCE", "30")
+        again.listed(again.kind("npm.proxy_host"))
+    finally:
+        faults.clear()
