@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from pulumi import automation as auto
 
-from components.settings import Settings, parse
+from components.settings import Settings, parse_decrypted
 from operations.errors import OperatorError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -125,7 +125,7 @@ class Stack:
         Raises:
             components.settings.SettingsError: every mistake in the stack file, with its path.
         """
-        return parse(self.config())
+        return parse_decrypted(self.config(), self.file)
 
     def pulumi(
         self, *args: str, env: Mapping[str, str] | None = None, on_output: Callable[[str], Any] | None = None

@@ -14,8 +14,9 @@ from components.identity.plan import Plan
 from components.secrets import Secrets
 from components.settings import App, RawObject, Settings
 from components.settings.app_fields import APPLICATION, PROVIDERS, unsaid
-from components.settings.base import dotted, set_secret
+from components.settings.base import dotted
 from components.settings.scopes import SCOPE_MAPPING
+from components.settings.secret_forms import sealing
 
 BINDING = "authentik_policies.policybinding"
 OUTPOST = "authentik_outposts.outpost"
@@ -98,7 +99,7 @@ def _declare_provider(plan: Plan, app: App, given: Given) -> None:
 def _keep(app: App, client: str) -> dict[str, str]:
     """What the app is known by, which taking over never changes; with the commands that declare what is there."""
     named = {"client_id": f"app/{app.id}/client-id", "client_secret": f"app/{app.id}/client-secret"}
-    return {field: set_secret(client, "secrets", "overrides", name) for field, name in named.items()}
+    return {field: sealing(dotted("secrets", "overrides", name), client) for field, name in named.items()}
 
 
 def _back_channel(app: App) -> str:

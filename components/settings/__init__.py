@@ -6,7 +6,7 @@ from components.settings.apps import App
 from components.settings.base import Problem, SettingsError
 from components.settings.host import Box, ExistingBox, NetworkOptions, Operator, Server, memory_findings
 from components.settings.identity import Authentik, Group, Person, RawObject
-from components.settings.loading import check_file, load
+from components.settings.loading import check_file, load, parse_decrypted
 from components.settings.mail import Email
 from components.settings.model import Settings
 from components.settings.parsing import parse
@@ -30,4 +30,5 @@ __all__ = [
     "load",
     "memory_findings",
     "parse",
+    "parse_decrypted",
 ]

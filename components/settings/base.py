@@ -53,11 +53,6 @@ def wrong(what: str, remedy: str) -> PydanticCustomError:
     return PydanticCustomError("gatehouse", "{what}", {"what": what, "remedy": remedy})
 
 
-def set_secret(client: str, *parts: str | int) -> str:
-    """The command that asks for a secret and writes it into the client's stack file, to be typed as it stands."""
-    return f"pulumi config set --secret --path '{dotted(*parts)}' --stack {client}"
-
-
 def dotted(*parts: str | int) -> str:
     """The path of a setting as it is spoken of: `gatehouse:people[0].email`."""
     text = ""

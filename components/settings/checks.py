@@ -17,7 +17,9 @@ from components.settings.checking import declared, either, touched
 from components.settings.host import SERVER_TYPES, memory_findings
 from components.settings.model import Settings
 from components.settings.names import nearest
+from components.settings.object_checks import check_secrets
 from components.settings.protocol_checks import app_warnings
+from components.settings.secret_forms import sealing
 
 
 def check(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
@@ -33,6 +35,7 @@ def check(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
         check_icons,
         check_overlaid,
         _objects,
+        check_secrets,
         _secrets,
         _email,
     ):
@@ -45,8 +48,8 @@ def missing_token(settings: Settings) -> Iterator[Problem]:
         yield Problem(
             dotted("authentik", "token"),
             "`box: none` needs it",
-            "Make an API token for an administrator there, and set it with "
-            "`pulumi config set --secret --path gatehouse:authentik.token`",
+            "Make an API token for an administrator there, and give it to: "
+            + sealing(dotted("authentik", "token"), settings.client),
         )
 
 

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, Secret
 
 from components.settings.base import Model
 from components.settings.forms import EmailAddress, GroupName, Kind, OriginUrl, Username, Version
+from components.settings.sealed import has_secret
 from components.settings.secret_forms import Sealed
 
 
@@ -116,7 +117,9 @@ class RawObject(Model):
     @property
     def sealed(self) -> frozenset[str]:
         """Fields with a secret in them."""
-        return frozenset(name for name, value in self.fields.items() if isinstance(value, Secret))
+        return frozenset(
+            name for name, value in self.fields.items() if isinstance(value, Secret) or has_secret(value)
+        )
 
     @property
     def opened(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from components.settings.base import Problem, SettingsError, dotted
 from components.settings.model import Settings
 from components.settings.parsing import parse
 from components.settings.sealed import seal
-from components.settings.secret_forms import NOT_SECRET, SET_SECRET
+from components.settings.secret_forms import IN_CLEAR, NOT_SECRET, set_secret
 
 PREFIX = "gatehouse:"
 STACKS = Path(__file__).resolve().parents[2] / "stacks"
@@ -29,16 +29,15 @@ def load() -> Settings:
     from pulumi.runtime import config as runtime  # noqa: PLC0415
 
     raw: dict[str, object] = {}
-    found: list[Problem] = []
+    in_clear: list[str] = []
     for key, text in runtime.CONFIG.get().items():
         if key.startswith(PREFIX):
             name = key.removeprefix(PREFIX)
             raw[name] = _value(text)
             if not runtime.is_config_secret(key):
-                found += [
-                    Problem(path, "this secret is in clear", SET_SECRET)
-                    for path in _secrets_in(name, raw[name])
-                ]
+                in_clear += _secrets_in(name, raw[name])
+    client = str(raw.get("client", "NAME"))
+    found = [Problem(path, IN_CLEAR, set_secret(path, client)) for path in in_clear]
     file = stack_file(pulumi.get_stack())
     found += _another_clients(file, raw)
     if file.exists():
@@ -46,6 +45,13 @@ def load() -> Settings:
     if runtime.is_config_secret(f"{PREFIX}objects"):
         raw["objects"] = seal(raw["objects"], _read(file).get("objects") if file.exists() else None)
     return _parsed(raw, found)
+
+
+def parse_decrypted(raw: Mapping[str, object], file: Path) -> Settings:
+    """The settings of a stack file whose secrets somebody has decrypted. Raises SettingsError with every mistake."""
+    if "objects" in raw:
+        raw = {**raw, "objects": seal(raw["objects"], _read(file).get("objects"))}
+    return parse(raw)
 
 
 def check_file(path: Path) -> Settings:
@@ -114,7 +120,9 @@ def _misplaced_secrets(path: Path) -> list[Problem]:
     try:
         check_file(path)
     except SettingsError as error:
-        return [problem for problem in error.problems if problem.remedy in (SET_SECRET, NOT_SECRET)]
+        return [
+            problem for problem in error.problems if problem.what == IN_CLEAR or problem.remedy == NOT_SECRET
+        ]
     return []
 
 

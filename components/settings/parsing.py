@@ -15,7 +15,7 @@ from components.settings.model import Settings
 from components.settings.names import nearest
 from components.settings.salvage import Loc, locate, salvage
 from components.settings.sealed import is_sealed
-from components.settings.secret_forms import NOT_SECRET
+from components.settings.secret_forms import NOT_SECRET, SET_SECRET, set_secret
 from components.settings.typing_tools import inside, meanings, models
 
 _MANY = 25  # names of settings in one sentence
@@ -34,7 +34,7 @@ def parse(raw: Mapping[str, object], *, sealed: bool = False) -> Settings:
         if not sealed:
             problems += checks.missing_token(settings)
     except ValidationError as error:
-        problems = [_problem(detail) for detail in error.errors()]
+        problems = [_problem(detail, str(raw.get("client", "NAME"))) for detail in error.errors()]
         broken = frozenset(problem.path for problem in problems)
         if rest := salvage(raw, error, context):
             problems += (found for found in checks.check(rest, broken) if not is_broken(broken, found.path))
@@ -44,12 +44,14 @@ def parse(raw: Mapping[str, object], *, sealed: bool = False) -> Settings:
     return settings
 
 
-def _problem(detail: ErrorDetails) -> Problem:
+def _problem(detail: ErrorDetails, client: str) -> Problem:
     loc, context, given = locate(detail["loc"]), detail.get("ctx", {}), detail["input"]
     path = dotted(*loc)
     if sealed := _misplaced(loc, detail):
         return sealed
     match detail["type"]:
+        case "gatehouse" if context["remedy"] == SET_SECRET:
+            return Problem(path, context["what"], set_secret(path, client))
         case "gatehouse":
             return Problem(path, context["what"], context["remedy"])
         case "extra_forbidden":

@@ -33,15 +33,16 @@ def _object(given: Any, written: Any) -> Any:
     known = said if isinstance(said, dict) and set(said) == set(fields) else None
     return given | {
         "fields": {
-            name: Secret(value) if known is None or _has_secret(known[name]) else value
+            name: Secret(value) if known is None or has_secret(known[name]) else value
             for name, value in fields.items()
         }
     }
 
 
-def _has_secret(written: Any) -> bool:
+def has_secret(written: Any) -> bool:
+    """Whether there is a secret in a value as a stack file has it."""
     if is_sealed(written):
         return True
     if isinstance(written, Mapping):
-        return any(_has_secret(inner) for inner in written.values())
-    return isinstance(written, list) and any(_has_secret(inner) for inner in written)
+        return any(has_secret(inner) for inner in written.values())
+    return isinstance(written, list) and any(has_secret(inner) for inner in written)

@@ -87,7 +87,7 @@ def _secret(check: Callable[[str], str] | None = None, *, clear: bool = False) -
         if sealed and isinstance(value, dict) and set(value) == {"secure"}:
             return SecretStr("")
         if sealed and not clear:
-            raise wrong("this secret is in clear", SET_SECRET)
+            raise wrong(IN_CLEAR, SET_SECRET)
         if isinstance(value, SecretStr):
             value = value.get_secret_value()
         if not isinstance(value, str) or not value:
@@ -100,7 +100,21 @@ def _secret(check: Callable[[str], str] | None = None, *, clear: bool = False) -
 
 
 NOT_SECRET = "Write it without secure"  # noqa: S105  (what to do)
-SET_SECRET = "Set it with `pulumi config set --secret`, and have a new one issued"  # noqa: S105  (what to do)
+IN_CLEAR = "this secret is in clear"
+SET_SECRET = "Set it as a secret"  # noqa: S105  (what to do; where it is known which, `set_secret` says how)
+
+
+def set_secret(path: str, client: str) -> str:
+    """What to do about a secret that stands in clear. A root secret stays: all that is derived from it would change."""
+    new = "" if path.endswith(":rootSecret") else ". Have a new one issued, if anybody else has seen the file"
+    return f"Give it to this command, which asks for it: {sealing(path, client)}{new}"
+
+
+def sealing(path: str, client: str) -> str:
+    """The command that asks for a secret and writes it into the client's stack file, encrypted."""
+    return f"pulumi config set --secret --path '{path}' --stack {client}"
+
+
 _SECURE = WithJsonSchema(
     {
         "type": "object",
