@@ -1,44 +1,38 @@
-"""Who may use what: the policy bindings of an application or a flow, evaluated for a person."""
+"""Who may use what: the policy bindings of an application, a flow or a stage, evaluated for a person.
+
+As authentik's policy engine does it: bindings that are enabled, each turned round by its `negate`; without any,
+everybody passes. A policy that fails counts as its binding's `failure_result`, which is not turned round (recorded).
+Whether the person is active plays no part here: those who are not are stopped at the login.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
+from bench.authentik.context import BINDINGS, groups_of
+from bench.authentik.policies import PolicyError, Verdict, evaluate
 from bench.authentik.store import Data, Store
 
-BINDINGS = "/policies/bindings/"
-GROUPS = "/core/groups/"
+NOBODY: Data = {"pk": None}
+"""Somebody who has not said who they are."""
 
 
-class NotEmulatedError(Exception):
-    """Something that the emulator would have to guess; it refuses instead."""
+def may_use(store: Store, user: Data, target: Data, plan: dict[str, Any] | None = None) -> bool:
+    """Whether the bindings on `target` let this person through."""
+    return decide(store, user, target, plan).passing
 
 
-def groups_of(store: Store, user: Data) -> list[Data]:
-    """A person's groups with everything above them: membership in a child counts for its parents."""
-    found: dict[str, Data] = {}
-    waiting = [group for pk in user.get("groups", []) if (group := store.get(GROUPS, pk))]
-    while waiting:
-        group = waiting.pop()
-        if group["pk"] in found:
-            continue
-        found[group["pk"]] = group
-        above = [*(group.get("parents") or []), *filter(None, [group.get("parent")])]
-        waiting += [parent for pk in above if (parent := store.get(GROUPS, pk))]
-    return sorted(found.values(), key=lambda group: store.seq(GROUPS, group["pk"]))
-
-
-def may_use(store: Store, user: Data, target: Data) -> bool:
-    """Whether the bindings on `target` let this person through; without any binding everybody passes."""
-    results = [
-        passes(store, user, binding) != bool(binding.get("negate"))
+def decide(store: Store, user: Data, target: Data, plan: dict[str, Any] | None = None) -> Verdict:
+    """The same with what the policies say; `plan` is the context of the flow that is under way."""
+    found = [
+        verdict(store, user, binding, plan)
         for binding in bindings_of(store, target)
         if binding.get("enabled", True)
     ]
-    if not results:
-        return True
-    return all(results) if target.get("policy_engine_mode", "any") == "all" else any(results)
+    every = target.get("policy_engine_mode", "any") == "all"
+    passing = (all if every else any)(one.passing for one in found) if found else True
+    return Verdict(passing, [message for one in found for message in one.messages])
 
 
 def bindings_of(store: Store, target: Data) -> Iterable[Data]:
@@ -47,20 +41,17 @@ def bindings_of(store: Store, target: Data) -> Iterable[Data]:
     return sorted(own, key=lambda binding: int(binding["order"]))
 
 
-def passes(store: Store, user: Data, binding: Data) -> bool:
-    """Whether one binding lets this person through."""
-    if binding.get("group"):
-        return any(group["pk"] == binding["group"] for group in groups_of(store, user))
-    if binding.get("user"):
-        return bool(user["pk"] == binding["user"])
-    return policy_passes(store, binding.get("policy"))
-
-
-def policy_passes(store: Store, pk: Any) -> bool:
-    """The result of a policy that needs no evaluation of code or of the request."""
-    policy = store.get("/policies/expression/", pk)
-    if policy and str(policy["expression"]).strip() in ("return True", "return False"):
-        return str(policy["expression"]).strip() == "return True"
-    raise NotEmulatedError(
-        f"the bench evaluates no policies but `return True` and `return False` (policy {pk})"
-    )
+def verdict(store: Store, user: Data, binding: Data, plan: dict[str, Any] | None) -> Verdict:
+    """What one binding says of this person."""
+    messages: list[str] = []
+    if binding.get("policy"):
+        try:
+            said = evaluate(store, binding["policy"], user, plan)
+        except PolicyError as error:
+            return Verdict(bool(binding.get("failure_result")), [str(error)])
+        passing, messages = said.passing, said.messages
+    elif binding.get("group"):
+        passing = any(group["pk"] == binding["group"] for group in groups_of(store, user))
+    else:
+        passing = user["pk"] is not None and user["pk"] == binding.get("user")
+    return Verdict(passing != bool(binding.get("negate")), messages)

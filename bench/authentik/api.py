@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from bench.authentik import access, auth, events, latency, lists, names, usedby, writes
+from bench.authentik import access, auth, events, latency, lists, names, policies, usedby, writes
 from bench.authentik.calls import CRASHED, HTML, JSON, Answer, Call, NotFoundError
 from bench.authentik.catalog import Kind, Line, line_of, load
 from bench.authentik.context import Context, is_superuser
@@ -70,14 +70,17 @@ class Api:
             slashless = not path.endswith("/") and self.find(path + "/")
             return CRASHED if slashless and method != "GET" else Answer(404, NOT_FOUND_PAGE, HTML)
         template, arguments = found
+        method = "GET" if method == "HEAD" else method
         context = Context(self.line, self.store, base)
         operations = self.line.paths[template]
         pairs = parse_qsl(query, keep_blank_values=True)
-        operation = operations.get("GET" if method == "HEAD" else method, {})
+        operation = operations.get(method, {})
         call = Call(method, path, template, arguments, pairs, headers, None, context, operation)
         try:
             with self.store.reading():
                 self.authorize(call)
+            if method == "OPTIONS":
+                return Answer(200, names.described(template))
             if not operation:
                 return Answer(405, {"detail": f'Method "{method}" not allowed.'})
             if (refused := self.parse(call, body)) is not None:
@@ -89,7 +92,7 @@ class Api:
             return Answer(400, error.detail)
         except Crash:
             return CRASHED
-        except access.NotEmulatedError as error:
+        except policies.NotEmulatedError as error:
             return Answer(501, {"detail": str(error)})
         except NotFoundError as error:
             return Answer(404, {"detail": str(error)})
@@ -103,7 +106,7 @@ class Api:
         call.user = auth.caller(self.store, call.headers, self.settings.secret_key)
         if is_superuser(self.store, call.user):
             return
-        reads = call.method in ("GET", "HEAD")
+        reads = call.method in ("GET", "OPTIONS")
         if reads and call.template in EVERYBODY:
             return
         if (
@@ -153,7 +156,8 @@ class Api:
         if variable == "used_by":
             return self.used_by(call)
         if variable == "types" and (name := AGGREGATES.get(parent + "/")):
-            return Answer(200, [names.type_row(kind) for kind in self.group(name)])
+            # The dummy policy is offered by a server in debug mode only.
+            return Answer(200, [names.type_row(k) for k in self.group(name) if k.path != policies.DUMMY])
         if name := AGGREGATES.get(call.template):
             return self.listing(call, self.group(name))
         if variable.startswith("{") and (name := AGGREGATES.get(parent + "/")):
@@ -161,7 +165,7 @@ class Api:
         if call.operation.get("answer", "").startswith("Paginated") and call.method == "GET":
             # Records that nothing on the bench makes: devices, consents, sync states, …
             block, _ = lists.page([], dict(call.query))
-            return Answer(200, {"pagination": block, "results": []})
+            return Answer(200, lists.answer(block, []))
         return Answer(501, {"detail": f"The bench's authentik does not do {call.method} {call.template}."})
 
     def used_by(self, call: Call) -> Answer:
@@ -207,7 +211,7 @@ class Api:
                 call.context, items, call.first("ordering") or "", fields, call.template in UNORDERED
             )
             block, items = lists.page(items, dict(call.query))
-            return Answer(200, {"pagination": block, "results": [self.shown(call, *item) for item in items]})
+            return Answer(200, lists.answer(block, [self.shown(call, *item) for item in items]))
 
     def also(self, kind: Kind) -> list[Kind]:
         """The kinds whose objects are also objects of this one: every proxy provider is an OAuth2 provider."""

@@ -13,13 +13,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bench.authentik import defaults, web
-from bench.authentik.access import NotEmulatedError
 from bench.authentik.actions import ACTIONS
 from bench.authentik.api import PREFIX, Api
 from bench.authentik.calls import Answer
 from bench.authentik.context import Context
 from bench.authentik.info import INFO
 from bench.authentik.pages import NOT_FOUND_PAGE
+from bench.authentik.policies import NotEmulatedError
 from bench.authentik.proxies import TrustedProxies
 from bench.authentik.sessions import Sessions
 from bench.authentik.settings import Settings

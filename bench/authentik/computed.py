@@ -27,6 +27,7 @@ from bench.authentik.context import (
     members,
     parents_of,
 )
+from bench.authentik.source_types import SOURCE_TYPES
 from bench.authentik.store import Data
 
 COUNTRIES: dict[str, str] = json.loads((SCHEMAS / "countries.json").read_text())
@@ -43,6 +44,12 @@ ICONS = {
     for name in ("kerberos", "ldap", "plex", "saml")
 }
 """Sources that have an icon of their own when none is set."""
+TRANSPORTS = {
+    "local": "authentik inbuilt notifications",
+    "webhook": "Generic Webhook",
+    "webhook_slack": "Slack Webhook (Slack/Discord)",
+    "email": "Email",
+}
 
 
 @dataclass(frozen=True)
@@ -177,10 +184,8 @@ def own_token(shown: Shown) -> Item | None:
 
 
 def source_type(shown: Shown) -> Data:
-    """What the server knows of an OAuth source's type; of the URLs that it has for some types, nothing here."""
-    name = str(shown.data["provider_type"])
-    fields = dict.fromkeys(shown.context.line.schemas["SourceType"]["properties"])
-    return {**fields, "name": name, "verbose_name": name.title(), "urls_customizable": True}
+    """What the server knows of an OAuth source's type."""
+    return SOURCE_TYPES[str(shown.data["provider_type"])]
 
 
 def content_type(shown: Shown) -> Data:
@@ -217,6 +222,7 @@ COMPUTED: Mapping[tuple[str, str], Compute] = {
         item for item in shown.context.items(USERS) if item[1]["pk"] == shown.data["_created_by"]
     ),
     ("/sources/oauth/", "type"): source_type,
+    ("/events/transports/", "mode_verbose"): lambda shown: TRANSPORTS[shown.data["mode"]],
     (APPLICATIONS, "launch_url"): launch_url,
     (APPLICATIONS, "meta_icon_url"): media("meta_icon"),
     (GROUPS, "users"): lambda shown: [user["pk"] for user in members(shown.context.store, shown.data)],

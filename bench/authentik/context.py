@@ -66,16 +66,18 @@ def parents_of(group: Data) -> list[str]:
     return list(group.get("parents") or []) + [pk for pk in [group.get("parent")] if pk]
 
 
+def groups_of(store: Store, user: Data) -> list[Data]:
+    """A person's groups with everything above them: membership in a child counts for its parents."""
+    found: dict[str, Data] = {}
+    waiting = list(user.get("groups", []))
+    while waiting:
+        group = store.get(GROUPS, waiting.pop())
+        if group is not None and group["pk"] not in found:
+            found[group["pk"]] = group
+            waiting += parents_of(group)
+    return sorted(found.values(), key=lambda group: store.seq(GROUPS, group["pk"]))
+
+
 def is_superuser(store: Store, user: Data) -> bool:
     """Whether one of a user's groups, or of the groups above them, makes superusers."""
-    todo, seen = list(user.get("groups", [])), set()
-    while todo:
-        pk = todo.pop()
-        group = store.get(GROUPS, pk)
-        if group is None or pk in seen:
-            continue
-        if group.get("is_superuser"):
-            return True
-        seen.add(pk)
-        todo.extend(parents_of(group))
-    return False
+    return any(group.get("is_superuser") for group in groups_of(store, user))

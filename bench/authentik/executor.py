@@ -9,14 +9,18 @@ from urllib.parse import parse_qs, urlencode
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from bench.authentik import crypto
-from bench.authentik.access import may_use
+from bench.authentik import crypto, factors, stages
+from bench.authentik.access import NOBODY, may_use
 from bench.authentik.context import FLOW_BINDINGS, FLOWS, USERS, Context
-from bench.authentik.sessions import Plan, Session, Sessions, origin, page
-from bench.authentik.stages import ANONYMOUS, ANSWERS, CHALLENGES, LOGIN, LOGOUT, SILENT
+from bench.authentik.policies import person
+from bench.authentik.sessions import Plan, Session, Sessions, Step, origin, page
+from bench.authentik.stages import ANONYMOUS, DENY, LOGIN, LOGOUT, SILENT
 from bench.authentik.store import Data, Store
 
+CHALLENGES = {**stages.CHALLENGES, **factors.CHALLENGES}
+ANSWERS = {**stages.ANSWERS, **factors.ANSWERS}
 ALLOW = {"allow": "GET, POST, HEAD, OPTIONS"}
+DENIED = "ak-stage-access-denied"
 CANCEL = "/flows/-/cancel/"
 # The first start's flow; by its policy it ends when the administrator has a password.
 SETUP = "initial-setup"
@@ -57,13 +61,27 @@ class Executor:
             target = next_of(request)
             if not self.applies(flow, session):
                 return self.denied(flow, target, "Flow does not apply to current user.")
-            session.plan = Plan(flow["slug"], self.stages(flow), target, session.user)
+            user = self.sessions.user(self.store, session) or NOBODY
+            session.plan = Plan(flow["slug"], self.stages(flow, user), target, session.user)
         plan = session.plan
         if request.method == "POST":
             return self.answer(request, plan, flow, body)
-        while plan.stages and plan.stages[0][0] in SILENT:
-            kind, _ = plan.stages.pop(0)
-            self.silent(kind, session, plan)
+        while step := self.due(plan):
+            stage = self.store.get(step.kind, step.pk) or {}
+            if step.kind == DENY:
+                return self.refused(flow, session, plan, str(stage.get("deny_message") or "Access denied"))
+            if step.kind == factors.SECOND_FACTOR:
+                following = factors.next_steps(self.store, stage)
+                if following is None:
+                    return self.refused(flow, session, plan, factors.NO_DEVICE)
+                if following and following[0].kind == factors.SECOND_FACTOR:
+                    break
+                plan.stages[:1] = following
+            elif step.kind in SILENT:
+                plan.stages.pop(0)
+                self.silent(step.kind, session, plan)
+            else:
+                break
             if plan.stages:
                 return again(request)
         if not plan.stages:
@@ -76,7 +94,7 @@ class Executor:
         """Take the answer to the pending challenge."""
         if not plan.stages:
             return again(request)
-        kind, pk = plan.stages[0]
+        kind, pk, _ = plan.stages[0]
         handler = ANSWERS.get(kind)
         if handler is None:
             return self.denied(flow, plan.target, f"The bench does not run stages of {kind}")
@@ -88,7 +106,7 @@ class Executor:
 
     def challenge(self, plan: Plan, flow: Data, errors: Mapping[str, str] | None = None) -> Response:
         """What the browser is asked, with what was wrong about its last answer."""
-        kind, pk = plan.stages[0]
+        kind, pk, _ = plan.stages[0]
         build = CHALLENGES.get(kind)
         if build is None:
             return self.denied(flow, plan.target, f"The bench does not run stages of {kind}")
@@ -115,14 +133,31 @@ class Executor:
 
     # -- helpers
 
-    def stages(self, flow: Data) -> list[tuple[str, str]]:
-        """The flow's stages in order, as (kind, pk)."""
+    def stages(self, flow: Data, user: Data) -> list[Step]:
+        """The flow's stages in order. What is evaluated on planning is so before anybody has said who they are."""
         own = [binding for binding in self.store.all(FLOW_BINDINGS) if binding["target"] == flow["pk"]]
         found = [
-            self.context.group("any_stage", binding["stage"])
+            (binding, self.context.group("any_stage", binding["stage"]))
             for binding in sorted(own, key=lambda binding: int(binding["order"]))
+            if not binding.get("evaluate_on_plan") or may_use(self.store, user, binding, {})
         ]
-        return [(kind.path, str(stage["pk"])) for kind, stage in filter(None, found)]
+        return [
+            Step(kind.path, str(stage["pk"]), str(binding["pk"]))
+            for binding, (kind, stage) in ((binding, item) for binding, item in found if item)
+        ]
+
+    def due(self, plan: Plan) -> Step | None:
+        """The next stage whose bindings let it run for whom the flow is about; those before it are dropped."""
+        while plan.stages:
+            binding = self.store.get(FLOW_BINDINGS, plan.stages[0].binding)
+            if binding is None or not binding.get("re_evaluate_policies", True):
+                break
+            user = self.store.get(USERS, plan.pending) if plan.pending else None
+            context = {"pending_user": person(self.store, user)} if user else {}
+            if may_use(self.store, user or NOBODY, binding, context):
+                break
+            plan.stages.pop(0)
+        return plan.stages[0] if plan.stages else None
 
     def applies(self, flow: Data, session: Session) -> bool:
         """Whether the flow may be run by this browser: its requirement, and the policies and groups bound to it."""
@@ -133,14 +168,20 @@ class Executor:
         if flow["slug"] == SETUP:
             administrator = self.store.find(USERS, username="akadmin")
             return administrator is None or not administrator["_password"]
-        return may_use(self.store, user or {"pk": None}, flow)
+        return may_use(self.store, user or NOBODY, flow)
+
+    def refused(self, flow: Data, session: Session, plan: Plan, why: str) -> Response:
+        """A stage turns the person away, which is the end of the plan."""
+        session.plan = None
+        shown = stages.pending(self.store, plan)
+        return JSONResponse({**flow_info(flow, ""), "component": DENIED, **shown, "error_message": why})
 
     def denied(self, flow: Data, target: str, why: str) -> Response:
         """The flow ends here."""
         return JSONResponse(
             {
                 **flow_info(flow, target),
-                "component": "ak-stage-access-denied",
+                "component": DENIED,
                 "pending_user": "",
                 "pending_user_avatar": ANONYMOUS,
                 "error_message": why,

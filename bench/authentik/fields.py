@@ -25,7 +25,7 @@ URL = re.compile(
 )
 EMAIL = re.compile(r"^[^\s@]+@(?:[^\s@.]+\.)*[^\s@.]+$")
 SLUG = re.compile(r"^[-a-zA-Z0-9_]+$")
-NOT_A_SLUG = "Enter a valid “slug” consisting of letters, numbers, underscores or hyphens."
+NOT_A_SLUG = "Enter a valid {} consisting of letters, numbers, underscores or hyphens."
 
 
 class Invalid(Exception):  # noqa: N818 (it carries the answer, it is no failure of the emulator)
@@ -64,9 +64,10 @@ def pattern(schema: Schema, text: str) -> str:
     """Checks a pattern, slugs in their own words."""
     wanted = schema.get("pattern")
     if wanted and not re.match(wanted, text):
-        raise Invalid(
-            [NOT_A_SLUG if wanted == SLUG.pattern else "This value does not match the required pattern."]
-        )
+        if wanted != SLUG.pattern:
+            raise Invalid(["This value does not match the required pattern."])
+        # A slug of limited length is checked by the framework, any other by Django, in other quotes.
+        raise Invalid([NOT_A_SLUG.format('"slug"' if "maxLength" in schema else "“slug”")])
     return text
 
 

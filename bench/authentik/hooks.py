@@ -39,7 +39,8 @@ def generic(request: Request, data: dict[str, Any]) -> None:
         for name, how in request.kind.facts.get("generated", {}).items():
             if how == "random" and name not in request.sent:
                 data[name] = crypto.random_text(LENGTHS[name])
-    if request.kind.facts.get("generated", {}).get("expires") == "computed" and not data.get("expires"):
+    expires = request.kind.facts.get("generated", {}).get("expires") == "computed"
+    if expires and data.get("expiring", True) and not data.get("expires"):
         data["expires"] = crypto.later(minutes=TOKEN_MINUTES)
     if "last_updated" in shown:
         data["last_updated"] = crypto.now()
@@ -80,14 +81,13 @@ def certificate(request: Request, data: dict[str, Any], _caller: Data | None) ->
 
 
 def token(request: Request, data: dict[str, Any], caller: Data | None) -> None:
-    """A token has a key and a user; an API token's expiry is the server's."""
+    """A token has a key and a user; the end of an API token is the server's, at each write."""
     if request.before is None:
         data.setdefault("_key", crypto.random_text(60))
-        data["expires"] = (
-            data["expires"] if data["intent"] == "app_password" else crypto.later(minutes=TOKEN_MINUTES)
-        )
         if data.get("user") is None and caller is not None:
             data["user"] = caller["pk"]
+    if data["intent"] == "api":
+        data["expires"] = crypto.later(minutes=TOKEN_MINUTES)
     data.setdefault("managed", None)
 
 

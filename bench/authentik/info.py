@@ -10,8 +10,9 @@ from bench.authentik.api import Action, Api
 from bench.authentik.avatars import avatar
 from bench.authentik.calls import Answer, Call, checked
 from bench.authentik.computed import uid
-from bench.authentik.context import APPLICATIONS, OUTPOSTS, USERS, is_superuser
+from bench.authentik.context import APPLICATIONS, OUTPOSTS, USERS, groups_of, is_superuser
 from bench.authentik.fields import Invalid
+from bench.authentik.source_types import SOURCE_TYPES
 
 SYSTEM_PERMISSIONS = [
     "add_role",
@@ -145,12 +146,15 @@ def outpost_health(api: Api, call: Call) -> Answer:
 def check_access(api: Api, call: Call) -> Answer:
     """GET /core/applications/{slug}/check_access/"""
     application = api.one(call, APPLICATIONS)
-    asked = call.first("for_user")
-    user = api.store.get(USERS, asked) if asked else call.user
+    asked, user = call.first("for_user"), call.user
+    if asked is not None:
+        if not asked.isdigit():
+            raise Invalid({"for_user": "for_user must be numerical"})
+        user = api.store.get(USERS, asked)
     if user is None:
-        raise Invalid({"for_user": ["User not found"]})
-    passing = access.may_use(api.store, user, application)
-    return Answer(200, {"passing": passing, "messages": [], "log_messages": []})
+        raise Invalid({"for_user": "User not found"})
+    found = access.decide(api.store, user, application)
+    return Answer(200, {"passing": found.passing, "messages": found.messages, "log_messages": []})
 
 
 def test_policy(api: Api, call: Call) -> Answer:
@@ -160,8 +164,8 @@ def test_policy(api: Api, call: Call) -> Answer:
     if user is None:
         raise Invalid({"user": [f'Invalid pk "{sent["user"]}" - object does not exist.']})
     _, policy = api.locate(call, api.group("any_policy"))
-    passing = access.policy_passes(api.store, policy["pk"])
-    return Answer(200, {"passing": passing, "messages": [], "log_messages": []})
+    found = access.verdict(api.store, user, {"policy": policy["pk"]}, dict(sent.get("context") or {}))
+    return Answer(200, {"passing": found.passing, "messages": found.messages, "log_messages": []})
 
 
 def me(api: Api, call: Call) -> Answer:
@@ -169,7 +173,7 @@ def me(api: Api, call: Call) -> Answer:
     user = call.user
     assert user is not None
     superuser = is_superuser(api.store, user)
-    groups = [{"name": g["name"], "pk": g["pk"]} for g in access.groups_of(api.store, user)]
+    groups = [{"name": g["name"], "pk": g["pk"]} for g in groups_of(api.store, user)]
     roles = [
         {"name": role["name"], "pk": role["pk"]}
         for role in api.store.all("/rbac/roles/")
@@ -193,11 +197,19 @@ def me(api: Api, call: Call) -> Answer:
     )
 
 
+def source_types(api: Api, call: Call) -> Answer:
+    """GET /sources/oauth/source_types/: those of the line, or the one that is asked for."""
+    known = api.line.schemas["ProviderTypeEnum"]["enum"]
+    asked = call.first("name")
+    return Answer(200, [row for name, row in SOURCE_TYPES.items() if name in known and asked in (None, name)])
+
+
 INFO: dict[tuple[str, str], Action] = {
     ("GET", "/admin/version/"): version,
     ("GET", "/admin/system/"): system,
     ("GET", "/root/config/"): config,
     ("GET", "/core/users/me/"): me,
+    ("GET", "/sources/oauth/source_types/"): source_types,
     ("GET", "/rbac/permissions/"): permissions.listing,
     ("GET", "/core/brands/current/"): current_brand,
     ("GET", "/outposts/instances/default_settings/"): outpost_defaults,

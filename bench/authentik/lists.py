@@ -236,6 +236,11 @@ def page(items: list[Item], query: dict[str, str]) -> tuple[dict[str, int], list
     return block, shown
 
 
+def answer(block: dict[str, int], results: list[Any]) -> dict[str, Any]:
+    """A page as every list is answered; what could be completed in a search is told of no kind on the bench."""
+    return {"pagination": block, "results": results, "autocomplete": {}}
+
+
 def number(text: str | None, fallback: int) -> int:
     """A positive number of the query; the fallback for anything else (a page size of 0 means the default)."""
     return int(text) if text and text.isdigit() and int(text) > 0 else fallback

@@ -26,6 +26,8 @@ VERBOSE = {
     "AuthenticatorEmailStage": ("Email Authenticator Setup Stage", ""),
     "AuthenticatorValidateStage": ("Authenticator Validation Stage", ""),
     "OAuthSource": ("OAuth Source", ""),
+    "DockerServiceConnection": ("Docker Service-Connection", ""),
+    "KubernetesServiceConnection": ("Kubernetes Service-Connection", ""),
 }
 # What "… already exists." names for unique fields, by the space they are unique in or by class.
 NOUNS = {
@@ -55,6 +57,13 @@ COMPONENT_ROOTS = {
 }
 
 
+# Forms whose name does not follow from the path.
+COMPONENTS = {
+    "/endpoints/agents/connectors/": "ak-endpoints-connector-agent-form",
+    "/stages/endpoints/": "ak-endpoints-stage-form",
+}
+
+
 def words(class_name: str) -> str:
     """A class name with spaces: GoogleWorkspaceProvider becomes "Google Workspace Provider"."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", class_name)
@@ -73,6 +82,8 @@ def plural(kind: Kind) -> str:
 
 def component(kind: Kind) -> str:
     """The form that authentik's interface edits a kind with ("ak-stage-password-form")."""
+    if kind.path in COMPONENTS:
+        return COMPONENTS[kind.path]
     parts = [part for part in kind.path.split("/") if part and part != "outposts"]
     if parts[-1] in ("stages", "connectors") and len(parts) > 1:
         parts.pop()
@@ -104,4 +115,18 @@ def type_row(kind: Kind) -> dict[str, Any]:
         "model_name": kind.label.split(".")[1],
         "icon_url": None,
         "requires_enterprise": bool(kind.facts.get("enterprise")),
+    }
+
+
+def described(template: str) -> dict[str, Any]:
+    """What OPTIONS tells of an endpoint, without its fields."""
+    *_, last = (part for part in template.split("/") if part)
+    parts = [part for part in template.split("/") if part and not part.startswith("{")]
+    noun_ = parts[-1].replace("_", " ").title().removesuffix("s")
+    suffix = "Instance" if last.startswith("{") else "List"
+    return {
+        "name": f"{noun_} {suffix}",
+        "description": "",
+        "renders": ["application/json"],
+        "parses": ["application/json"],
     }

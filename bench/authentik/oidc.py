@@ -11,12 +11,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bench.authentik import published
-from bench.authentik.access import may_use
+from bench.authentik.access import NOBODY, may_use
 from bench.authentik.context import APPLICATIONS, FLOWS, OAUTH2, Context
 from bench.authentik.executor import Executor, authentication_flow, redirect
 from bench.authentik.grants import Grants
 from bench.authentik.oidc_rules import METHODS, allowed_uri, allows, back, issuer, target
-from bench.authentik.sessions import Plan, Session, Sessions, origin, page
+from bench.authentik.sessions import Plan, Session, Sessions, Step, origin, page
 from bench.authentik.stages import SESSION_END
 from bench.authentik.store import Data
 from bench.authentik.tokens import Grant, mappings
@@ -124,7 +124,7 @@ class OpenID:
             return target(query, code=code)
 
         flow = self.store.get(FLOWS, provider["authorization_flow"])
-        stages = self.executor.stages(flow) if flow else []
+        stages = self.executor.stages(flow, user) if flow else []
         if flow is None or not stages:
             return redirect(finish())
         session.plan = Plan(
@@ -147,12 +147,13 @@ class OpenID:
         with self.store.reading():
             found = self.by_slug(request.path_params["slug"])
             flow = self.store.get(FLOWS, found[0].get("invalidation_flow")) if found else None
+            user = self.sessions.user(self.store, session) or NOBODY
             if found is None or flow is None:
                 return page(status=404)
             client = urlencode({"client_id": found[0]["client_id"]})
             session.plan = Plan(
                 flow=str(flow["slug"]),
-                stages=[*self.executor.stages(flow), (SESSION_END, "")],
+                stages=[*self.executor.stages(flow, user), Step(SESSION_END)],
                 target=f"{request.url.path}?{client}",
                 pending=session.user,
             )

@@ -12,9 +12,14 @@ from typing import Any
 from bench.authentik import lists, names
 from bench.authentik.api import Api
 from bench.authentik.calls import Answer, Call
-from bench.authentik.catalog import load
+from bench.authentik.catalog import Kind, load
 
 FILTERS = {"codename": "codename", "content_type__model": "model", "content_type__app_label": "app_label"}
+
+
+def app_words(kind: Kind) -> str:
+    """How an app of authentik's is called; recorded of "Core" only."""
+    return kind.label.partition(".")[0].removeprefix("authentik_").replace("_", " ").title()
 
 
 @cache
@@ -26,7 +31,7 @@ def permissions(line: str) -> tuple[dict[str, Any], ...]:
             "codename": f"{action}_{kind.class_name.lower()}",
             "model": kind.class_name.lower(),
             "app_label": kind.label.partition(".")[0],
-            "app_label_verbose": kind.label.partition(".")[0].replace("_", " "),
+            "app_label_verbose": f"authentik {app_words(kind)}",
             "model_verbose": names.verbose(kind),
         }
         for kind in sorted(load(line).kinds.values(), key=lambda kind: kind.label)
@@ -44,4 +49,4 @@ def listing(api: Api, call: Call) -> Answer:
         if all(wanted in (None, "", each[field]) for field, wanted in asked.items())
     ]
     block, shown = lists.page(found, dict(call.query))
-    return Answer(200, {"pagination": block, "results": shown})
+    return Answer(200, lists.answer(block, list(shown)))

@@ -242,7 +242,36 @@ def blueprint_yaml(request: Request, rule: Schema) -> None:
             raise Invalid({rule["f"]: lines})
 
 
+def kubeconfig(request: Request, rule: Schema) -> None:
+    """What Kubernetes' own client can load; empty only where the cluster is the one that authentik runs in."""
+    found = request.get(rule["f"])
+    if found is None:
+        return
+    if found == {}:
+        if "local" not in request.sent:
+            raise Crash
+        if not request.sent["local"]:
+            message = "You can only use an empty kubeconfig when connecting to a local cluster."
+            raise Invalid({rule["f"]: [message]})
+    elif not loadable(found):
+        raise Invalid({rule["f"]: ["Invalid kubeconfig"]})
+
+
+def loadable(config: dict[str, Any]) -> bool:
+    """Whether a kubeconfig has a current context with its cluster and user."""
+
+    def named(section: str, name: object) -> dict[str, Any] | None:
+        rows = config.get(section)
+        found = [row for row in rows if row.get("name") == name] if isinstance(rows, list) else []
+        return found[0].get(section[:-1]) if found else None
+
+    context = named("contexts", config.get("current-context"))
+    return bool(context and named("clusters", context.get("cluster")) is not None
+                and named("users", context.get("user")) is not None)  # fmt: skip
+
+
 FIELD_RULES: dict[str, Rule] = {
+    "kubeconfig": kubeconfig,
     "reserved": reserved,
     "at_most_one_true": at_most_one_true,
     "python": python,

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from joserfc import jwk, jwt
 from joserfc.errors import JoseError
@@ -24,6 +24,14 @@ COOKIE, CSRF, DEVICE = "authentik_session", "authentik_csrf", "authentik_device"
 CSRF_SECONDS, DEVICE_SECONDS = 31_449_600, 2_592_000
 
 
+class Step(NamedTuple):
+    """A stage of a plan: its kind and pk, and the binding that put it there ("" for a stage that none did)."""
+
+    kind: str
+    pk: str = ""
+    binding: str = ""
+
+
 @dataclass
 class Plan:
     """A flow under way: its stages that are left, whom it is about, and where it leads.
@@ -33,7 +41,7 @@ class Plan:
     """
 
     flow: str
-    stages: list[tuple[str, str]]
+    stages: list[Step]
     target: str = ""
     pending: str | None = None
     finish: Callable[[], str] | None = None

@@ -15,16 +15,12 @@ from bench.authentik.store import Data, Store
 
 ANONYMOUS = "/static/dist/assets/images/user_default.png"
 IDENTIFICATION, PASSWORD, CONSENT = "/stages/identification/", "/stages/password/", "/stages/consent/"
-LOGIN, LOGOUT, SECOND_FACTOR = (
-    "/stages/user_login/",
-    "/stages/user_logout/",
-    "/stages/authenticator/validate/",
-)
+LOGIN, LOGOUT, DENY = "/stages/user_login/", "/stages/user_logout/", "/stages/deny/"
 SESSION_END = "session-end"
 """The stage that authentik appends to a provider's invalidation flow; it is no object."""
 
-# Stages that a login passes through without a question as long as nobody has set up a device.
-SILENT = {SECOND_FACTOR, LOGIN, LOGOUT}
+SILENT = {LOGIN, LOGOUT}
+"""Stages without a question."""
 Errors = dict[str, str]
 
 

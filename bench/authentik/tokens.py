@@ -11,9 +11,9 @@ from typing import Any
 from joserfc import jwk, jwt
 
 from bench.authentik import crypto
-from bench.authentik.access import NotEmulatedError, groups_of
 from bench.authentik.computed import uid
-from bench.authentik.context import Context
+from bench.authentik.context import Context, groups_of
+from bench.authentik.policies import NotEmulatedError
 from bench.authentik.store import Data
 
 MAPPINGS = "/propertymappings/provider/scope/"

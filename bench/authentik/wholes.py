@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
+from bench.authentik import crypto
 from bench.authentik.catalog import Schema
+from bench.authentik.computed import seconds
+from bench.authentik.context import USERS
 from bench.authentik.fields import REQUIRED, Invalid
+from bench.authentik.hooks import TOKEN_MINUTES
+from bench.authentik.policies import person
 from bench.authentik.rules import Crash, Request, Rule, as_list
+from bench.authentik.source_types import SOURCE_TYPES
+
+LIFETIME = "goauthentik.io/user/token-maximum-lifetime"
 
 
 def matches(request: Request, rule: Schema, values: Mapping[str, Any] | None = None) -> bool:
@@ -23,20 +32,19 @@ REQUIRED_IF = {
         "User and password attributes must be set when basic auth is enabled.",
     ),
     "webhook_url": ("webhook_url", "Webhook URL may not be empty."),
-    "target_static": ("target_static", "Target URL should be present when mode is Static."),
-    "target_flow": ("target_flow", "Target Flow should be present when mode is Flow."),
+    "target_static": ("non_field_errors", "Target URL should be present when mode is Static."),
+    "target_flow": ("non_field_errors", "Target Flow should be present when mode is Flow."),
 }
-# The provider types of OAuth sources that know no URLs of their own.
-NO_DEFAULT_URLS = {"openidconnect"}
 
 
 def required_if(request: Request, rule: Schema) -> None:
     """A field must be set when another has a certain value."""
     if rule.get("when", {}).get("provider_type") == "without_default_urls":
         kind = request.get("provider_type") or (request.before or {}).get("provider_type")
-        for name in as_list(rule["f"]) if kind in NO_DEFAULT_URLS else []:
-            if not request.get(name) and not request.get("oidc_well_known_url"):
-                message = f"{name} is required for provider {kind}"
+        known = SOURCE_TYPES[str(kind)]
+        for name in as_list(rule["f"]):
+            if known[name] is None and not request.get(name) and not request.get("oidc_well_known_url"):
+                message = f"{name} is required for provider {known['verbose_name']}"
                 raise Invalid({"non_field_errors": [message]})
         return
     if matches(request, rule) and not all(request.get(name) for name in as_list(rule["f"])):
@@ -144,9 +152,20 @@ def less_or_equal(request: Request, rule: Schema) -> None:
         raise Invalid({rule["f"]: ["Grace period must be shorter than the interval."]})
 
 
+def longest(request: Request, rule: Schema) -> None:
+    """An app password does not outlive what its user's attributes, or else a new installation's default, allow."""
+    if not matches(request, rule) or request.get(rule["f"]) is None:
+        return
+    user = request.context.store.get(USERS, request.get("user") or (request.before or {}).get("user"))
+    attributes = person(request.context.store, user).group_attributes() if user else {}
+    limit = crypto.later(seconds=seconds(attributes.get(LIFETIME, f"minutes={TOKEN_MINUTES}")))
+    if datetime.fromisoformat(request.get(rule["f"])) > datetime.fromisoformat(limit):
+        raise Invalid({rule["f"]: [f"Token expires exceeds maximum lifetime ({limit} UTC)."]})
+
+
 def required_undeclared(request: Request, rule: Schema) -> None:
     """A field that the schema calls optional and the database does not."""
-    if request.before is None and not request.get(rule["f"]):
+    if request.before is None and request.get(rule["f"]) in (None, ""):
         raise Crash
 
 
@@ -160,4 +179,6 @@ OBJECT_RULES: dict[str, Rule] = {
     "not_empty_if": not_empty_if,
     "less_or_equal": less_or_equal,
     "required_undeclared": required_undeclared,
+    "may_be_empty_only_if": required_undeclared,
+    "max": longest,
 }

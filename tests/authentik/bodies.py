@@ -32,6 +32,7 @@ SPECIAL: dict[str, Any] = {
     "authorization_url": "https://a.example.test/",
     "access_token_url": "https://b.example.test/",
     "profile_url": "https://c.example.test/",
+    "kubeconfig": {},
 }
 # Optional fields that a rule wants.
 ALSO = {
@@ -44,6 +45,7 @@ ALSO = {
     "/stages/redirect/": ["target_static"],
     "/sources/oauth/": ["authorization_url", "access_token_url", "profile_url"],
     "/sources/saml/": ["issuer"],
+    "/outposts/service_connections/kubernetes/": ["local", "kubeconfig"],
     "/sources/ldap/": ["user_property_mappings", "group_property_mappings"],
 }
 

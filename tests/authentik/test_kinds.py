@@ -127,6 +127,8 @@ def test_an_object_can_be_read_changed_and_deleted_once(name: str) -> None:
             kept = {
                 field: entry.strip() if isinstance(entry, str) else entry for field, entry in again.items()
             }
+            if path == "/core/tokens/":  # the end of an API token is set anew at every write
+                del kept["expires"]
             assert {field: found[field] for field in settled(kept)} == settled(kept), path
     for path, answer in reversed(made.items()):
         kind = line.kinds[path]
