@@ -10,7 +10,7 @@ from pulumi.output import Unknown
 
 from components.identity import catalog
 from components.identity.kinds import OWNED_BY_OTHER_SIDE, Line
-from components.identity.rules import rule_findings
+from components.identity.rules import rule_doubts, rule_findings
 from components.identity.specs import Finding, Spec
 from components.identity.texts import mistake, overlooked
 from components.objects.values import has_null, is_empty
@@ -73,10 +73,9 @@ def field_findings(line: Line, spec: Spec) -> Iterator[Finding]:
             yield Finding(
                 spec.where, f"{' or '.join(options)} is missing", "It is part of what identifies the object"
             )
-    if spec.adopt:
-        return  # what is there already has the rest
     for name, facts in known.items():
-        if facts.get("required") and spec.fields.get(name) is None:
+        # An object that is taken over has the rest already.
+        if facts.get("required") and spec.fields.get(name) is None and not spec.adopt:
             wanted = _article(facts) if name not in references else "the name of another object"
             yield Finding(spec.where, f"{name} is missing", f"Give it {wanted}")
     yield from rule_findings(line, spec)
@@ -173,6 +172,7 @@ def doubts(line: Line, spec: Spec) -> Iterator[Finding]:
     if line.enterprise(spec.kind):
         what = "authentik takes objects of this kind with an enterprise licence only"
         yield Finding(spec.where, what, "Without one, leave it out")
+    yield from rule_doubts(line, spec)
     known = line.fields(spec.kind)
     for name, value in spec.fields.items():
         where = f"{spec.where}, {name}"

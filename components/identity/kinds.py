@@ -63,8 +63,9 @@ TOGETHER: Mapping[str, tuple[str, str]] = {
 }
 """Families that share one name space and have one list for all: group -> (path, key)."""
 
+PERMISSION = "@permission"
 _PERMISSION = Kind(
-    "@permission",
+    PERMISSION,
     "/rbac/permissions/",
     ("app_label", "model", "codename"),
     "id",
@@ -234,7 +235,7 @@ class Line:
 
     def _reference(self, ref: Mapping[str, Any]) -> Reference:
         if ref["to"] == ["/rbac/permissions/"]:
-            return Reference(("@permission",), many=True)
+            return Reference((PERMISSION,), many=True)
         to = [path for path in ref["to"] if path in self._labels]
         family = next(
             (name for name in TOGETHER if len(to) > 1 and set(to) <= set(self._groups[name[1:]])), None

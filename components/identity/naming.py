@@ -9,7 +9,7 @@ from typing import Any
 import pulumi
 
 from components.identity import check
-from components.identity.kinds import Line, defaults
+from components.identity.kinds import PERMISSION, Line, defaults
 from components.identity.specs import Finding, Spec
 from components.objects.dialect import Reference
 from components.objects.values import canonical, is_empty
@@ -72,6 +72,9 @@ class Naming:
     def objections(self, spec: Spec, field: str, reference: Reference, written: str) -> Iterator[Finding]:
         """Names that mean nothing, or more than one thing, whatever is on the server."""
         where = f"{spec.where}, {field}"
+        if reference.to == (PERMISSION,):
+            yield from self._permission(where, written)
+            return
         prefix = _WITH_KIND.fullmatch(written)
         if prefix and not any(self._candidates(reference, written)):
             kinds = [label for to in reference.to for label in self._line.members(to)]
@@ -87,8 +90,30 @@ class Naming:
                 where, f"{written!r} may mean {len(found)} of the declared objects", f"Write {either}"
             )
 
+    def _permission(self, where: str, written: str) -> Iterator[Finding]:
+        """A permission's name has three parts. authentik's own leaves the model out, which the codename may tell."""
+        if written.count("/") == 2:
+            return
+        app, _, codename = written.partition(".")
+        model = codename.partition("_")[2]
+        known = codename and self._is_made(app, model, codename)
+        better = (
+            f"{app}/{model}/{codename}"
+            if known
+            else "app/model/codename, as in authentik_core/user/view_user"
+        )
+        yield Finding(where, f"{written!r} is no name of a permission here", f"Write {better}")
+
+    def _is_made(self, app: str, model: str, codename: str) -> bool:
+        """Whether this is one of the four permissions that are made for each kind; authentik has some more."""
+        action, _, about = codename.partition("_")
+        known = action in {"add", "change", "delete", "view"} and about == model
+        return known and f"{app}.{model}" in self._line.labels()
+
     def is_default(self, reference: Reference, written: str) -> bool:
         """Whether a new authentik of the line has an object of that name."""
+        if reference.to == (PERMISSION,):
+            return self._is_made(*written.split("/", 2))
         for to in reference.to:
             bare = written.removeprefix(f"{to}:")
             for label in self._line.members(to):

@@ -15,6 +15,7 @@ import pulumi
 
 from components.identity import catalog, check
 from components.identity.kinds import EXCLUSIVE, UNIQUE, Line
+from components.identity.lifetimes import too_long
 from components.identity.naming import Naming
 from components.identity.provider import AuthentikProvider
 from components.identity.specs import Finding, PlanError, Spec
@@ -163,6 +164,8 @@ class Plan:
         graph: dict[int, set[int]] = {index: set() for index in sound}
         for index, spec in sound.items():
             self.warnings += check.doubts(self._line, spec)
+            for sure, finding in too_long(self._line, naming, spec):
+                (findings if sure else self.warnings).append(finding)
             for field, reference, written in naming.written(spec):
                 objections = list(naming.objections(spec, field, reference, written))
                 findings += objections

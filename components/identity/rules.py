@@ -17,20 +17,41 @@ from components.identity.specs import Finding, Spec
 from components.objects.values import is_empty
 
 Rule = Mapping[str, Any]
+LIFETIME = "goauthentik.io/user/token-maximum-lifetime"
+"""The attribute of a person or group that says how long an app password may live; without it, 30 minutes."""
+_OF_VALUES = frozenset({"reserved", "no_space", "kubeconfig", "server_overwrites", "trimmed"})
+"""Rules about a value that is given: they count for an object that is taken over, too."""
 
 
 def rule_findings(line: Line, spec: Spec) -> Iterator[Finding]:
-    """Rules of the kind that this object, which is to be made, breaks."""
+    """Rules of the kind that this object breaks. Of one that is taken over, only what is declared is known."""
+    for rule, values, fields in _applying(line, spec):
+        yield from _broken(rule, spec, values, fields)
+
+
+def rule_doubts(line: Line, spec: Spec) -> Iterator[Finding]:
+    """What authentik takes and then does away with by itself."""
+    for rule, values, fields in _applying(line, spec):
+        ends = rule["rule"] == "server_overwrites" or (rule["rule"] == "max" and "expires" not in spec.fields)
+        if ends and fields == ["expires"] and values.get("expiring"):
+            what = f"authentik ends it 30 minutes after it is written{_why(rule)}, and then deletes it"
+            yield Finding(spec.where, what, "Set expiring to false if it is to stay")
+
+
+def _applying(line: Line, spec: Spec) -> Iterator[tuple[Rule, dict[str, Any], list[str]]]:
+    """The rules that hold for this object, with its values over authentik's defaults and the fields of each."""
     known = line.fields(spec.kind)
     told = {name: facts["default"] for name, facts in known.items() if "default" in facts}
-    usual = {**told, **line.defaults(spec.kind)}
+    usual = {} if spec.adopt else {**told, **line.defaults(spec.kind)}
     for rule in line.rules(spec.kind):
-        values = {**usual, **rule.get("assume", {}), **spec.fields}
+        if spec.adopt and rule["rule"] not in _OF_VALUES:
+            continue
+        values = {**usual, **({} if spec.adopt else rule.get("assume", {})), **spec.fields}
         fields = [name for name in _fields(rule) if name in known]
         about = {*fields, *rule.get("when", ()), rule.get("when_set")}
         later = any(isinstance(values.get(name), (pulumi.Output, Unknown)) for name in about)
         if not later and _holds(rule, values):
-            yield from _broken(rule, spec.where, values, fields)
+            yield rule, values, fields
 
 
 def in_words(line: Line, kind: str) -> Iterator[str]:
@@ -51,6 +72,14 @@ def in_words(line: Line, kind: str) -> Iterator[str]:
                 yield f"{named} cannot be {', '.join(rule['v'])}."
             case "no_space":
                 yield f"{named} must not contain blanks."
+            case "may_be_empty_only_if":
+                yield f"{named} must be given, and may be empty only{why}."
+            case "server_overwrites" if fields:
+                yield f"authentik itself sets {named}{why}."
+            case "max":
+                yield f"{named} cannot be further off than its user's attribute `{LIFETIME}` says{why}: 30 minutes."
+            case "trimmed":
+                yield f"Blanks at the ends of {named} are cut off, so its own default cannot be written."
 
 
 def _fields(rule: Rule) -> list[str]:
@@ -59,6 +88,8 @@ def _fields(rule: Rule) -> list[str]:
 
 def _holds(rule: Rule, values: Mapping[str, Any]) -> bool:
     """Whether the rule applies to an object with these values."""
+    if rule["rule"] == "may_be_empty_only_if":
+        return True  # its condition is what makes an empty value right
     if "when_set" in rule and is_empty(values.get(rule["when_set"])):
         return False
     if any(values.get(name) == value for name, value in rule.get("unless", {}).items()):
@@ -69,9 +100,9 @@ def _holds(rule: Rule, values: Mapping[str, Any]) -> bool:
     return True
 
 
-def _broken(rule: Rule, where: str, values: Mapping[str, Any], fields: list[str]) -> Iterator[Finding]:
+def _broken(rule: Rule, spec: Spec, values: Mapping[str, Any], fields: list[str]) -> Iterator[Finding]:
     filled = [name for name in fields if not is_empty(values.get(name))]
-    said = " or ".join(fields)
+    said, where = " or ".join(fields), spec.where
     why = _why(rule)
     match rule["rule"]:
         case "required_if" | "not_empty" | "not_empty_if":
@@ -89,6 +120,38 @@ def _broken(rule: Rule, where: str, values: Mapping[str, Any], fields: list[str]
             yield Finding(f"{where}, {fields[0]}", f"cannot be any of {reserved}", "Choose another")
         case "no_space" if " " in str(values.get(fields[0])).strip():
             yield Finding(f"{where}, {fields[0]}", "must not contain blanks", "Use one word")
+        case "may_be_empty_only_if" if not filled:
+            met = all(values.get(name) == value for name, value in rule["when"].items())
+            if said not in values:
+                remedy = "Give it a value; an empty one ({}) will do" if met else "Give it a value"
+                yield Finding(where, f"{said} is missing", remedy)
+            elif not met:
+                yield Finding(where, f"{said} is empty, which it may be only{why}", "Give it a value")
+        case "kubeconfig" if filled and not _loadable(values[said]):
+            what = "has no current context with its cluster and user"
+            remedy = "Give it what `kubectl config view --raw --minify --flatten -o json` says"
+            yield Finding(f"{where}, {said}", what, remedy)
+        case "server_overwrites" if said in spec.fields:
+            yield Finding(f"{where}, {said}", f"is set by authentik itself{why}", "Leave it out")
+        case "trimmed" if isinstance(text := spec.fields.get(said), str) and text != text.strip():
+            what = "has blanks at its ends, which authentik cuts off"
+            yield Finding(f"{where}, {said}", what, "Write it without; left out, it keeps what it has")
+
+
+def _loadable(config: Any) -> bool:
+    """Whether Kubernetes' own client finds its way in a kubeconfig: a current context, its cluster and its user."""
+
+    def named(section: str, name: Any) -> Any:
+        rows = config.get(section)
+        found = [row for row in rows if isinstance(row, dict) and row.get("name") == name] if rows else []
+        return found[0].get(section.removesuffix("s")) if found else None
+
+    if not isinstance(config, dict):
+        return False
+    context = named("contexts", config.get("current-context"))
+    return isinstance(context, dict) and None not in (
+        named("clusters", context.get("cluster")), named("users", context.get("user")),
+    )  # fmt: skip
 
 
 def _why(rule: Rule) -> str:

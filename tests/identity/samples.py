@@ -23,6 +23,7 @@ LEAVE = object()
 NEVER_CHANGED = {
     "authentik_blueprints.blueprintinstance.path": "it excludes content, which changes",
     "authentik_brands.brand.default": "there is one default brand, and it stays that",
+    "authentik_core.token.expires": "authentik sets it, or says how far off it may be",
     "authentik_outposts.outpost.type": "providers of the old type would be left on it",
     "authentik_policies.policybinding.policy": "it excludes group; all three are changed in a test of their own",
     "authentik_policies.policybinding.user": "the same",
@@ -52,6 +53,16 @@ def pair(number: int) -> tuple[str, str]:
     return certificate.decode(), pem.decode()
 
 
+def kubeconfig(number: int) -> dict[str, Any]:
+    """What connects to a cluster."""
+    return {
+        "current-context": "sample",
+        "contexts": [{"name": "sample", "context": {"cluster": "sample", "user": "sample"}}],
+        "clusters": [{"name": "sample", "cluster": {"server": f"https://sample{number}.acme.example"}}],
+        "users": [{"name": "sample", "user": {"token": "sample"}}],
+    }
+
+
 SPECIAL: dict[str, Any] = {
     "managed": ("acme/sample-0", "acme/sample-1"),
     "icon": ("https://sample0.acme.example/icon.png", "https://sample1.acme.example/icon.png"),
@@ -60,6 +71,9 @@ SPECIAL: dict[str, Any] = {
     "expression": ("return True", "return False"),
     "authentik_core.token.intent": ("app_password", "api"),
     "authentik_core.token.expiring": (True, False),
+    "authentik_core.token.expires": LEAVE,
+    "authentik_outposts.kubernetesserviceconnection.local": (True, False),
+    "authentik_outposts.kubernetesserviceconnection.kubeconfig": (kubeconfig(0), kubeconfig(1)),
     "authentik_core.user.type": ("internal", "external"),
     "authentik_core.user.path": ("users/one", "users/two"),
     "authentik_core.user.password": ("Sample-pass-0001", "Sample-pass-0002"),
@@ -110,6 +124,8 @@ NEEDED = {
     ("authentik_stages_redirect.redirectstage", "target_flow"),
     ("authentik_stages_redirect.redirectstage", "target_static"),
     ("authentik_core.token", "expiring"),
+    ("authentik_outposts.kubernetesserviceconnection", "kubeconfig"),
+    ("authentik_outposts.kubernetesserviceconnection", "local"),
     ("authentik_crypto.certificatekeypair", "key_data"),
     ("authentik_providers_proxy.proxyprovider", "internal_host"),
     ("authentik_sources_oauth.oauthsource", "access_token_url"),

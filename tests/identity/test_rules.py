@@ -23,6 +23,7 @@ FLOWS = {
 }
 PROXY = {"name": "x", "external_host": "https://x.acme.example", **FLOWS}
 SAML = {"name": "x", "acs_url": "https://x.acme.example", **FLOWS}
+KUBERNETES = "authentik_outposts.kubernetesserviceconnection"
 BROKEN: list[tuple[str, dict[str, Any], str]] = [
     (
         "authentik_events.notificationtransport",
@@ -96,6 +97,22 @@ BROKEN: list[tuple[str, dict[str, Any], str]] = [
         },
         "group and user exclude each other",
     ),
+    (KUBERNETES, {"name": "x", "local": True}, "kubeconfig is missing. Give it a value; an empty one ({}) will do"),
+    (
+        KUBERNETES,
+        {"name": "x", "local": False, "kubeconfig": {}},
+        "kubeconfig is empty, which it may be only where local is true",
+    ),
+    (
+        KUBERNETES,
+        {"name": "x", "local": False, "kubeconfig": {"clusters": []}},
+        "has no current context with its cluster and user",
+    ),
+    (
+        "authentik_core.token",
+        {"identifier": "x", "intent": "api", "expires": "2031-01-01T00:00:00Z"},
+        "expires: is set by authentik itself where intent is api. Leave it out",
+    ),
 ]  # fmt: skip
 
 
@@ -106,7 +123,7 @@ def test_what_is_found_is_what_authentik_refuses(
     line = Line("2026.8")
     [first, *_] = rule_findings(line, Spec(kind, "x", fields))
     assert said in str(first)
-    with pytest.raises(ObjectError, match=r"HTTP 400|without a word"):
+    with pytest.raises(ObjectError, match=r"HTTP 400|without a word|keeps"):
         Reconciler(Authentik(server.url, server.token, None, line)).create(Declared(kind, "x", fields))
 
 
@@ -124,3 +141,10 @@ def test_what_is_known_only_later_is_not_judged() -> None:
     fields = {"name": "x", "scope_name": pulumi.Output.from_input("one two"), "expression": "return {}"}
     kind = "authentik_providers_oauth2.scopemapping"
     assert list(rule_findings(Line("2026.8"), Spec(kind, "x", fields))) == []
+
+
+def test_a_value_is_judged_also_where_the_object_is_taken_over() -> None:
+    line, fields = Line("2026.8"), {"identifier": "x", "intent": "api", "expires": "2031-01-01T00:00:00Z"}
+    assert len(list(rule_findings(line, Spec("authentik_core.token", "x", fields, adopt=True)))) == 1
+    taken = Spec("authentik_policies_reputation.reputationpolicy", "x", {"check_ip": False}, adopt=True)
+    assert list(rule_findings(line, taken)) == [], "what it has besides is not known"

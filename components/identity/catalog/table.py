@@ -34,6 +34,10 @@ _BETWEEN = frozenset(
         "exactly_one",
         "reserved",
         "no_space",
+        "may_be_empty_only_if",
+        "kubeconfig",
+        "server_overwrites",
+        "max",
     }
 )
 """Rules between fields that can be checked without asking the server."""
@@ -138,8 +142,11 @@ def _row(whole: dict[str, Any], relations: dict[str, Any], line: str) -> dict[st
         rule
         for rule in whole.get("rules", ())
         # What a provider type's own URLs are is in authentik's code only.
-        if rule["rule"] in _BETWEEN and "without_default_urls" not in rule.get("when", {}).values()
+        if rule["rule"] in _BETWEEN
+        and "without_default_urls" not in rule.get("when", {}).values()
+        and "from" not in rule  # of what the server fetches, nothing is known here
     ]
+    rules += [{"f": name, "rule": "trimmed"} for name in whole.get("default_lost_on_write", ())]
     if rules:
         row["rules"] = rules
     for key, format_ in (("sorted", "country_list_sorted"), ("durations", "duration")):
