@@ -8,7 +8,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components import access
-from components.containers.specs import DATA, SUBNET, Spec, all_specs
+from components.containers.specs import APPS, DATA, DATA_NET, EDGE, Net, Spec, all_specs
 from components.host.host import Host
 from components.secrets import Secrets
 from components.settings import Settings
@@ -35,12 +35,7 @@ class Containers(pulumi.ComponentResource):
             ssh_opts=ssh[1:],
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self._network = docker.Network(
-            "gatehouse",
-            name="gatehouse",
-            ipam_configs=[docker.NetworkIpamConfigArgs(subnet=SUBNET)],
-            opts=self._options([host.ready]),
-        )
+        self._networks = {net: self._network(net) for net in (APPS, DATA_NET, EDGE)}
         self._images: dict[str, docker.RemoteImage] = {}
         self.by_name: dict[str, docker.Container] = {}
         for spec in all_specs(settings, secrets):
@@ -59,6 +54,15 @@ class Containers(pulumi.ComponentResource):
             deleted_with=self._host.holder,
             # Names and ports are taken until the old one is gone.
             delete_before_replace=True,
+        )
+
+    def _network(self, net: Net) -> docker.Network:
+        return docker.Network(
+            net.name,
+            name=net.name,
+            internal=net.internal or None,
+            ipam_configs=[docker.NetworkIpamConfigArgs(subnet=net.subnet)],
+            opts=self._options([self._host.ready]),
         )
 
     def _image(self, name: str) -> pulumi.Output[str]:
@@ -81,7 +85,12 @@ class Containers(pulumi.ComponentResource):
             image=self._image(spec.image),
             command=[*spec.command] or None,
             envs=pulumi.Output.secret([f"{key}={value}" for key, value in spec.env.items()]),
-            networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=self._network.name)],
+            networks_advanced=[
+                docker.ContainerNetworksAdvancedArgs(
+                    name=self._networks[net].name, ipv4_address=net.address(spec.name)
+                )
+                for net in spec.networks
+            ],
             ports=[
                 docker.ContainerPortArgs(internal=port.inside, external=port.outside, ip=port.address)
                 for port in sorted(spec.ports)  # as they are read back

@@ -1,11 +1,13 @@
 """What each container is, as plain data: image, environment, limits, rights, what it publishes.
 
-Only Nginx Proxy Manager is published to the world, on 80 and 443: Docker goes around the box's own firewall,
-so this is where it is decided. The two administration ports are on loopback, where the SSH tunnel ends.
+Only Nginx Proxy Manager is published to the world, on 80 and 443; the two administration ports are on loopback, where
+the SSH tunnel ends. The operators' own containers are on a network of their own, the databases on another, and Nginx
+Proxy Manager reaches authentik on a third, where its address is believed and nobody else can have it.
 """
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -17,8 +19,36 @@ from components.secrets import Secrets
 from components.settings import Settings
 
 DATA = "/srv/gatehouse"
-# Fixed, since authentik must be told which peers may say where a request came from.
-SUBNET = "172.31.240.0/24"
+
+# Which address a container has in each of its networks, counted from the end: Docker gives out the first that is free.
+_FIXED = {"npm": -2, "authentik-server": -3}
+
+
+@dataclass(frozen=True)
+class Net:
+    """One of Docker's networks on the box; an internal one has no way out."""
+
+    name: str
+    subnet: str
+    internal: bool = False
+
+    def host(self, place: int) -> str:
+        """The address at a place in it."""
+        return str(ipaddress.ip_network(self.subnet)[place])
+
+    def address(self, container: str) -> str | None:
+        """The address that a container always has in it; None for those that have any."""
+        return self.host(_FIXED[container]) if container in _FIXED else None
+
+
+# What apps join, and where NPM and authentik's outpost reach them; of these two, the guard in harden.sh lets apps reach
+# NPM's 80 and 443 alone. Any change of a network replaces it. Its name is the first in the alphabet: Docker takes that
+# one for published ports and for the way out.
+APPS = Net("gatehouse", "172.31.240.0/24")
+DATA_NET = Net("gatehouse-data", "172.31.241.0/24", internal=True)
+EDGE = Net("gatehouse-edge", "172.31.242.0/24")
+# The proxy is led there by address: a name would also be looked up where the apps are.
+AUTHENTIK_ADDRESS = EDGE.host(_FIXED["authentik-server"])
 LOOPBACK, WORLD, WORLD6 = "127.0.0.1", "0.0.0.0", "::"
 # The password comes by standard input: command lines show in `ps` on the box.
 _REDIS_START = """exec docker-entrypoint.sh redis-server - <<END
@@ -60,6 +90,7 @@ class Spec:
     env: dict[str, str] = field(default_factory=dict)
     volumes: tuple[tuple[str, str], ...] = ()
     """Directories below /srv/gatehouse and where the container sees them."""
+    networks: tuple[Net, ...] = (DATA_NET,)
     ports: tuple[Port, ...] = ()
     files: tuple[tuple[str, str], ...] = ()
     """Files that are put into it before it starts: their paths inside, and what is in them."""
@@ -148,8 +179,15 @@ def authentik(settings: Settings, secrets: Secrets, release: Release) -> tuple[S
             **more,  # type: ignore[arg-type]
         )
 
-    server = spec("server", env=env, volumes=volumes, ports=(Port(9000, 9000, LOOPBACK),))
-    worker = spec("worker", env=env | first, volumes=(*volumes, ("authentik/certs", "/certs")))
+    server = spec(
+        "server",
+        env=env,
+        volumes=volumes,
+        ports=(Port(9000, 9000, LOOPBACK),),
+        networks=(APPS, DATA_NET, EDGE),
+    )
+    certificates = ("authentik/certs", "/certs")
+    worker = spec("worker", env=env | first, volumes=(*volumes, certificates), networks=(DATA_NET, EDGE))
     return server, worker
 
 
@@ -160,8 +198,10 @@ def _authentik_env(settings: Settings, secrets: Secrets, release: Release) -> di
         "AUTHENTIK_POSTGRESQL__NAME": "authentik",
         "AUTHENTIK_POSTGRESQL__USER": "authentik",
         "AUTHENTIK_POSTGRESQL__PASSWORD": secrets.value("postgres/password"),
-        # Its default trusts every private network; only NPM may say where a request came from.
-        "AUTHENTIK_LISTEN__TRUSTED_PROXY_CIDRS": f"127.0.0.0/8,{SUBNET}",
+        # Its default trusts every private network; only NPM may say where a request came from. The loopback is the
+        # container's own: its outpost says there by which scheme it was reached. Who comes through the box's loopback
+        # has the address of a bridge.
+        "AUTHENTIK_LISTEN__TRUSTED_PROXY_CIDRS": f"127.0.0.0/8,{EDGE.address('npm')}/32",
         # There is no Docker socket in the worker for it to find outposts by.
         "AUTHENTIK_OUTPOSTS__DISCOVER": "false",
         "AUTHENTIK_DISABLE_UPDATE_CHECK": "true",
@@ -204,6 +244,7 @@ def npm(settings: Settings, secrets: Secrets) -> Spec:
             "INITIAL_ADMIN_PASSWORD": secrets.value("npm/admin-password"),
         },
         volumes=(("npm", "/data"), ("letsencrypt", "/etc/letsencrypt")),
+        networks=(APPS, EDGE),
         ports=(*world, *world6, Port(81, 81, LOOPBACK)),
         files=(("/data/nginx/custom/stream.conf", _FROM_IPV6),) if world6 else (),
         health=("CMD", "/usr/bin/check-health"),

@@ -166,7 +166,6 @@ rm -f "$candidate" "$trial"
 systemctl try-reload-or-restart ssh.service
 
 # ------------------------------------------------------------------------------------------------------------ firewall
-# Docker goes around ufw: what containers publish is decided by gatehouse's containers (80, 443), not here.
 # A firewall that is right already is not touched: ufw, killed while it works, leaves a box that lets nobody in.
 firewall_is_right() {
   local told port
@@ -261,40 +260,88 @@ else
   say "left out in a container: kernel and vm sysctls, swap, time synchronisation (they are the host's)"
 fi
 
-# ------------------------------------------------------------------------------------------- the cloud's metadata service
-# It hands the user data to whoever asks. Containers never need it; on the box itself only root (cloud-init) does.
-put /usr/local/lib/gatehouse/metadata-guard 0755 <<'GUARD'
-#!/bin/sh
-# Puts the rules first in their chains, once, each time Docker starts.
-set -eu
-rule() { iptables -w 30 -C "$@" 2>/dev/null || { chain=$1; shift; iptables -w 30 -I "$chain" 1 "$@"; }; }
-iptables -w 30 -N DOCKER-USER 2>/dev/null || true
-rule DOCKER-USER -d 169.254.0.0/16 -j DROP
-rule OUTPUT -d 169.254.169.254/32 -m owner ! --uid-owner 0 -j REJECT || {
+# ------------------------------------------------------------------------------- what Docker would let past the firewall
+# Docker goes around ufw: what it publishes is decided here, for both kinds of addresses. From outside, containers are
+# reached on 80 and 443 and nowhere else. From containers, the box itself is reached on these two and nowhere else, and so
+# is Nginx Proxy Manager; authentik not at all. The box's own loopback passes through none of these chains.
+put /usr/local/lib/gatehouse/guard 0755 <<'GUARD'
+#!/bin/bash
+# Puts the rules first in their chains, before Docker starts. As a whole: nothing is open in between.
+set -euo pipefail
+# Without it, what one container of a network sends to another goes by these rules.
+modprobe --quiet br_netfilter || true
+sysctl -q -w net.bridge.bridge-nf-call-iptables=1
+
+first() { # first TOOL CHAIN OURS: makes OURS the first thing that CHAIN does
+  [ "$("$1" -w 30 -S "$2" | sed -n 's/^-A //p' | head -n 1)" != "$2 -j $3" ] || return 0
+  while "$1" -w 30 -D "$2" -j "$3" 2>/dev/null; do :; done
+  "$1" -w 30 -I "$2" 1 -j "$3"
+}
+
+# The addresses are Nginx Proxy Manager's and authentik's on the network that apps join (components/containers/specs.py).
+# The cloud's metadata service hands the user data to whoever asks; containers never need it.
+rules() {
+  printf '*filter\n:GATEHOUSE-FORWARD - [0:0]\n:GATEHOUSE-INPUT - [0:0]\n'
+  if [ "$1" = iptables ]; then echo '-A GATEHOUSE-FORWARD -d 169.254.0.0/16 -j DROP'; fi
+  echo '-A GATEHOUSE-FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN'
+  if [ "$1" = iptables ]; then
+    echo '-A GATEHOUSE-FORWARD -d 172.31.240.254 -p tcp -m multiport --dports 80,443 -j RETURN'
+    echo '-A GATEHOUSE-FORWARD -d 172.31.240.254 -j DROP'
+    echo '-A GATEHOUSE-FORWARD -d 172.31.240.253 -j DROP'
+  fi
+  for bridge in br-+ docker+; do echo "-A GATEHOUSE-FORWARD -i $bridge -j RETURN"; done
+  for port in 80 443; do
+    echo "-A GATEHOUSE-FORWARD -p tcp -m conntrack --ctstate DNAT --ctorigdstport $port -j RETURN"
+  done
+  for bridge in br-+ docker+; do
+    echo "-A GATEHOUSE-FORWARD -o $bridge -j DROP"
+    echo "-A GATEHOUSE-INPUT -i $bridge -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN"
+    echo "-A GATEHOUSE-INPUT -i $bridge -p tcp -m multiport --dports 80,443 -j RETURN"
+    echo "-A GATEHOUSE-INPUT -i $bridge -j DROP"
+  done
+  echo COMMIT
+}
+
+for tool in iptables ip6tables; do
+  rules $tool | $tool-restore --wait=30 --noflush
+  # Docker keeps what is in this chain, and where it makes no rules for IPv6 it does not look there.
+  "$tool" -w 30 -N DOCKER-USER 2>/dev/null || true
+  "$tool" -w 30 -C FORWARD -j DOCKER-USER 2>/dev/null || "$tool" -w 30 -I FORWARD 1 -j DOCKER-USER
+  first "$tool" DOCKER-USER GATEHOUSE-FORWARD
+  first "$tool" INPUT GATEHOUSE-INPUT
+done
+
+# On the box itself only root (cloud-init) needs the metadata service.
+rule=(OUTPUT -d 169.254.169.254/32 -m owner ! --uid-owner 0 -j REJECT)
+iptables -w 30 -C "${rule[@]}" 2>/dev/null || iptables -w 30 -I "${rule[@]}" || {
   systemd-detect-virt --quiet --container || exit 1
   echo "left out in a container: the owner match (xt_owner) against users of the box itself"
 }
 GUARD
-put /etc/systemd/system/gatehouse-metadata-guard.service 0644 <<'UNIT'
+put /etc/systemd/system/gatehouse-guard.service 0644 <<'UNIT'
 [Unit]
-Description=Keep containers and users away from the cloud's metadata service
-After=docker.service ufw.service
+Description=Keep the world and containers away from what is not for them
+Before=docker.service
+After=ufw.service
 PartOf=docker.service
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/usr/local/lib/gatehouse/metadata-guard
+ExecStart=/usr/local/lib/gatehouse/guard
 [Install]
 WantedBy=docker.service multi-user.target
 UNIT
+# What it was called when all it guarded was the metadata service.
+systemctl disable --quiet --now gatehouse-metadata-guard.service 2>/dev/null || true
+rm -f /etc/systemd/system/gatehouse-metadata-guard.service /usr/local/lib/gatehouse/metadata-guard
 systemctl daemon-reload
-systemctl enable --quiet docker.service gatehouse-metadata-guard.service
+systemctl enable --quiet docker.service gatehouse-guard.service
+systemctl restart gatehouse-guard.service
 if [ /etc/docker/daemon.json -nt /run/docker.pid ]; then
   systemctl restart docker.service
 else
   systemctl start docker.service
 fi
-systemctl restart gatehouse-metadata-guard.service
 docker info >/dev/null || die "Docker does not answer: journalctl -u docker"
 
 # --------------------------------------------------------------------------------------------------------------- record

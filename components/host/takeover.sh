@@ -22,7 +22,7 @@ file=/etc/docker/daemon.json
 if [ -s "$file" ] && [ "$(tr -d '[:space:]' <"$file")" != '{}' ]; then echo "Docker's settings: $file"; fi
 
 # Rules for the ports that stay open are no news. ufw keeps its rules even while it is off.
-usual='^-P INPUT ACCEPT$|-j (ufw6?|f2b)-[^ ]+$'
+usual='^-P INPUT ACCEPT$|-j (GATEHOUSE|ufw6?|f2b)-[^ ]+$'
 if here ufw; then
   if ufw status | grep -q '^Status: active'; then usual+='|^-P INPUT DROP$'; fi
   ufw show added | grep '^ufw ' | but "^ufw allow (($ssh_port|80|443)(/tcp)?|OpenSSH)\$" | told "a rule of ufw" || true

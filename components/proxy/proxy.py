@@ -14,7 +14,7 @@ import jinja2
 import pulumi
 
 from components.containers.containers import Containers
-from components.containers.specs import admin_identity
+from components.containers.specs import AUTHENTIK_ADDRESS, admin_identity
 from components.host.host import Host
 from components.objects.resource import resource_class
 from components.proxy.kinds import CERTIFICATE, PROXY_HOST
@@ -22,7 +22,7 @@ from components.proxy.provider import NpmProvider
 from components.secrets import Secrets
 from components.settings import App, Settings
 
-AUTHENTIK = ("http", "gatehouse-authentik-server", 9000)
+AUTHENTIK = ("http", AUTHENTIK_ADDRESS, 9000)
 # NPM writes these credentials to a file through a shell, so nothing else may pass.
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+")
 _FORWARD_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")

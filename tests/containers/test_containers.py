@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 from components.containers import releases
 from components.containers.containers import Containers, _duration
-from components.containers.specs import SUBNET, admin_identity, all_specs
+from components.containers.specs import APPS, DATA_NET, EDGE, admin_identity, all_specs
 from components.host.host import Host
+from components.host.user_data import hardening_script
 from components.lines import known
+from components.proxy import proxy
 from components.settings import SettingsError
 from tests.host.mocks import KEY, Registered, run, secrets, settings
 
@@ -36,7 +39,8 @@ def env(one: Registered) -> dict[str, str]:
 def test_what_runs_on_the_box(preview: bool) -> None:
     found = declare(preview)
     assert {name for name in found if name.startswith(("Container ", "Network", "RemoteImage"))} == {
-        "Network gatehouse", "RemoteImage postgres", "RemoteImage redis", "RemoteImage server",
+        "Network gatehouse", "Network gatehouse-data", "Network gatehouse-edge",
+        "RemoteImage postgres", "RemoteImage redis", "RemoteImage server",
         "RemoteImage nginx-proxy-manager", "Container postgres", "Container redis", "Container authentik-server",
         "Container authentik-worker", "Container npm",
     }  # fmt: skip
@@ -112,9 +116,35 @@ def test_bootstrap_values_reach_the_worker_alone() -> None:
 
 
 def test_only_npm_may_say_where_a_request_came_from() -> None:
+    """By its address on a network where no app is; the proxy is led to authentik there."""
     found = containers()
-    assert env(found["authentik-server"])["AUTHENTIK_LISTEN__TRUSTED_PROXY_CIDRS"] == f"127.0.0.0/8,{SUBNET}"
-    assert declare()["Network gatehouse"].inputs["ipamConfigs"] == [{"subnet": SUBNET}]
+    npm = {net["name"]: net.get("ipv4Address") for net in found["npm"].inputs["networksAdvanced"]}
+    trusted = env(found["authentik-server"])["AUTHENTIK_LISTEN__TRUSTED_PROXY_CIDRS"].split(",")
+    assert trusted == ["127.0.0.0/8", f"{npm[EDGE.name]}/32"]
+    assert proxy.AUTHENTIK[1] == EDGE.address("authentik-server")
+
+
+def test_each_container_is_where_it_has_to_be_and_nowhere_else() -> None:
+    where = {
+        name: {net["name"].removeprefix("gatehouse") for net in one.inputs["networksAdvanced"]}
+        for name, one in containers().items()
+    }
+    assert where == {
+        "postgres": {"-data"}, "redis": {"-data"}, "authentik-worker": {"-data", "-edge"},
+        # authentik's outpost stands in front of apps, and so does the proxy.
+        "authentik-server": {"", "-data", "-edge"}, "npm": {"", "-edge"},
+    }  # fmt: skip
+    networks = {net.name: declare()[f"Network {net.name}"].inputs for net in (APPS, DATA_NET, EDGE)}
+    assert [name for name, one in networks.items() if one.get("internal")] == ["gatehouse-data"]
+    # As every state has it: any change would make it anew, and apps that joined it by hand would lose it.
+    assert networks["gatehouse"] == {"name": "gatehouse", "ipamConfigs": [{"subnet": "172.31.240.0/24"}]}
+    # Docker takes the first in the alphabet for what is published and for the way out.
+    assert min(networks) == APPS.name
+
+
+def test_the_guard_on_the_box_knows_the_addresses_that_apps_may_not_reach() -> None:
+    told = re.findall(r"-d (172\.\S+)", hardening_script())
+    assert set(told) == {APPS.address("npm"), APPS.address("authentik-server")}
 
 
 def test_npm_has_its_administrator_before_it_answers() -> None:

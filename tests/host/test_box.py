@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 import time
@@ -22,12 +23,13 @@ from tests.machine.conftest import Host, until
 
 pytestmark = pytest.mark.box
 SERVER, VOLUME = 9301, 9391
+ADDRESS6 = "2001:db8:0:231::1"
 REAL, FIRST, DEPLOY = (secrets().ssh_key(f"ssh/{name}") for name in ("host", "first-boot", "deploy"))
 # What the hardening writes; a second run may not touch any of it.
 WRITTEN = (
     "/etc/ssh/sshd_config.d/00-gatehouse.conf /etc/docker/daemon.json /etc/fail2ban/jail.d/gatehouse.local "
     "/etc/sysctl.d/60-gatehouse-network.conf /etc/apt/apt.conf.d/52gatehouse /etc/sudoers.d/90-gatehouse "
-    "/etc/systemd/system/gatehouse-metadata-guard.service /usr/local/lib/gatehouse/metadata-guard"
+    "/etc/systemd/system/gatehouse-guard.service /usr/local/lib/gatehouse/guard"
 )
 
 
@@ -58,7 +60,7 @@ def box(world: World, machines: Machines, tmp_path_factory: pytest.TempPathFacto
     key.chmod(0o600)
     found = Box(world, SERVER, "203.0.113.231", key, user="deploy")
     text = user_data(deploy_key=DEPLOY.public, first_boot=FIRST)
-    machines.create(SERVER, "gatehouse-acme", text, found.address, None, 4096, "debian-12")
+    machines.create(SERVER, "gatehouse-acme", text, found.address, ADDRESS6, 4096, "debian-12")
     machines.create_volume(VOLUME, 10)
     machines.power_on(SERVER)
     began = time.monotonic()
@@ -128,10 +130,55 @@ def test_tunnels_lead_to_the_two_admin_ports_only(box: Box) -> None:
 
 
 def test_nobody_but_root_reaches_the_metadata_service(box: Box) -> None:
-    assert "-A DOCKER-USER -d 169.254.0.0/16 -j DROP" in box.root("iptables -S DOCKER-USER")
+    assert box.root("iptables -S GATEHOUSE-FORWARD").splitlines()[1].endswith("-d 169.254.0.0/16 -j DROP")
     asked = "curl -sS -m 5 http://169.254.169.254/hetzner/v1/userdata 2>&1; true"
     began = time.monotonic()
     assert "Failed to connect" in box.ssh(asked) and time.monotonic() - began < 4
+
+
+IMAGE = "ghcr.io/goauthentik/server:2026.8.3"  # there is a Python in it
+ANSWER = (
+    'import http.server as s; s.ThreadingHTTPServer(("", {port}), s.SimpleHTTPRequestHandler).serve_forever()'
+)
+
+
+@pytest.mark.case("16")
+def test_what_docker_opens_besides_http_and_https_stays_closed(box: Box) -> None:
+    """No cloud's firewall is before this box. Docker opens what somebody publishes by mistake, and to neighbours of the
+    box also what is published on its loopback; and neighbours may reach a container by its own address."""
+
+    def run(name: str, address: str, port: int, published: str) -> None:
+        command = f"docker run --detach --name {name} --network gatehouse --ip {address} {published}"
+        box.ssh(f"{command} --entrypoint python3 {IMAGE} -c {shlex.quote(ANSWER.format(port=port))}")
+
+    def reached() -> set[str]:
+        found = [(box.address, 8080), (ADDRESS6, 8080), (hidden, 8080), (box.address, 443), (ADDRESS6, 443)]
+        return {f"{address} {port}" for address, port in found if box.reachable(port, address)}
+
+    proxy, hidden = "172.31.240.254", "172.31.240.253"
+    look = f"ip route get {box.address} | sed 's/.*dev \\([^ ]*\\).*/\\1/;q'"
+    device = box.world.run(["sh", "-c", look], capture_output=True, text=True).stdout.strip()
+    through = ["172.31.240.0/24", "via", box.address, "onlink", "dev", device]
+    box.ssh("docker network create --subnet 172.31.240.0/24 gatehouse")
+    try:
+        run("shop", hidden, 8080, "--publish 8080:8080 --publish 127.0.0.1:9000:8080")
+        run("proxy", proxy, 443, "--publish 443:443 --publish 127.0.0.1:81:443")
+        box.world.run(["ip", "route", "add", *through], check=True)
+        until(lambda: box.reachable(443), "a container that is published on 443")
+        right = {f"{box.address} 443", f"{ADDRESS6} 443"}
+        assert reached() == right
+        answers = "curl -sS -m 5 -o /dev/null -w %{http_code} http://127.0.0.1"
+        assert box.ssh(f"for port in 81 8080 9000; do {answers}:$port; done") == "200200200"
+        box.root("iptables -F GATEHOUSE-FORWARD")
+        assert reached() == right | {
+            f"{box.address} 8080",
+            f"{hidden} 8080",
+        }  # else the rules have nothing to do
+        box.root("systemctl restart gatehouse-guard")
+        assert reached() == right
+    finally:
+        box.world.run(["ip", "route", "del", *through])
+        box.ssh("docker rm --force shop proxy; docker network rm gatehouse", check=False)
 
 
 def test_docker_is_deploys_and_stops_containers_with_the_box(box: Box) -> None:
@@ -236,7 +283,9 @@ def test_everything_is_there_after_a_reboot(box: Box, machines: Machines) -> Non
     until(box.answers, "ssh after the reboot")
     assert box.provision().stdout.startswith("203.0.113.231: already hardened")
     assert "Status: active" in box.root("ufw status")
-    assert "-A DOCKER-USER -d 169.254.0.0/16 -j DROP" in box.root("iptables -S DOCKER-USER")
+    for tool in ("iptables", "ip6tables"):
+        assert "-A DOCKER-USER -j GATEHOUSE-FORWARD" in box.root(f"{tool} -S DOCKER-USER").splitlines()[1]
+        assert "-A FORWARD -j DOCKER-USER" in box.root(f"{tool} -S FORWARD").splitlines()[1]
     assert "! --uid-owner 0" in box.root("iptables -S OUTPUT")
     assert box.root("systemctl --failed --no-legend").strip() == ""
 

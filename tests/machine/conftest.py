@@ -41,8 +41,8 @@ class Host:
         done = self.world.run(self.argv("true"), capture_output=True, stdin=subprocess.DEVNULL)
         return done.returncode == 0
 
-    def reachable(self, port: int) -> bool:
-        probe = f"import socket; socket.create_connection(({self.address!r}, {port}), 2).close()"
+    def reachable(self, port: int, address: str = "") -> bool:
+        probe = f"import socket; socket.create_connection(({address or self.address!r}, {port}), 2).close()"
         return self.world.run(["python3", "-c", probe], capture_output=True).returncode == 0
 
 

@@ -54,8 +54,8 @@ def test_where_each_name_leads() -> None:
         for route in proxy.routes(settings(apps=APPS))
     }
     assert leads == {
-        "auth.acme.example": ("http", "gatehouse-authentik-server", 9000),
-        "dash.acme.example": ("http", "gatehouse-authentik-server", 9000),
+        "auth.acme.example": ("http", "172.31.242.253", 9000),
+        "dash.acme.example": ("http", "172.31.242.253", 9000),
         "wiki.acme.example": ("https", "wiki.lan", 443),
     }
 

@@ -54,6 +54,28 @@ KILLED_AT = (
     "npm:certificate gatehouse auth.acme.example creating",
 )
 
+# Which of the targets can be reached from here, and what authentik says of itself at its public name.
+REACH = """
+import json, socket, ssl, urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
+def reached(target):
+    try:
+        socket.create_connection(target, 2).close()
+    except OSError:
+        return False
+    return True
+
+targets = {targets}
+with ThreadPoolExecutor(len(targets)) as pool:
+    print(json.dumps([one for one, yes in zip(targets, pool.map(reached, targets)) if yes]))
+ours = ssl.create_default_context()
+ours.check_hostname, ours.verify_mode = False, ssl.CERT_NONE
+url = "https://auth.acme.example/application/o/grafana/.well-known/openid-configuration"
+lies = {{"X-Forwarded-Proto": "http", "X-Forwarded-Host": "evil.example"}}
+print(urllib.request.urlopen(urllib.request.Request(url, headers=lies), context=ours).read().decode())
+"""
+
 
 class Whole:
     """A client on a world of its own."""
@@ -107,12 +129,13 @@ class Whole:
                 continue
         return found
 
-    def on_box(self, *command: str) -> str:
-        """Run a command on the box as deploy; what it printed."""
+    def on_box(self, *command: str, given: str = "") -> str:
+        """Run a command on the box as deploy, with `given` on its standard input; what it printed."""
         address = self.project.pulumi("stack", "output", "address", "--stack", "acme").strip()
         done = subprocess.run(
             self.world.command(["ssh", "-F", ".gatehouse/acme/ssh_config", address, *command]),
             cwd=self.project.folder, env=self.project.environment, check=True, capture_output=True, text=True,
+            input=given,
         )  # fmt: skip
         return done.stdout
 
@@ -171,6 +194,25 @@ with socket.create_connection(("::1", 443), 20) as plain:
 @pytest.mark.case("3")
 def test_visitors_come_by_ipv6_too(whole: Whole) -> None:
     assert whole.on_box("python3", "-c", shlex.quote(BY_IPV6)).strip() in {"200", "302"}
+
+
+@pytest.mark.case("16")
+def test_apps_on_the_box_reach_the_proxy_and_nothing_else_of_the_client(whole: Whole) -> None:
+    inspect = "docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}' $(docker ps --quiet)"
+    inside = whole.on_box(inspect).split()
+    assert len(inside) >= 8, inside
+    box = [whole.project.pulumi("stack", "output", "address", "--stack", "acme").strip(), "172.31.240.1"]
+    targets = [
+        (one, port) for one in inside + box for port in (22, 80, 81, 443, 5432, 6379, 8080, 8443, 9000)
+    ]
+    program = REACH.format(targets=[*targets, ("169.254.169.254", 80), ("gatehouse-postgres", 5432)])
+    image = "ghcr.io/goauthentik/server:2026.8.3"  # there is a Python in it
+    app = f"docker run --rm --interactive --network gatehouse --entrypoint python3 {image} -"
+    address, _, told = whole.on_box(app, given=program).partition("\n")
+    proxy = "172.31.240.254"
+    assert json.loads(address) == [[one, port] for one in (proxy, *box) for port in (80, 443)]
+    # By its public name it is authentik, over https although nobody else's word is taken for that.
+    assert json.loads(told)["issuer"] == "https://auth.acme.example/application/o/grafana/"
 
 
 def test_no_secret_is_anywhere_in_clear(whole: Whole) -> None:
