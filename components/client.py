@@ -6,9 +6,9 @@ from typing import Any
 
 import pulumi
 
-from components import apps
+from components import apps, memory
 from components.identity.plan import Plan
-from components.settings import Settings
+from components.settings import Settings, SettingsError
 
 
 class Client(pulumi.ComponentResource):
@@ -16,22 +16,30 @@ class Client(pulumi.ComponentResource):
 
     Raises:
         components.identity.specs.PlanError: what is wanted of authentik cannot be declared; nothing was.
+        components.settings.SettingsError: the state says that this must not be done; nothing was.
     """
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__("gatehouse:client:Client", settings.client)
-        for warning in settings.warnings:
-            pulumi.log.warn(str(warning))
         secrets = settings.derived()
-        inside = pulumi.ResourceOptions(parent=self)
         plan = Plan(settings.authentik.line)
         apps.declare(plan, settings, secrets)
+        remembered = memory.recall()  # before anything is declared, written or contacted
+        refused = remembered.objections(settings, secrets, confirmed=memory.is_confirmed(settings))
+        if problems := list(refused):
+            raise SettingsError(problems, "Nothing was touched:")
+        super().__init__(memory.CLIENT, settings.client)
+        for warning in settings.warnings:
+            pulumi.log.warn(str(warning))
+        if remembered.moves(settings):
+            pulumi.log.warn(remembered.moved(settings).what)
+        inside = pulumi.ResourceOptions(parent=self)
         self.outputs: dict[str, Any] = {
             "adminUrl": f"{settings.issuer_base}/if/admin/",
             **apps.outputs(settings, secrets),
         }
         objects = pulumi.ResourceOptions(parent=self)
         values: dict[str, pulumi.Input[str]] = {"line": settings.authentik.line}
+        identity: str | None = None
         if settings.box.kind == "none":
             assert settings.authentik.url is not None
             assert settings.authentik.token is not None
@@ -42,14 +50,16 @@ class Client(pulumi.ComponentResource):
             from components import access  # noqa: PLC0415
             from components.containers import releases  # noqa: PLC0415
             from components.containers.containers import Containers  # noqa: PLC0415
+            from components.containers.specs import admin_identity  # noqa: PLC0415
             from components.host.host import Host  # noqa: PLC0415
             from components.proxy.proxy import Proxy  # noqa: PLC0415
 
             releases.release(settings.authentik.line)  # before anything is declared: it may not be known
             access.write_files(settings.client, secrets)
             host = Host(settings, secrets, inside)
-            containers = Containers(settings, secrets, host, inside)
-            Proxy(settings, secrets, host, containers, objects)
+            identity = remembered.identity or admin_identity(settings)
+            containers = Containers(settings, secrets, host, inside, identity=identity)
+            Proxy(settings, secrets, host, containers, objects, identity=identity)
             self.outputs["address"] = host.address
             values["address"] = host.admin(9000)
             values["token"] = secrets.output("authentik/service-token")
@@ -63,4 +73,4 @@ class Client(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
         plan.register(provider, objects)
-        self.register_outputs({})
+        self.register_outputs({memory.OUTPUT: remembered.after(settings, secrets, identity)})

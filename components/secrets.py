@@ -148,6 +148,7 @@ class Secrets:
         self._root = check_root_secret(root)
         self._generations = dict(generations or {})
         self._overrides = dict(overrides or {})
+        self._used: set[str] = set()
         for name in self._generations:
             form_of(name)
         for name, value in self._overrides.items():
@@ -156,11 +157,26 @@ class Secrets:
     def __repr__(self) -> str:
         return "Secrets(…)"
 
+    @property
+    def fingerprint(self) -> str:
+        """What the root secret is known by: it says whether another one is the same, and nothing else of it."""
+        return _derived(self._root, "gatehouse/v1/fingerprint", 16).hex()
+
+    @property
+    def used(self) -> dict[str, int]:
+        """The derived secrets that were asked for, and their generations; those with an override are not derived."""
+        return {name: self._generations.get(name, 1) for name in sorted(self._used - set(self._overrides))}
+
+    def generation(self, name: str) -> int | None:
+        """Which generation of a secret is derived; None where there is an override in its place."""
+        return None if name in self._overrides else self._generations.get(name, 1)
+
     def value(self, name: str) -> str:
         """The plain text of a secret; an SSH key's is its private key file."""
         form = form_of(name)
         if form is None:
             return self.ssh_key(name).private
+        self._used.add(name)
         if name in self._overrides:
             return self._overrides[name]
         return _characters(self._bytes(name, 2 * form.length + 64), form)
@@ -180,8 +196,11 @@ class Secrets:
         return openssh_key(seed, "gatehouse-" + name.removeprefix("ssh/"))
 
     def _bytes(self, name: str, length: int) -> bytes:
-        info = f"gatehouse/v1/{name}/{self._generations.get(name, 1)}".encode()
-        return HKDF(algorithm=hashes.SHA256(), length=length, salt=None, info=info).derive(self._root)
+        return _derived(self._root, f"gatehouse/v1/{name}/{self._generations.get(name, 1)}", length)
+
+
+def _derived(root: bytes, info: str, length: int) -> bytes:
+    return HKDF(algorithm=hashes.SHA256(), length=length, salt=None, info=info.encode()).derive(root)
 
 
 def _characters(stream: bytes, form: Form) -> str:

@@ -22,8 +22,15 @@ class Containers(pulumi.ComponentResource):
     """
 
     def __init__(
-        self, settings: Settings, secrets: Secrets, host: Host, opts: pulumi.ResourceOptions | None = None
+        self,
+        settings: Settings,
+        secrets: Secrets,
+        host: Host,
+        opts: pulumi.ResourceOptions | None = None,
+        *,
+        identity: str | None = None,
     ) -> None:
+        """`identity`: who logs in to Nginx Proxy Manager, where that was settled by an earlier run."""
         super().__init__("gatehouse:containers:Containers", settings.client, None, opts)
         self._host = host
         ssh = access.ssh_command(settings.client)
@@ -38,7 +45,7 @@ class Containers(pulumi.ComponentResource):
         self._networks = {net: self._network(net) for net in (APPS, DATA_NET, EDGE)}
         self._images: dict[str, docker.RemoteImage] = {}
         self.by_name: dict[str, docker.Container] = {}
-        for spec in all_specs(settings, secrets):
+        for spec in all_specs(settings, secrets, identity):
             stores = [self.by_name[name] for name in ("postgres", "redis") if name in self.by_name]
             needs = stores if spec.name.startswith("authentik") else []
             self.by_name[spec.name] = self._container(spec, needs)

@@ -230,7 +230,7 @@ def _authentik_env(settings: Settings, secrets: Secrets, release: Release) -> di
     return env
 
 
-def npm(settings: Settings, secrets: Secrets) -> Spec:
+def npm(settings: Settings, secrets: Secrets, identity: str) -> Spec:
     """Nginx Proxy Manager: TLS, and everything that the world talks to."""
     ipv6 = settings.server is not None and settings.network.ipv6
     world = [Port(80, 80, WORLD), Port(443, 443, WORLD)]
@@ -240,7 +240,7 @@ def npm(settings: Settings, secrets: Secrets) -> Spec:
         image=releases.NPM_IMAGE,
         # Set at the very first start, before port 81 answers: until there is a user, anyone may make one.
         env={
-            "INITIAL_ADMIN_EMAIL": admin_identity(settings),
+            "INITIAL_ADMIN_EMAIL": identity,
             "INITIAL_ADMIN_PASSWORD": secrets.value("npm/admin-password"),
         },
         volumes=(("npm", "/data"), ("letsencrypt", "/etc/letsencrypt")),
@@ -256,19 +256,21 @@ def npm(settings: Settings, secrets: Secrets) -> Spec:
 
 
 def admin_identity(settings: Settings) -> str:
-    """Who logs in to NPM, for as long as the client is there.
+    """Who logs in to NPM, for as long as the client is there: this is what a client's first run takes.
 
     NPM takes it at its first start only, so it must not be a person's: whoever came to be the first operator would lock
-    gatehouse out. Let's Encrypt's account gets this address too. Lower case, as NPM demands.
+    gatehouse out. Nor may it follow the domain, so later runs take it from the state (`components.memory`).
+    Let's Encrypt's account gets this address too. Lower case, as NPM demands.
     """
     return f"gatehouse@{settings.domain}"
 
 
-def all_specs(settings: Settings, secrets: Secrets) -> list[Spec]:
-    """All containers of a client, each after what it needs."""
+def all_specs(settings: Settings, secrets: Secrets, identity: str | None = None) -> list[Spec]:
+    """All containers of a client, each after what it needs. `identity`: of NPM's administrator, if it is settled."""
     release = releases.release(settings.authentik.line)
     cache = [redis(secrets)] if settings.wants_redis else []
-    return [postgres(secrets), *cache, *authentik(settings, secrets, release), npm(settings, secrets)]
+    proxy = npm(settings, secrets, identity or admin_identity(settings))
+    return [postgres(secrets), *cache, *authentik(settings, secrets, release), proxy]
 
 
 def plain(value: SecretStr | str) -> str:

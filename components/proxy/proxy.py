@@ -57,7 +57,10 @@ class Proxy(pulumi.ComponentResource):
         host: Host,
         containers: Containers,
         opts: pulumi.ResourceOptions | None = None,
+        *,
+        identity: str | None = None,
     ) -> None:
+        """`identity`: who logs in to NPM, where that was settled by an earlier run."""
         super().__init__("gatehouse:proxy:Proxy", settings.client, None, opts)
         project = pulumi.get_project()
         provider = pulumi.ProviderResource(
@@ -65,7 +68,7 @@ class Proxy(pulumi.ComponentResource):
             "npm",
             {
                 f"{project}:address": host.admin(81),
-                f"{project}:identity": admin_identity(settings),
+                f"{project}:identity": identity or admin_identity(settings),
                 f"{project}:secret": secrets.output("npm/admin-password"),
             },
             pulumi.ResourceOptions(parent=self),

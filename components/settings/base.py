@@ -25,12 +25,11 @@ class Problem:
 class SettingsError(Exception):
     """A stack file that cannot be used; `problems` has every mistake that was found in it."""
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[Problem], heading: str = "") -> None:
         self.problems = problems
         count = "one mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
-        super().__init__(
-            "\n".join([f"The stack file has {count}:", *(f"  {problem}" for problem in problems)])
-        )
+        heading = heading or f"The stack file has {count}:"
+        super().__init__("\n".join([heading, *(f"  {problem}" for problem in problems)]))
 
 
 # There are no plugins of pydantic's here. To look for some, it reads what every installed package says of itself.

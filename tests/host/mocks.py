@@ -105,6 +105,8 @@ class World(mocks.Mocks):
         self.answers = {
             "hcloud:index/getServerType:getServerType": SERVER_TYPE,
             "cloudflare:index/getZone:getZone": {"zoneId": "zone1"},
+            # What the state has; a client that was never up has nothing in it.
+            "pulumi:pulumi:readStackResourceOutputs": {"outputs": {}},
             **(answers or {}),
         }
         self.calls: list[tuple[str, Any]] = []

@@ -1,0 +1,192 @@
+"""What the state remembers of a client, and what it therefore refuses before anything is touched.
+
+A stack file says what is wanted now. What must not change by an edit of it (the root secret, a retired password, the
+name that every app knows, a server with all data on its volume) is compared with what the last run left in the state:
+by the program, so that plain `pulumi preview` and `pulumi up` refuse as well, and by gatehouse's own commands first.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from components.secrets import Secrets
+from components.settings import Settings
+from components.settings.base import Problem, dotted
+
+CLIENT = "gatehouse:client:Client"
+"""The type of the component whose outputs hold the memory."""
+OUTPUT = "memory"
+"""The name of that output. Frozen, as are the names inside: they lie in states."""
+CONFIRM = "GATEHOUSE_CONFIRM"
+"""Set to the client's name, it agrees to what is refused until it is confirmed."""
+# What gatehouse protects, by type and name in the state: the setting that asks for it, and whether it does.
+KEPT: Mapping[tuple[str, str], tuple[str, Callable[[Settings], bool]]] = {
+    ("hcloud:index/server:Server", "server"): ("server", lambda settings: settings.server is not None),
+    ("hcloud:index/volume:Volume", "data"): ("server", lambda settings: settings.server is not None),
+    ("hcloud:index/primaryIp:PrimaryIp", "ipv4"): ("server", lambda settings: settings.server is not None),
+    ("hcloud:index/primaryIp:PrimaryIp", "ipv6"): (
+        "network.ipv6",
+        lambda settings: settings.server is not None and settings.network.ipv6,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is known of a client from its state; empty for one that was never up."""
+
+    client: str | None = None
+    root: str | None = None
+    """The fingerprint of the root secret."""
+    issuer: str | None = None
+    """Where authentik answers, as apps know it."""
+    identity: str | None = None
+    """Who logs in to Nginx Proxy Manager: set at its first start, whatever the domain has become since."""
+    generations: Mapping[str, int] = field(default_factory=dict)
+    """Every derived secret that was ever in use: its highest generation."""
+    retired: frozenset[str] = frozenset()
+    """Those of them whose highest generation is not in use any more."""
+    protected: frozenset[tuple[str, str]] = frozenset()
+    """What refuses to be destroyed, by type and name."""
+
+    @classmethod
+    def of(cls, resources: Iterable[Mapping[str, Any]]) -> Memory:
+        """The memory in the resources of a state: each with `urn`, `type`, `outputs`, and `protect` if it is known."""
+        known: dict[str, Any] = {}
+        before: dict[str, Any] = {}  # what a state from before there was a memory says in other places
+        protected = set()
+        for each in resources:
+            outputs, name = each.get("outputs") or {}, str(each["urn"]).rpartition("::")[2]
+            if each["type"] == CLIENT:
+                known = {**(outputs.get(OUTPUT) or {}), "client": name}
+            elif each["type"] == "pulumi:pulumi:Stack" and outputs.get("adminUrl"):
+                before["issuer"] = str(outputs["adminUrl"]).removesuffix("/if/admin/")
+            elif each["type"] == "pulumi:providers:pulumi-python" and name == "npm":
+                before["identity"] = outputs.get("gatehouse:identity")
+            if (each["type"], name) in KEPT and (each.get("protect") or outputs.get("deleteProtection")):
+                protected.add((each["type"], name))
+        known = {**before, **known}
+        return cls(
+            client=known.get("client"),
+            root=known.get("root"),
+            issuer=known.get("issuer"),
+            identity=known.get("identity"),
+            generations={name: int(generation) for name, generation in known.get("generations", {}).items()},
+            retired=frozenset(known.get("retired", ())),
+            protected=frozenset(protected),
+        )
+
+    def after(self, settings: Settings, secrets: Secrets, identity: str | None) -> dict[str, Any]:
+        """What is to be remembered once the client is as these settings say. No secret is in it.
+
+        `identity`: who logs in to Nginx Proxy Manager, where there is one.
+        """
+        used = secrets.used
+        highest = {
+            name: max(used.get(name, 0), self.generations.get(name, 0)) for name in {*used, *self.generations}
+        }
+        here = {f"app/{app.id}" for app in settings.apps} | {
+            f"person/{person.id}" for person in settings.people
+        }
+        gone = {name for name in highest if _owner(name) and _owner(name) not in here}
+        replaced = set(settings.secrets.overrides) & set(highest)
+        return {
+            "root": secrets.fingerprint,
+            "issuer": settings.issuer_base,
+            **({"identity": identity} if identity else {}),
+            "generations": dict(sorted(highest.items())),
+            "retired": sorted((self.retired | gone | replaced) - set(used)),
+        }
+
+    def objections(self, settings: Settings, secrets: Secrets, *, confirmed: bool) -> Iterator[Problem]:
+        """Everything that must not be done to this client. `secrets` were asked for all that the plan needs."""
+        if self.client not in (None, settings.client):
+            yield Problem(
+                dotted("client"),
+                f"this state is that of client {self.client}, whose server and data bear that name",
+                f"Write {self.client} again, also in the stack's and the file's name: a client cannot be renamed. "
+                f"./gatehouse new makes a new one",
+            )
+        if self.root not in (None, secrets.fingerprint):
+            yield Problem(
+                dotted("rootSecret"),
+                f"this is not the root secret that {settings.client} was brought up with: every password, token and "
+                f"key would be another one, and the box would not let gatehouse in",
+                "Put the former one back, from a copy of the stack file (or its history)",
+            )
+            return  # what is derived from another secret says nothing
+        yield from self._abandoned(settings)
+        yield from self._retired(secrets)
+        if self.moves(settings) and not confirmed:
+            yield self.moved(settings)
+
+    def _abandoned(self, settings: Settings) -> Iterator[Problem]:
+        for kind, name in sorted(self.protected):
+            setting, wanted = KEPT[kind, name]
+            if not wanted(settings):
+                what = {"server": "server", "data": "volume with all data"}.get(name, f"{name} address")
+                yield Problem(
+                    dotted(*setting.split(".")),
+                    f"{settings.client} has a protected {what}, which this file does not want any more",
+                    f"Put the setting back as it was. With it, ./gatehouse destroy {settings.client} takes the "
+                    f"whole client down",
+                )
+
+    def _retired(self, secrets: Secrets) -> Iterator[Problem]:
+        used = secrets.used
+        for name, highest in self.generations.items():
+            generation = used.get(name, secrets.generation(name) if not _owner(name) else None)
+            # A client id is no secret: an app that comes back may have its own again.
+            least = highest + (name in self.retired and not name.endswith("/client-id"))
+            if generation is not None and generation < least:
+                yield Problem(
+                    dotted("secrets", "generations", name),
+                    f"generation {generation} of this secret was in use before and is retired: whoever knew it then "
+                    f"would get in with it again",
+                    f"Write, below gatehouse:secrets: generations: {{{name}: {least}}}",
+                )
+
+    def moves(self, settings: Settings) -> bool:
+        """Whether authentik would answer elsewhere than it has."""
+        return self.issuer not in (None, settings.issuer_base)
+
+    def moved(self, settings: Settings) -> Problem:
+        """What a changed issuer means."""
+        ours = settings.box.kind != "none"
+        names = (
+            " All names get new DNS records and certificates (the Cloudflare token has to cover both zones)."
+            if ours
+            else ""
+        )
+        return Problem(
+            dotted("domain") if ours else dotted("authentik", "url"),
+            f"authentik has answered at {self.issuer}, and would answer at {settings.issuer_base}: every issuer "
+            f"changes, so that nobody can log in to an app by OpenID Connect before its new issuer is entered there; "
+            f"passkeys and sessions of the old address end.{names}",
+            f"Write what was there before; or, if all of this is meant: ./gatehouse up {settings.client} --confirm "
+            f"{settings.client} (for Pulumi alone: {CONFIRM}={settings.client} in the environment)",
+        )
+
+
+def recall() -> Memory:
+    """The memory of the stack that the engine runs this program for, from its state."""
+    import pulumi  # noqa: PLC0415  (the commands read the state without the SDK's runtime)
+
+    stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    # The engine's own function, which stack references are made of; a stack may ask for itself.
+    answer = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": stack}).value
+    return Memory.of({"urn": urn, **each} for urn, each in answer.get("outputs", {}).items())
+
+
+def is_confirmed(settings: Settings) -> bool:
+    """Whether the client's name was given for what has to be confirmed."""
+    return os.environ.get(CONFIRM) == settings.client
+
+
+def _owner(name: str) -> str:
+    """Whose secret it is, such as person/jane; empty for those of the box, which last as long as it does."""
+    owner, _, _ = name.rpartition("/")
+    return owner if "/" in owner else ""
