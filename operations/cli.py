@@ -15,7 +15,7 @@ from rich.table import Table
 from components.settings import SettingsError
 from operations import catalog as lines
 from operations import doctor as doctor_checks
-from operations import run
+from operations import guards, run
 from operations.errors import OperatorError
 from operations.login_check import Checked
 from operations.login_check import login_check as check_logins
@@ -105,12 +105,12 @@ def doctor(
     """Say what is missing on this machine and in the client's stack file. Changes nothing."""
     findings = list(doctor_checks.machine())
     if name:
-        findings += doctor_checks.client(Stack(name))
+        findings += guards.findings(Stack(name), guards.DOCTOR)
     table = Table(box=None, show_header=False, pad_edge=False)
     for _ in range(3):
         table.add_column(overflow="fold")
     for finding in findings:
-        verdict = "[green]ok[/]" if finding.ok else "[red]missing[/]"
+        verdict = "[yellow]note[/]" if finding.advice else "[green]ok[/]" if finding.ok else "[red]missing[/]"
         table.add_row(verdict, escape(finding.subject), escape(finding.what))
         if finding.remedy:
             table.add_row("", "", f"[bold]{escape(finding.remedy)}[/]")
@@ -144,19 +144,21 @@ def up(
     refresh: Annotated[bool, typer.Option(help="Look for drift first, and repair it")] = True,
     confirm: Annotated[
         str | None,
-        typer.Option(help="The client's name, to let a protected server be made anew without being asked"),
+        typer.Option(
+            help="The client's name, to have a protected server made anew, or authentik moved, without being asked"
+        ),
     ] = None,
     pulumi: Pulumi = False,
 ) -> None:
     """Bring the client up to what its stack file says; settle what a killed run left."""
 
-    def agree() -> None:
+    def agree(what: str) -> None:
         if yes and confirm is None:
             raise OperatorError(
-                "Nothing was touched: --yes does not cover that a protected server is deleted.",
+                f"Nothing was touched: --yes does not cover this. {what}",
                 f"Look at ./gatehouse preview {name}, then run: ./gatehouse up {name} --yes --confirm {name}",
             )
-        confirmed(name, confirm, f"This deletes {name}'s server and makes it anew.")
+        confirmed(name, confirm, what)
 
     ask = None if yes else typer.confirm
     done = run.up(Stack(name), say, refresh=refresh, confirm=ask, agree=agree, pulumi=pulumi)
@@ -201,6 +203,7 @@ def login_check(
         ended = "logged in" if checked.result.accepted else f"refused: {checked.result.why}"
         console.print(f"{verdict}  {checked.app}: {checked.person} {wanted}; {escape(ended)}", soft_wrap=True)
 
+    guards.refuse(Stack(name), guards.LOGIN, say)
     if not check_logins(Stack(name), app_name, said):
         raise OperatorError(
             f"A login at {name} did not end as the stack file says.",

@@ -78,14 +78,35 @@ def checked(answer: httpx.Response) -> Any:
     """What the API answered, decoded.
 
     Raises:
-        OperatorError: it refused.
+        OperatorError: it refused, or it is no such API that answers.
     """
-    if answer.is_success:
-        return answer.json()
     request = answer.request
+    call = f"{request.method} {request.url.path}"
+    try:
+        found = answer.json()
+    except ValueError:
+        found = None
+    if answer.status_code // 100 == 3 or (answer.is_success and not isinstance(found, dict)):
+        raise OperatorError(
+            f"{request.url.host} does not answer {call} as its API does ({answer.status_code} {answer.reason_phrase}, "
+            f"{answer.headers.get('Content-Type', 'without content').partition(';')[0]}).",
+            "Something else answers in its place, such as a proxy or a portal that wants a login: check this machine's "
+            "network, and HCLOUD_ENDPOINT and CLOUDFLARE_BASE_URL if they are set.",
+        )
+    # Cloudflare refuses with 200 too, and says so inside.
+    if answer.is_success and found.get("success", True):
+        return found
     raise OperatorError(
-        f"{request.url.host} refused {request.method} {request.url.path} ({answer.status_code} "
-        f"{answer.reason_phrase}).",
+        f"{request.url.host} refused {call} ({answer.status_code} {answer.reason_phrase}{_said(found)}).",
         "Check the token (`./gatehouse doctor NAME` tells which is meant) and the provider's status page, then run "
         "the same command again.",
     )
+
+
+def _said(answer: Any) -> str:
+    """The API's own words for a refusal: Hetzner has one error, Cloudflare a list."""
+    if not isinstance(answer, dict):
+        return ""
+    errors = answer.get("errors") or [answer.get("error")]
+    words = [str(each["message"]) for each in errors if isinstance(each, dict) and each.get("message")]
+    return f": {'; '.join(words)}" if words else ""

@@ -1,52 +1,31 @@
-"""`gatehouse doctor`: what is missing on this machine and in this stack file, before anything is touched."""
+"""What is missing on this machine and in a client's accounts; `operations.guards` says what goes before which run."""
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
-import yaml
 
 from components.containers.releases import IMAGE, RELEASES
 from components.lines import known, number
-from components.settings import Settings, SettingsError, check_file, memory_findings
+from components.settings import Settings, memory_findings
 from operations.clouds import CLOUDFLARE, HETZNER, HETZNER_LISTS, checked
 from operations.errors import OperatorError
-from operations.stack import PROJECT, STACKS, Stack
+from operations.finding import Finding
+from operations.passphrase import passphrase
 
 OLDEST_ENGINE = (3, 259)  # what gatehouse asks of Pulumi's CLI has been in it since then
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at. `remedy` is empty where all is well."""
-
-    subject: str
-    what: str
-    remedy: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing has to be done."""
-        return not self.remedy
 
 
 def machine() -> Iterator[Finding]:
     """What the operator's machine needs."""
     yield engine()
     yield program("ssh", "Install an OpenSSH client; gatehouse reaches the box through it.")
-    passphrase = os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE") or os.environ.get("PULUMI_CONFIG_PASSPHRASE")
-    yield Finding(
-        "passphrase",
-        "set" if passphrase else "not set",
-        "" if passphrase else "Set PULUMI_CONFIG_PASSPHRASE_FILE to a file that only you can read.",
-    )
+    yield from passphrase()
 
 
 def engine() -> Finding:
@@ -68,37 +47,6 @@ def program(name: str, remedy: str) -> Finding:
     """Whether a program is on PATH."""
     path = shutil.which(name)
     return Finding(name, path or "not found", "" if path else remedy)
-
-
-def client(stack: Stack) -> Iterator[Finding]:
-    """What the stack file needs, and whether the accounts it names are usable. Changes nothing."""
-    try:
-        check_file(stack.require().file)
-        settings = stack.settings()
-    except SettingsError as error:
-        for problem in error.problems:
-            yield Finding(problem.path, problem.what, problem.remedy)
-        return
-    except OperatorError as error:
-        yield Finding(f"stacks/{stack.file.name}", error.what, error.remedy)
-        return
-    yield Finding(f"stacks/{stack.file.name}", "valid")
-    yield from own_root(stack)
-    for advice in settings.warnings:
-        yield Finding(advice.path, f"{advice.what} ({advice.remedy})")
-    if settings.box.kind == "none":
-        return
-    resources = stack.deployment().get("resources", [])
-    yield from line_in_order(settings, resources)
-    if settings.box.kind == "server":
-
-        def project_at_hetzner(settings: Settings) -> Finding:
-            return seen_at_hetzner(settings, resources)
-
-        checks = (token_at_hetzner, project_at_hetzner, server_type, zone)
-        yield from (asked(check, settings) for check in checks)
-    else:
-        yield asked(zone, settings)
 
 
 def line_in_order(settings: Settings, resources: list[dict[str, Any]]) -> Iterator[Finding]:
@@ -133,19 +81,6 @@ def line_in_order(settings: Settings, resources: list[dict[str, Any]]) -> Iterat
             f"authentik {newest} has run here, and {settings.authentik.version} takes a database only that has been "
             f"brought through {', then '.join(between)}",
             f"Write a version of {between[0]}, run `gatehouse up`, and so on line by line{learn}",
-        )
-
-
-def own_root(stack: Stack) -> Iterator[Finding]:
-    """A finding if another stack file has this root secret: it was copied, since encrypted anew it looks different."""
-    config = yaml.safe_load(stack.file.read_text())["config"]
-    sealed = config[f"{PROJECT}:rootSecret"]["secure"]
-    twins = [file.name for file in sorted(STACKS.glob("Pulumi.*.yaml")) if file.name != stack.file.name]
-    if shared := [name for name in twins if sealed in (STACKS / name).read_text()]:
-        yield Finding(
-            "root secret",
-            f"stacks/{shared[0]} has the same: every password and key of the one client opens the other",
-            "Which of the two is not up yet is the copy: throw that file away, and make one with ./gatehouse new.",
         )
 
 

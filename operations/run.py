@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from components.memory import CONFIRM
 from components.objects.looking import ENVIRONMENT
-from operations import backend, doctor, protection
+from operations import backend, guards, protection
 from operations.errors import OperatorError
-from operations.heal import Healed, forget, heal
+from operations.heal import forget, heal
 from operations.protection import Rebuild
 from operations.screen import Say, Screen
 from operations.stack import Stack, explained
@@ -23,7 +24,8 @@ def preview(stack: Stack, say: Say, *, refresh: bool, diff: bool, pulumi: bool =
     With `refresh`, drift is looked for on the box and in authentik too, and so are names that nobody declares and
     objects that are to be taken over; without, nothing outside is asked.
     """
-    rebuild = protection.rebuild(stack.require())
+    guards.refuse(stack.require(), guards.PREVIEW, say)
+    rebuild = protection.rebuild(stack)
     if rebuild:
         say(f"{rebuild}\n")
     screen = Screen(say, planning=True, pulumi=pulumi or diff)
@@ -32,7 +34,12 @@ def preview(stack: Stack, say: Say, *, refresh: bool, diff: bool, pulumi: bool =
 
 def _preview(stack: Stack, screen: Screen, *, refresh: bool, diff: bool, rebuild: Rebuild | None) -> int:
     # The provider of authentik's objects asks the server; the engine shows a replacement rather than to refuse it.
-    more = ({ENVIRONMENT: "1"} if refresh else {}) | (protection.IGNORE if rebuild else {})
+    # What has to be confirmed is shown, and is asked about before it is done.
+    more = (
+        {CONFIRM: stack.name}
+        | ({ENVIRONMENT: "1"} if refresh else {})
+        | (protection.IGNORE if rebuild else {})
+    )
     # A refresh that runs the program hides a replacement: see `protection.make_way`.
     program = (refresh and not rebuild) or None
     with explained(), _environment(stack, more), screen:
@@ -66,14 +73,15 @@ def up(
     *,
     refresh: bool,
     confirm: Callable[[str], bool] | None,
-    agree: Callable[[], None],
+    agree: Callable[[str], None],
     pulumi: bool = False,
 ) -> str:
     """Bring the client up; what was changed, in words.
 
     The state is made readable and the stack file checked first, then what a killed run left is settled; state is
     refreshed, so that drift is repaired. `confirm` is asked after the preview; without it nothing is asked. Where
-    something protected is to be replaced, `agree` is called instead, in any case: it raises if the operator does not.
+    something protected is to be replaced, or every issuer changes, `agree` is called instead, in any case, with what
+    that is: it raises if the operator does not.
 
     Raises:
         OperatorError: something has to be put right first.
@@ -81,30 +89,33 @@ def up(
     """
     for note in backend.settle(stack.require()):
         say(note)
-    missing = [finding for finding in doctor.client(stack) if not finding.ok]
-    if missing:
-        raise OperatorError(
-            "Nothing was touched:\n" + "\n".join(f"  {f.subject}: {f.what}\n    {f.remedy}" for f in missing),
-            "",
-        )
+    before = guards.refuse(stack, guards.UP, say)
     healed = heal(stack)
     for note in healed.notes:
         say(note)
-    tell(stack, healed)
+    tell(stack, healed.environment)
     rebuild = protection.rebuild(stack)
     if rebuild:
         say(f"{rebuild}\n")
         refresh = False
-    asking = rebuild is not None and rebuild.protected
-    told: set[str] = set()
+    asking, told = [], set()
+    if rebuild and rebuild.protected:
+        asking.append(f"This deletes {stack.name}'s server and makes it anew.")
+    if before.memory.moves(before.settings):
+        moved = before.memory.moved(before.settings).what
+        say(f"{moved}\n")
+        told.add(moved)
+        asking.append(f"This moves {stack.name}'s authentik to {before.settings.issuer_base}.")
     if confirm is not None:
         plan = Screen(say, planning=True, pulumi=pulumi, told=told)
-        if not _preview(stack, plan, refresh=refresh, diff=False, rebuild=rebuild):
+        some = _preview(stack, plan, refresh=refresh, diff=False, rebuild=rebuild)
+        if not some and before.memory.root:
             return NOTHING
-        if not asking and not confirm(f"Do this to {stack.name}?"):
+        if some and not asking and not confirm(f"Do this to {stack.name}?"):
             raise OperatorError("Nothing was touched.", "")
     if asking:
-        agree()
+        agree(" ".join(asking))
+    tell(stack, {CONFIRM: stack.name})
     if rebuild:
         protection.make_way(stack, rebuild)
     with explained(), Screen(say, pulumi=pulumi, told=told) as screen:
@@ -128,11 +139,12 @@ def destroy(stack: Stack, say: Say, *, pulumi: bool = False) -> str:
     """
     for note in backend.settle(stack.require()):
         say(note)
+    guards.refuse(stack, guards.DESTROY, say)
     healed = heal(stack)
     for note in healed.notes:
         say(note)
     protection.lift_at_hetzner(stack, stack.deployment().get("resources", []))
-    tell(stack, healed)
+    tell(stack, {**healed.environment, CONFIRM: stack.name})
     # The program protects again what a state edit lifts.
     with explained(), _environment(stack, protection.IGNORE), Screen(say, pulumi=pulumi) as screen:
         stack.automation.destroy(
@@ -152,10 +164,10 @@ def _done(screen: Screen) -> str:
     return f"Done: {screen.counts() or 'nothing that the stack file speaks of'}."
 
 
-def tell(stack: Stack, healed: Healed) -> None:
-    """Hand what was healed to the run that follows."""
+def tell(stack: Stack, more: Mapping[str, str]) -> None:
+    """Hand what was settled to the run that follows."""
     workspace = stack.automation.workspace
-    workspace.env_vars = {**workspace.env_vars, **healed.environment}
+    workspace.env_vars = {**workspace.env_vars, **more}
 
 
 def changes(summary: Mapping[Any, int] | None) -> int:

@@ -15,6 +15,11 @@ from components.settings.parsing import parse
 from components.settings.sealed import seal
 from components.settings.secret_forms import IN_CLEAR, NOT_SECRET, set_secret
 
+try:
+    from yaml import CSafeLoader as _SafeLoader
+except ImportError:  # a PyYAML without libyaml, ten times slower
+    from yaml import SafeLoader as _SafeLoader  # type: ignore[assignment]
+
 PREFIX = "gatehouse:"
 STACKS = Path(__file__).resolve().parents[2] / "stacks"
 
@@ -43,7 +48,7 @@ def load() -> Settings:
     if file.exists():
         found += _misplaced_secrets(file)
     if runtime.is_config_secret(f"{PREFIX}objects"):
-        raw["objects"] = seal(raw["objects"], _read(file).get("objects") if file.exists() else None)
+        raw["objects"] = seal(raw["objects"], read(file).get("objects") if file.exists() else None)
     return _parsed(raw, found)
 
 
@@ -59,7 +64,7 @@ def check_file(path: Path) -> Settings:
 
     Secret values are empty. Raises SettingsError with every mistake, FileNotFoundError without such a file.
     """
-    raw = _read(path)
+    raw = read(path)
     return _parsed(raw, _another_clients(path, raw), sealed=True)
 
 
@@ -79,16 +84,46 @@ def stack_file(stack: str) -> Path:
     return STACKS / f"Pulumi.{stack.rsplit('/', 1)[-1]}.yaml"
 
 
-def _read(path: Path) -> dict[str, object]:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+class _Loader(_SafeLoader):
+    """Refuses a key that is there twice, as Pulumi does; YAML's own loader takes the last one without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value != "<<":
+                if key.value in seen:
+                    raise yaml.MarkedYAMLError(
+                        problem=f"{key.value!r} is there twice", problem_mark=key.start_mark
+                    )
+                seen.add(key.value)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
+
+
+def read(path: Path) -> dict[str, object]:
+    """What a stack file says, key by key without `gatehouse:`, secrets as they stand there.
+
+    Raises SettingsError for a file that is none, FileNotFoundError without one.
+    """
     try:
-        document = yaml.load(path.read_text(), Loader=loader)  # noqa: S506  (both are safe loaders)
+        document = yaml.load(path.read_bytes().decode("utf-8-sig"), Loader=_Loader)  # noqa: S506  (a safe one)
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        what = f"{path.name} is not written in UTF-8 (line {line}, perhaps in Latin-1)"
+        remedy = f"Save it as UTF-8: iconv -f LATIN1 -t UTF-8 {path.name} > new, and put that in its place"
+        raise SettingsError([Problem("gatehouse:", what, remedy)]) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}" if mark else "the file"
         what = f"{path.name} is not YAML: {getattr(error, 'problem', None) or 'it cannot be read'} ({where})"
         raise SettingsError(
-            [Problem("gatehouse:", what, "Correct the indentation, quotes or brackets there")]
+            [
+                Problem(
+                    "gatehouse:",
+                    what,
+                    "Correct what is there: keys, indentation (spaces, no tabs), quotes, brackets",
+                )
+            ]
         ) from None
     config = document.get("config") if isinstance(document, dict) else None
     if not isinstance(config, dict):

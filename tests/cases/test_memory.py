@@ -112,7 +112,7 @@ def test_retired_secrets_never_come_back(client: BenchClient) -> None:
     assert client.can_log_in("mike")
     assert remembered(client)["retired"] == []
     # An app that comes back under its id gets another secret, and may keep its client id.
-    client.edit(apps={})
+    client.edit(apps={}, **generations(person__jane__password=2))
     client.up()
     client.edit(apps={"grafana": GRAFANA})
     said = client.up(check=False)

@@ -1,0 +1,192 @@
+"""What is looked at before a run touches anything: one row a check, and which commands it goes before.
+
+`gatehouse doctor` shows all of it. What the state remembers is checked by the program too (`components.memory`), so
+that plain Pulumi refuses it as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import httpx
+
+from components import apps
+from components.identity.plan import Plan
+from components.identity.specs import PlanError
+from components.memory import Memory
+from components.secrets import Secrets
+from components.settings import Settings, SettingsError, check_file
+from operations import doctor
+from operations.elsewhere import authentik_elsewhere
+from operations.errors import OperatorError
+from operations.finding import Finding
+from operations.passphrase import passphrase
+from operations.stack import Stack
+from operations.twins import domain_of_another, renamed, root_of_another
+
+PREVIEW, UP, DESTROY, LOGIN, DOCTOR = "preview", "up", "destroy", "login-check", "doctor"
+
+
+class Before:
+    """A client before a run. Everything is read when the first check asks for it, and once."""
+
+    def __init__(self, stack: Stack, command: str) -> None:
+        self.stack = stack
+        self.command = command
+
+    @cached_property
+    def written(self) -> Settings:
+        """The stack file as it lies there, without a passphrase."""
+        return check_file(self.stack.require().file)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The same, decrypted."""
+        return self.stack.settings()
+
+    @cached_property
+    def resources(self) -> list[dict[str, Any]]:
+        """What the state has."""
+        found: list[dict[str, Any]] = self.stack.deployment().get("resources", [])
+        return found
+
+    @cached_property
+    def memory(self) -> Memory:
+        """What the state remembers."""
+        return Memory.of(self.resources)
+
+    @cached_property
+    def plan(self) -> tuple[Plan, Secrets]:
+        """What the program wants of authentik, and the secrets that it has asked for on the way."""
+        secrets, plan = self.settings.derived(), Plan(self.settings.authentik.line)
+        apps.declare(plan, self.settings, secrets)
+        return plan, secrets
+
+
+def stack_file(before: Before) -> Iterator[Finding]:
+    """Whether the stack file is valid. A preview leaves it to the program to decrypt it."""
+    settings = before.written if before.command == PREVIEW else before.written and before.settings
+    yield Finding(f"stacks/{before.stack.file.name}", "valid")
+    for advice in settings.warnings if before.command == DOCTOR else ():
+        yield Finding(advice.path, advice.what, advice.remedy, advice=True)
+
+
+def remembered(before: Before) -> Iterator[Finding]:
+    """What the state says must not be done. What `up` asks the operator about is no reason to refuse here."""
+    objections = before.memory.objections(before.settings, before.plan[1], confirmed=True)
+    for problem in objections:
+        if before.command != LOGIN or problem.path == "gatehouse:rootSecret":
+            yield Finding(problem.path, problem.what, problem.remedy)
+    if before.command == DOCTOR and before.memory.moves(before.settings):
+        moved = before.memory.moved(before.settings)
+        yield Finding(moved.path, moved.what, moved.remedy, advice=True)
+
+
+def planned(before: Before) -> Iterator[Finding]:
+    """What the program would say of the objects that it is to declare in authentik."""
+    plan, _ = before.plan
+    for finding in plan.findings():
+        yield Finding(finding.where, finding.what, finding.remedy)
+    for doubt in plan.warnings if before.command == DOCTOR else ():
+        yield Finding(doubt.where, doubt.what, doubt.remedy, advice=True)
+
+
+def accounts(before: Before) -> Iterator[Finding]:
+    """Whether the clouds take the tokens, and have what is wanted."""
+    settings = before.settings
+    if settings.box.kind == "server":
+        yield doctor.asked(doctor.token_at_hetzner, settings)
+        yield doctor.asked(lambda given: doctor.seen_at_hetzner(given, before.resources), settings)
+        yield doctor.asked(doctor.server_type, settings)
+    if settings.box.kind != "none":
+        yield doctor.asked(doctor.zone, settings)
+
+
+def elsewhere(before: Before) -> Iterator[Finding]:
+    """Whether an authentik that is not ours is what the file says, and lets us in."""
+    if before.settings.box.kind == "none":
+        yield from authentik_elsewhere(before.settings, patient=before.command == UP)
+
+
+def line(before: Before) -> Iterator[Finding]:
+    """Whether the line of authentik is one that its database can be brought to."""
+    if before.settings.box.kind != "none":
+        yield from doctor.line_in_order(before.settings, before.resources)
+
+
+@dataclass(frozen=True)
+class Guard:
+    """One check. `decisive`: where it fails, what comes after it cannot be looked at, or must not be."""
+
+    check: Callable[[Before], Iterator[Finding]]
+    commands: frozenset[str]
+    decisive: bool = False
+
+
+def _before(*commands: str) -> frozenset[str]:
+    return frozenset({*commands, DOCTOR})
+
+
+GUARDS = (
+    Guard(lambda _: passphrase(), frozenset({PREVIEW, UP, DESTROY, LOGIN}), decisive=True),
+    Guard(stack_file, _before(PREVIEW, UP, DESTROY, LOGIN), decisive=True),
+    Guard(lambda before: domain_of_another(before.stack, before.written), _before(PREVIEW, UP)),
+    Guard(lambda before: root_of_another(before.stack), _before(UP)),
+    Guard(lambda before: renamed(before.stack, before.settings), _before(UP), decisive=True),
+    Guard(remembered, _before(UP, DESTROY, LOGIN), decisive=True),
+    Guard(planned, _before(UP)),
+    Guard(line, _before(UP)),
+    Guard(accounts, _before(UP)),
+    Guard(elsewhere, _before(UP)),
+)
+
+
+def findings(stack: Stack, command: str) -> Iterator[Finding]:
+    """Everything that is found before a command, in the order of the table."""
+    return _findings(Before(stack, command))
+
+
+def _findings(before: Before) -> Iterator[Finding]:
+    for guard in GUARDS:
+        if before.command not in guard.commands:
+            continue
+        found = list(_explained(guard, before))
+        yield from found
+        if guard.decisive and not all(each.ok for each in found):
+            return
+
+
+def _explained(guard: Guard, before: Before) -> Iterator[Finding]:
+    """The check's findings; what keeps it from looking is one as well."""
+    try:
+        yield from guard.check(before)
+    except SettingsError as error:
+        yield from (Finding(problem.path, problem.what, problem.remedy) for problem in error.problems)
+    except PlanError as error:
+        yield from (Finding(each.where, each.what, each.remedy) for each in error.findings)
+    except OperatorError as error:
+        yield Finding(f"stacks/{before.stack.file.name}", error.what, error.remedy)
+    except httpx.HTTPError as error:
+        what = f"{type(error).__name__} at {error.request.url.host}"
+        yield Finding(
+            "network", what, "Check that it can be reached from here, then run the same command again."
+        )
+
+
+def refuse(stack: Stack, command: str, say: Callable[[str], None]) -> Before:
+    """Say what is advised against, and stop where something has to be put right first; what was read meanwhile.
+
+    Raises:
+        OperatorError: with everything that was found.
+    """
+    before = Before(stack, command)
+    found = list(_findings(before))
+    if wrong := [each for each in found if not each.ok]:
+        raise OperatorError("\n  ".join(["Nothing was touched:", *map(str, wrong)]), "")
+    for each in found:
+        if each.advice:
+            say(str(each))
+    return before
