@@ -55,7 +55,7 @@ def load() -> Settings:
 def parse_decrypted(raw: Mapping[str, object], file: Path) -> Settings:
     """The settings of a stack file whose secrets somebody has decrypted. Raises SettingsError with every mistake."""
     if "objects" in raw:
-        raw = {**raw, "objects": seal(raw["objects"], _read(file).get("objects"))}
+        raw = {**raw, "objects": seal(raw["objects"], read(file).get("objects"))}
     return parse(raw)
 
 

@@ -230,6 +230,6 @@ def test_a_cloud_that_does_not_answer_stops_the_healing(
     )
     with pytest.raises(OperatorError) as refused:
         heal.heal(stack)
-    assert "refused GET /v1/servers (401 Unauthorized)" in refused.value.what
+    assert "refused GET /v1/servers (401 Unauthorized: " in refused.value.what
     assert "token" in refused.value.remedy
     assert stack.written == []
