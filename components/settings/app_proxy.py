@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from components.settings.app_oidc import Consented, Tokens
 from components.settings.base import Model
-from components.settings.forms import Domain, OpenPath, Upstream
+from components.settings.forms import Domain, OpenPath
 
 
 class BasicAuth(Model):
@@ -29,10 +29,6 @@ def _switch(value: Any) -> Any:
 
 class ProxySettings(Tokens, Consented):
     """With `protocol: proxy` (authentik stands in front of an app that has no login of its own)."""
-
-    upstream: Upstream | None = None
-    """Where the app is reached: http://dashboard:8080 for a container `dashboard` of the box's Docker network
-    `gatehouse`, or another machine. With it, gatehouse serves the app's URL."""
 
     mode: Literal["proxy", "forward_single", "forward_domain"] = "proxy"
     """proxy (all requests go through authentik), or a web server of your own asks authentik about each request:

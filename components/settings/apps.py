@@ -13,7 +13,7 @@ from components.settings.app_oidc import OidcSettings
 from components.settings.app_proxy import ProxySettings
 from components.settings.app_saml import SamlSettings
 from components.settings.base import Model
-from components.settings.forms import AppId, OriginUrl, Url
+from components.settings.forms import AppId, OriginUrl, Upstream, Url
 from components.settings.presets import Preset, presets
 
 KEY = " key"  # not a name that a stack file could use
@@ -57,6 +57,10 @@ class App(LdapSettings, SamlSettings, ProxySettings, OidcSettings):
 
     url: OriginUrl
     """Where people open the app: https, no slash at the end."""
+
+    upstream: Upstream | None = None
+    """Where the app is reached: http://dashboard:8080 for a container `dashboard` of the box's Docker network
+    `gatehouse`, or another machine. With it, gatehouse serves the app's URL."""
 
     groups: tuple[str, ...] = ()
     """Whose people may use it, each declared in `groups`; without any, everybody who has an account."""
