@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from components.settings.base import Model
 from components.settings.forms import Url
-from components.settings.secret_forms import Sealed
+from components.settings.secret_forms import Plain, Sealed
 
 
 class Scim(Model):
@@ -28,8 +28,8 @@ class ExtraFields(Model):
     """Fields of authentik's API that no setting stands for, by their own names, laid over what gatehouse declares.
     Other objects are referred to by their names, as in `objects`."""
 
-    provider: dict[str, Any] = Field(default_factory=dict)
+    provider: dict[str, Plain] = Field(default_factory=dict)
     """Of the app's provider."""
 
-    application: dict[str, Any] = Field(default_factory=dict)
+    application: dict[str, Plain] = Field(default_factory=dict)
     """Of the app's application."""

@@ -9,13 +9,13 @@ from pydantic import BeforeValidator, Field
 from components.settings.base import Model, wrong
 from components.settings.forms import ClaimName, ClientId, Duration, Scope, Url
 from components.settings.redirects import RedirectUri
-from components.settings.secret_forms import Sealed
+from components.settings.secret_forms import Plain, Sealed
 
 
 class Claim(Model):
     """What one claim of an app's tokens says; a bare value is said of everybody."""
 
-    value: Any = None
+    value: Plain = None
     """The same for everybody: a text, a number, true or false, a list."""
 
     attribute: Annotated[str, Field(min_length=1)] | None = None

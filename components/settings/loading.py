@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -171,20 +171,34 @@ def _value(text: object) -> object:
     return text
 
 
-_SECRET_SETTINGS = {
-    "rootSecret": None,
-    "hetznerToken": None,
-    "cloudflareToken": None,
-    "authentik": ("token",),
-    "email": ("password",),
-    "secrets": ("overrides",),
-}
+_SECRET_SETTINGS = (
+    ("rootSecret",),
+    ("hetznerToken",),
+    ("cloudflareToken",),
+    ("authentik", "token"),
+    ("email", "password"),
+    ("secrets", "overrides"),
+    ("apps", "*", "clientSecret"),
+    ("apps", "*", "scim", "token"),
+)
+"""Where secrets are; `*` stands for any name."""
 
 
 def _secrets_in(name: str, value: Any) -> list[str]:
     """The paths of secret settings in a setting that holds no secret as far as the engine knows."""
-    inner = _SECRET_SETTINGS.get(name, ())
-    if inner is None:
-        return [dotted(name)]
-    found = [key for key in inner if isinstance(value, Mapping) and value.get(key)]
-    return [dotted(name, key) for key in found]
+    return [
+        dotted(*path)
+        for first, *rest in _SECRET_SETTINGS
+        if first == name
+        for path in _there((name,), value, rest)
+    ]
+
+
+def _there(path: tuple[str, ...], value: Any, rest: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """The paths below `path` that there is something at."""
+    if not rest:
+        if value or len(path) == 1:
+            yield path
+    elif isinstance(value, Mapping):
+        for key in value if rest[0] == "*" else rest[:1]:
+            yield from _there((*path, str(key)), value.get(key), rest[1:])

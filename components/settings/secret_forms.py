@@ -14,6 +14,7 @@ from pydantic_core.core_schema import ValidationInfo
 
 from components.secrets import SecretError, check_root_secret
 from components.settings.base import wrong
+from components.settings.sealed import has_secret
 
 _KEY_TYPES = {
     "ssh-ed25519": 51,
@@ -99,6 +100,13 @@ def _secret(check: Callable[[str], str] | None = None, *, clear: bool = False) -
     return WrapValidator(validate)
 
 
+def _in_clear(value: Any) -> Any:
+    """A value that may be anything but a secret."""
+    if has_secret(value):
+        raise wrong("this is not a secret setting: it would stand in clear in state and previews", NOT_SECRET)
+    return value
+
+
 NOT_SECRET = "Write it without secure"  # noqa: S105  (what to do)
 IN_CLEAR = "this secret is in clear"
 SET_SECRET = "Set it as a secret"  # noqa: S105  (what to do; where it is known which, `set_secret` says how)
@@ -127,6 +135,7 @@ Sealed = Annotated[SecretStr, _secret(), _SECURE]
 MaybeSealed = Annotated[
     SecretStr, _secret(clear=True), WithJsonSchema({"anyOf": [{"type": "string"}, _SECURE.json_schema or {}]})
 ]
+Plain = Annotated[Any, AfterValidator(_in_clear)]
 RootSecret = Annotated[SecretStr, _secret(_root_secret), _SECURE]
 HetznerToken = Annotated[SecretStr, _secret(_hetzner_token), _SECURE]
 CloudflareToken = Annotated[SecretStr, _secret(_cloudflare_token), _SECURE]

@@ -12,11 +12,18 @@ import pytest
 import yaml
 
 from bench.plain import PlainWorld
+from components.settings import SettingsError, parse
 from tests.operations.client import BenchClient
+from tests.settings.files import good, laid_over
 
 pytestmark = pytest.mark.engine
 
 FILES = Path(__file__).resolve().parent / "files"
+NOWHERE = {
+    "server": None, "box": "none", "operators": None, "secrets": None,
+    "authentik": {"version": "2026.8.3", "url": "https://auth.acme.example", "token": {"secure": "t"}},
+    "people": None, "objects": None,
+}  # fmt: skip
 OPENID, EMAIL, PROFILE = (
     f"goauthentik.io/providers/oauth2/scope-{name}" for name in ("openid", "email", "profile")
 )
@@ -129,4 +136,162 @@ def test_a_verified_address_for_one_app_alone(client: Apps) -> None:
     assert 'claims["email"] = request.user.email' in mappings["warpgate: email"]
     assert EMAIL in client.mappings(client.provider("grafana"))
     assert client.get(f"propertymappings/all/?managed={EMAIL}")["results"][0] == default
+    client.quiet()
+
+
+def refused(case: str, **apps: Any) -> list[str]:
+    """The problems of a case's file, as they are told."""
+    document = yaml.safe_load((FILES / f"{case}.yaml").read_text())
+    given = {
+        **laid_over(good(), NOWHERE),
+        **{key.removeprefix("gatehouse:"): each for key, each in document.items()},
+    }
+    if apps:
+        given["apps"] = {key: {**given["apps"][key], **more} for key, more in apps.items()}
+    with pytest.raises(SettingsError) as caught:
+        parse(given, sealed=True)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_a_raw_object_that_is_an_apps_own_is_refused_with_where_to_say_it() -> None:
+    provider, application = refused("overlay")
+    assert "it is the provider of the app immich" in provider
+    assert "redirectUris of gatehouse:apps.immich" in provider
+    assert "group of gatehouse:apps.immich" in application
+
+
+def test_what_the_files_say_otherwise_is_told_by_name() -> None:
+    assert any("acsUrl: a saml app needs it" in each for each in refused("proxies"))
+    said = refused("opts")
+    assert any("clientSecret: this secret is in clear" in each for each in said)
+    assert any("adminGroups: whom an app makes an administrator is set in the app" in each for each in said)
+
+
+EVERYTHING: dict[str, Any] = {
+    "outline": {
+        "protocol": "oidc", "url": "https://wiki.acme.example", "groups": ["staff"],
+        "redirectUris": ["https://wiki.acme.example/auth/oidc.callback", {"regex": r"https://wiki\.acme\.example/.*"}],
+        "subMode": "user_email", "accessTokenValidity": "hours=4", "logoutUri": "https://wiki.acme.example/logout",
+        "description": "The wiki", "group": "Office", "openInNewTab": True, "signingKey": "none",
+        "authorizationFlow": "default-provider-authorization-explicit-consent", "clientId": "outline",
+        "scopes": ["openid", "email", "profile", "groups"],
+        "fields": {"provider": {"issuer_mode": "global"}, "application": {"meta_publisher": "Acme"}},
+    },
+    "immich": {
+        "protocol": "oidc", "url": "https://photos.acme.example", "groups": ["staff"], "group": "Media",
+        "redirectUris": ["app.immich:///oauth-callback"],
+    },
+    "sonarr": {
+        "protocol": "proxy", "url": "https://sonarr.acme.example", "upstream": "http://sonarr:8989",
+        "skipPathRegex": ["^/api", "^/feed"], "groups": ["staff"],
+    },
+    "radarr": {
+        "protocol": "proxy", "mode": "forward_single", "url": "https://radarr.acme.example", "groups": ["staff"],
+    },
+    "movies": {
+        "protocol": "proxy", "mode": "forward_domain", "url": "https://login.acme.example",
+        "cookieDomain": "acme.example", "groups": ["staff"],
+    },
+    "tautulli": {
+        "protocol": "proxy", "url": "https://tautulli.acme.example", "upstream": "https://tautulli:8181",
+        "basicAuth": True, "verifyUpstream": False, "groups": ["staff"],
+    },
+    "nassaml": {
+        "protocol": "saml", "url": "https://gitlab.acme.example", "groups": ["staff"],
+        "acsUrl": "https://gitlab.acme.example/users/auth/saml/callback", "audience": "https://gitlab.acme.example",
+        "nameId": "email", "attributes": ["email", "name", "groups"],
+    },
+    "ldap": {"protocol": "ldap", "url": "https://nas.acme.example", "groups": ["staff"]},
+    "slack": {
+        "protocol": "oidc", "url": "https://acme.slack.example", "redirectUris": ["https://acme.slack.example/sso/cb"],
+        "groups": ["staff"],
+    },
+}  # fmt: skip
+
+
+@pytest.mark.case("overlay", "proxies", "saml", "scim")
+def test_all_that_has_a_setting(client: Apps) -> None:
+    """Every protocol at once: what authentik holds, what the apps are told, and that nothing is left to do."""
+    client.edit(groups=["staff"], objects=[], apps=EVERYTHING)
+    secrets = {
+        "apps.outline.clientSecret": "outline-secret-0123456789",
+        "apps.slack.scim.token": "slack-token-0123456789",
+    }
+    client.edit(
+        apps={
+            **EVERYTHING,
+            "slack": {**EVERYTHING["slack"], "scim": {"url": "https://api.slack.example/scim/v2"}},
+        }
+    )
+    for path, value in secrets.items():
+        client.pulumi("config", "set", "--secret", "--path", f"gatehouse:{path}", value)
+    said = client.up()
+    state = json.dumps(client.project.state("acme"))
+    assert not [value for value in secrets.values() if value in state + said]
+    client.quiet()
+
+    outline, application = client.provider("outline"), client.one("application", "outline")
+    assert (outline["client_id"], outline["client_secret"]) == (
+        "outline",
+        secrets["apps.outline.clientSecret"],
+    )
+    assert outline["sub_mode"] == "user_email"
+    assert outline["access_token_validity"] == "hours=4"
+    assert outline["signing_key"] is None
+    assert outline["issuer_mode"] == "global"
+    assert (outline["logout_uri"], outline["logout_method"]) == (
+        "https://wiki.acme.example/logout",
+        "backchannel",
+    )
+    flow = client.get("flows/instances/default-provider-authorization-explicit-consent/")
+    assert outline["authorization_flow"] == flow["pk"]
+    assert ("regex", r"https://wiki\.acme\.example/.*") in uris(outline)
+    shown = ("group", "meta_description", "open_in_new_tab", "meta_publisher")
+    assert [application[name] for name in shown] == ["Office", "The wiki", True, "Acme"]
+    assert client.one("application", "immich")["group"] == "Media"
+
+    sonarr, radarr, movies, tautulli = (
+        client.provider(name, "proxy") for name in ("sonarr", "radarr", "movies", "tautulli")
+    )
+    assert sonarr["skip_path_regex"] == "^/api\n^/feed"
+    assert (radarr["mode"], movies["mode"], movies["cookie_domain"]) == (
+        "forward_single", "forward_domain", "acme.example",
+    )  # fmt: skip
+    assert tautulli["basic_auth_enabled"] is True
+    assert tautulli["basic_auth_user_attribute"] == "tautulli_username"
+    assert tautulli["internal_host_ssl_validation"] is False
+
+    told = client.told()
+    nassaml = client.provider("nassaml", "saml")
+    assert nassaml["issuer_override"] == told["nassaml"]["issuer"] == told["nassaml"]["metadataUrl"]
+    assert told["nassaml"]["metadataUrl"] == f"{client.world.issuer}/application/saml/nassaml/metadata/"
+    assert (nassaml["sp_binding"], nassaml["sign_assertion"], nassaml["sign_response"]) == (
+        "post",
+        True,
+        False,
+    )
+    managed = {f"goauthentik.io/providers/saml/{name}" for name in ("email", "name", "groups")}
+    assert client.mappings(nassaml).keys() == managed
+    assert told["radarr"]["outpostUrl"] == f"{client.world.issuer}/outpost.goauthentik.io"
+
+    ldap = client.provider("ldap", "ldap")
+    assert ldap["base_dn"] == told["ldap"]["baseDn"] == "dc=ldap,dc=acme,dc=example"
+    (outpost,) = [each for each in client.get("outposts/instances/")["results"] if each["type"] == "ldap"]
+    assert outpost["providers"] == [ldap["pk"]]
+    assert "to be run by you" in told["ldap"]["outpost"]
+
+    scim = client.provider("slack: scim", "scim")
+    assert client.one("application", "slack")["backchannel_providers"] == [scim["pk"]]
+    assert "slack-token" not in json.dumps(client.told())
+
+
+def test_taking_them_out_again_puts_authentiks_defaults_back(client: Apps) -> None:
+    plain = {name: EVERYTHING["outline"][name] for name in ("protocol", "url", "groups", "redirectUris")}
+    client.edit(apps={"outline": {**plain, "clientId": "outline"}})
+    client.up()
+    outline, application = client.provider("outline"), client.one("application", "outline")
+    assert (outline["sub_mode"], outline["access_token_validity"]) == ("hashed_user_id", "hours=1")
+    assert (outline["logout_uri"], outline["issuer_mode"]) == ("", "per_provider")
+    assert outline["signing_key"]
+    assert (application["group"], application["open_in_new_tab"]) == ("", False)
     client.quiet()

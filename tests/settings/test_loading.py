@@ -57,10 +57,16 @@ def test_a_secret_in_clear_is_refused(engine: Engine) -> None:
 
 
 def test_secrets_inside_of_objects_in_clear_are_refused(engine: Engine) -> None:
-    engine(good(), ("rootSecret",), {})
+    raw = good()
+    raw["apps"]["wiki"] |= {
+        "clientSecret": "something-long", "scim": {"url": "https://wiki.acme.example/scim", "token": "something"},
+    }  # fmt: skip
+    engine(raw, ("rootSecret",), {})
     with pytest.raises(SettingsError) as caught:
         load()
     assert [problem.path for problem in caught.value.problems] == [
+        "gatehouse:apps.wiki.clientSecret",
+        "gatehouse:apps.wiki.scim.token",
         "gatehouse:email.password",
         "gatehouse:secrets.overrides",
     ]
