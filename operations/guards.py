@@ -20,6 +20,7 @@ from components.memory import Memory
 from components.secrets import Secrets
 from components.settings import Settings, SettingsError, check_file
 from operations import doctor
+from operations.dns import Foreign, foreign
 from operations.elsewhere import authentik_elsewhere
 from operations.errors import OperatorError
 from operations.finding import Finding
@@ -48,15 +49,34 @@ class Before:
         return self.stack.settings()
 
     @cached_property
+    def deployment(self) -> dict[str, Any]:
+        """The state."""
+        return self.stack.deployment()
+
+    @property
     def resources(self) -> list[dict[str, Any]]:
         """What the state has."""
-        found: list[dict[str, Any]] = self.stack.deployment().get("resources", [])
+        found: list[dict[str, Any]] = self.deployment.get("resources") or []
         return found
 
     @cached_property
     def memory(self) -> Memory:
         """What the state remembers."""
         return Memory.of(self.resources)
+
+    @cached_property
+    def foreign(self) -> list[Foreign]:
+        """Records in the zone that are in the way."""
+        if self.written.box.kind == "none":
+            return []
+        return list(foreign(self.settings, self.deployment))
+
+    @property
+    def taken_over(self) -> dict[str, str]:
+        """Those of them that the run is to take over: see `components.host.dns.adopted`."""
+        if not self.written.dns.adopt:
+            return {}
+        return {name: place for each in self.foreign for name, place in (each.adoptable() or {}).items()}
 
     @cached_property
     def plan(self) -> tuple[Plan, Secrets]:
@@ -105,6 +125,18 @@ def accounts(before: Before) -> Iterator[Finding]:
         yield doctor.asked(doctor.zone, settings)
 
 
+def records(before: Before) -> Iterator[Finding]:
+    """Whether names that the box is to serve lead elsewhere."""
+    adopt = before.written.dns.adopt
+    for each in before.foreign:
+        if not adopt or each.adoptable() is None:
+            yield each.finding()
+        elif before.command == DOCTOR:
+            yield Finding(
+                "DNS", f"{each.host} is taken over by the next `up`, and leads to the box from then on"
+            )
+
+
 def elsewhere(before: Before) -> Iterator[Finding]:
     """Whether an authentik that is not ours is what the file says, and lets us in."""
     if before.settings.box.kind == "none":
@@ -139,7 +171,8 @@ GUARDS = (
     Guard(remembered, _before(UP, DESTROY, LOGIN), decisive=True),
     Guard(planned, _before(UP)),
     Guard(line, _before(UP)),
-    Guard(accounts, _before(UP)),
+    Guard(accounts, _before(UP), decisive=True),
+    Guard(records, _before(PREVIEW, UP)),
     Guard(elsewhere, _before(UP)),
 )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from components.host.dns import ADOPT
 from components.memory import CONFIRM
 from components.objects.looking import ENVIRONMENT
 from operations import backend, guards, protection
@@ -24,7 +26,8 @@ def preview(stack: Stack, say: Say, *, refresh: bool, diff: bool, pulumi: bool =
     With `refresh`, drift is looked for on the box and in authentik too, and so are names that nobody declares and
     objects that are to be taken over; without, nothing outside is asked.
     """
-    guards.refuse(stack.require(), guards.PREVIEW, say)
+    before = guards.refuse(stack.require(), guards.PREVIEW, say)
+    tell(stack, {ADOPT: json.dumps(before.taken_over)})
     rebuild = protection.rebuild(stack)
     if rebuild:
         say(f"{rebuild}\n")
@@ -93,7 +96,7 @@ def up(
     healed = heal(stack)
     for note in healed.notes:
         say(note)
-    tell(stack, healed.environment)
+    tell(stack, {**healed.environment, ADOPT: json.dumps(before.taken_over)})
     rebuild = protection.rebuild(stack)
     if rebuild:
         say(f"{rebuild}\n")
@@ -118,9 +121,19 @@ def up(
     tell(stack, {CONFIRM: stack.name})
     if rebuild:
         protection.make_way(stack, rebuild)
-    with explained(), Screen(say, pulumi=pulumi, told=told) as screen:
+    screen = Screen(say, pulumi=pulumi, told=told)
+    changed = _bring_up(stack, screen, refresh=refresh or (bool(healed.environment) and not rebuild))
+    if before.taken_over:  # the engine imports what is there as it is; only the next run may change it
+        tell(stack, {ADOPT: ""})
+        changed += _bring_up(stack, Screen(say, pulumi=pulumi, told=told), refresh=False)
+    forget(stack)
+    return _done(screen) if changed else NOTHING
+
+
+def _bring_up(stack: Stack, screen: Screen, *, refresh: bool) -> int:
+    with explained(), screen:
         result = stack.automation.up(
-            refresh=refresh or (bool(healed.environment) and not rebuild),
+            refresh=refresh,
             run_program=True,
             color="auto",
             show_secrets=False,
@@ -128,8 +141,7 @@ def up(
             on_error=screen.read,
             on_event=screen.listen,
         )
-    forget(stack)
-    return _done(screen) if changes(result.summary.resource_changes) else NOTHING
+    return changes(result.summary.resource_changes)
 
 
 def destroy(stack: Stack, say: Say, *, pulumi: bool = False) -> str:

@@ -7,15 +7,22 @@ made by their tokens here, in the names of the wire.
 from __future__ import annotations
 
 import ipaddress
+import json
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import pulumi
 from pulumi.runtime import invoke_async
 from pydantic import SecretStr
 
+from components.settings import Settings
+
 # The plugin that these tokens and property names are those of; as in requirements.txt.
 PLUGIN_VERSION = "6.23.1"
+ADOPT = "GATEHOUSE_ADOPT_DNS"
+"""Environment: JSON, records of the zone that are to be taken over, by the names that they get in the state."""
 # Low enough that a box that moves is found within minutes.
 TTL_SECONDS = 300
 
@@ -35,6 +42,10 @@ class DnsRecord(pulumi.CustomResource):
             "ttl": TTL_SECONDS,
             "proxied": False,
         }
+        if there := adopted().get(name):
+            # As it is: what differs is for the run after this one, since the engine imports nothing that it changes.
+            kept = pulumi.ResourceOptions(import_=there, ignore_changes=["type", "content", "ttl", "proxied"])
+            opts = pulumi.ResourceOptions.merge(opts, kept)
         # An A record and a CNAME of one name cannot be there together, not for a moment.
         opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(delete_before_replace=True))
         super().__init__("cloudflare:index/dnsRecord:DnsRecord", name, properties, opts)
@@ -93,23 +104,57 @@ def declare(
     opts: pulumi.ResourceOptions,
 ) -> list[DnsRecord]:
     """An A record for each host, and an AAAA record if there is such an address."""
-    addresses = [("A", ipv4)] + ([("AAAA", ipv6)] if ipv6 is not None else [])
-    return [
-        DnsRecord(f"{host}-{type}", zone=zone, host=host, type=type, content=content, opts=opts)
-        for host in hosts
-        for type, content in addresses
-    ]
+    records = []
+    for host in hosts:
+        first = DnsRecord(f"{host}-A", zone=zone, host=host, type="A", content=ipv4, opts=opts)
+        records.append(first)
+        if ipv6 is not None and adopted().get(host) != f"{host}-A":
+            # After the other, which may have been a CNAME until now.
+            after = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[first]))
+            records.append(
+                DnsRecord(f"{host}-AAAA", zone=zone, host=host, type="AAAA", content=ipv6, opts=after)
+            )
+    return records
 
 
 def declare_fixed(
     hosts: Iterable[str], *, zone: pulumi.Input[str], target: str, opts: pulumi.ResourceOptions
 ) -> list[DnsRecord]:
     """Records that lead to a box that was there before: by its address, or by its name."""
-    try:
-        type = {4: "A", 6: "AAAA"}[ipaddress.ip_address(target).version]
-    except ValueError:
-        type = "CNAME"
+    type = _type(target)
     return [
         DnsRecord(f"{host}-{type}", zone=zone, host=host, type=type, content=target, opts=opts)
         for host in hosts
     ]
+
+
+def _type(target: str) -> str:
+    try:
+        return {4: "A", 6: "AAAA"}[ipaddress.ip_address(target).version]
+    except ValueError:
+        return "CNAME"
+
+
+def served_hosts(settings: Settings) -> list[str]:
+    """The host names that the box answers for: authentik's, and those of apps that it stands in front of."""
+    apps = [urlsplit(app.url).hostname or "" for app in settings.apps if app.upstream is not None]
+    return [settings.auth_host, *apps]
+
+
+def wanted(settings: Settings) -> dict[str, tuple[str, ...]]:
+    """The types of the records that each served host gets."""
+    if settings.box.host is not None:
+        types: tuple[str, ...] = (_type(settings.box.host),)
+    else:
+        types = ("A", "AAAA") if settings.network.ipv6 else ("A",)
+    return dict.fromkeys(served_hosts(settings), types)
+
+
+def adopted() -> Mapping[str, str]:
+    """What `gatehouse up` says is to be taken over: names in the state, with what Cloudflare's plugin imports by.
+
+    A host that has a CNAME until now is in it too, with the name of the record that becomes the first of its new ones:
+    nothing else can be there beside a CNAME.
+    """
+    found: dict[str, str] = json.loads(os.environ.get(ADOPT) or "{}")
+    return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pulumi
 import pulumi_command as command
@@ -35,7 +34,7 @@ class Host(pulumi.ComponentResource):
         self._settings = settings
         inside = pulumi.ResourceOptions(parent=self)
         box = settings.box
-        hosts = served_hosts(settings)
+        hosts = dns.served_hosts(settings)
         cloudflare = dns.provider(settings.cloudflare_token, inside)
         records = pulumi.ResourceOptions(parent=self, provider=cloudflare)
         zone = dns.zone_id(settings.domain, cloudflare)
@@ -111,12 +110,6 @@ class Host(pulumi.ComponentResource):
             **({} if ours or box.adopt else {"guarded": True}),
         }
         return json.dumps(order, sort_keys=True)
-
-
-def served_hosts(settings: Settings) -> list[str]:
-    """The host names that the box answers for: authentik's, and those of apps that it stands in front of."""
-    apps = [urlsplit(app.url).hostname or "" for app in settings.apps if app.upstream is not None]
-    return [settings.auth_host, *apps]
 
 
 def scripts_hash() -> str:

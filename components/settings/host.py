@@ -121,6 +121,14 @@ class NetworkOptions(Model):
     """Whether the server gets an IPv6 address and AAAA records."""
 
 
+class DnsOptions(Model):
+    """The client's zone."""
+
+    adopt: bool = False
+    """Whether records of the names that the box serves, which are in the zone already, may be taken over: from then on
+    they lead to the box."""
+
+
 class Operator(Model):
     """One of the agency's people who may log in to the box."""
 

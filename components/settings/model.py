@@ -12,7 +12,7 @@ from components.settings.apps import KEY, App
 from components.settings.base import Model, Problem, wrong
 from components.settings.derived import SecretSettings
 from components.settings.forms import ClientName, Domain, Slug
-from components.settings.host import Box, BoxSetting, NetworkOptions, Operator, Server
+from components.settings.host import Box, BoxSetting, DnsOptions, NetworkOptions, Operator, Server
 from components.settings.identity import Authentik, GroupSetting, Person, RawObject
 from components.settings.mail import Email
 from components.settings.secret_forms import CloudflareToken, HetznerToken, RootSecret
@@ -60,6 +60,9 @@ class Settings(Model):
 
     network: NetworkOptions = NetworkOptions()
     """Who reaches the box."""
+
+    dns: DnsOptions = DnsOptions()
+    """The client's zone at Cloudflare."""
 
     operators: tuple[Operator, ...] = ()
     """The agency's people who may log in to the box; at least one where there is a box."""

@@ -10,7 +10,8 @@ import pytest
 
 from components.host import dns, server_type
 from components.host.cloud import first_address
-from components.host.host import Host, served_hosts
+from components.host.dns import served_hosts
+from components.host.host import Host
 from tests.host.mocks import KEY, SERVER_TYPE, Registered, run, secrets, settings
 
 ROOT = Path(__file__).resolve().parents[2]
