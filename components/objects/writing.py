@@ -19,6 +19,8 @@ from components.objects.wording import Words, called
 ATTEMPTS = 3
 SILENT = frozenset({405, 500})
 """Answers that, without a body, hide a failure inside the server: whether it wrote first is not known."""
+BUSY_WITH_IT = 45.0
+"""Seconds for which a server may be unable to delete an object that tasks of its own hang on."""
 
 
 class Writer:
@@ -157,11 +159,27 @@ class Writer:
                 hanging: dict[str, Any] = {name: [] for name in kind.released if item.get(name)}
                 if hanging:
                     self._dialect.request(kind.update, url(kind, item), body=hanging)
-                self._dialect.request("DELETE", url(kind, item))
+                self._remove(url(kind, item))
             except Refused as refused:
                 if refused.status != 404:
                     raise self._words.said_no(kind, logical, fields, refused, "delete") from None
         self._store.drop(kind, str(item[kind.pk]))
+
+    def _remove(self, address: str) -> None:
+        """DELETE, and again while the server fails without a word; once it is gone, the answer is 404.
+
+        authentik's own tasks hang on some objects (notification rules) for some seconds, and it answers 405 meanwhile.
+        """
+        import tenacity  # noqa: PLC0415  (a tenth of a second, which a preview does not need)
+
+        tenacity.Retrying(
+            retry=tenacity.retry_if_exception(
+                lambda error: isinstance(error, Refused) and error.status in SILENT and error.payload is None
+            ),
+            stop=tenacity.stop_after_delay(BUSY_WITH_IT),
+            wait=tenacity.wait_exponential(0.5, max=5),
+            reraise=True,
+        )(self._dialect.request, "DELETE", address)
 
     def _holds(self, kind: Kind, name: str, value: Any, item: Mapping[str, Any]) -> bool:
         found = self._dialect.settle(kind, name, item.get(name))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from components.objects import writing
 from components.objects.errors import ObjectError, Unclear
 from components.objects.http import Refused
 from components.objects.reconcile import Declared, Held, Reconciler
@@ -255,6 +256,30 @@ def test_empty_405_is_an_unclear_answer(library: Library) -> None:
     )
     with pytest.raises(ObjectError, match="failed without a word"):
         Reconciler(library).create(book("Persuasion"))
+
+
+@pytest.mark.case("19")
+@pytest.mark.parametrize("done", [False, True])
+def test_an_object_that_tasks_of_the_server_hang_on_is_deleted_when_they_are_done(
+    library: Library, monkeypatch: pytest.MonkeyPatch, done: bool
+) -> None:
+    engine = Reconciler(library)
+    held = engine.create(book())
+    answers = [Refused(405, None)] * 2
+
+    def busy(method: str, path: str, body: Any) -> None:
+        if method == "DELETE" and (answers or not done):
+            raise answers.pop() if answers else Refused(405, None)
+
+    library.before = busy
+    later = Reconciler(library)
+    monkeypatch.setattr(writing, "BUSY_WITH_IT", 3.0)
+    if done:
+        later.delete(BOOK, "Emma", held)
+        assert library.objects["/books"] == {}
+    else:
+        with pytest.raises(ObjectError, match=r"delete.*HTTP 405"):
+            later.delete(BOOK, "Emma", held)
 
 
 def test_failed_second_step_leaves_nothing_behind(library: Library) -> None:

@@ -99,6 +99,15 @@ def test_405_for_ever_is_an_error(client: BenchClient) -> None:
     assert client.names("group") == ["never", "raced", "staff"]
 
 
+@pytest.mark.case("19")
+def test_a_delete_that_meets_tasks_of_the_server_is_made_again(client: BenchClient) -> None:
+    client.edit(groups=["staff"])
+    client.fault("DELETE", "/core/groups/", status=405, body="", times=3)
+    client.up()
+    assert client.names("group") == ["staff"]
+    assert client.faults_met()
+
+
 def test_what_was_deleted_by_hand_comes_back(client: BenchClient) -> None:
     client.api.delete(f"/api/v3/core/groups/{client.one('group', 'staff')['pk']}/").raise_for_status()
     client.up()
