@@ -195,11 +195,12 @@ def outputs(
 def login_check(
     name: Name, app_name: Annotated[str | None, typer.Option("--app", help="Only this app")] = None
 ) -> None:
-    """Log in to each app as a person who may, and as one who may not, both with their first passwords."""
+    """Log in to each app as people who may and who may not, by what authentik says, with their first passwords."""
 
     def said(checked: Checked) -> None:
-        verdict = "[green]as declared[/]" if checked.ok else "[red]NOT as declared[/]"
-        wanted = "may log in" if checked.expected else "may not"
+        colour, word = ("green", "as") if checked.ok else ("red", "NOT as")
+        verdict = f"[{colour}]{word} {checked.measure}[/]"
+        wanted = "may log in" if checked.expected else "may not" + ", being not active" * (not checked.active)
         ended = "logged in" if checked.result.accepted else f"refused: {checked.result.why}"
         console.print(f"{verdict}  {checked.app}: {checked.person} {wanted}; {escape(ended)}", soft_wrap=True)
 

@@ -1,44 +1,67 @@
-"""`gatehouse login-check`: a person in an app's group gets in, one outside does not."""
+"""`gatehouse login-check`: whom authentik lets use an app gets in, and nobody else does."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from components.apps import planned
 from components.apps.protocols.oidc import issuer, web_redirect
 from components.settings import App, Person, Settings
 from components.settings.scopes import asked
 from operations.browser import Where
 from operations.errors import OperatorError
+from operations.evaluation import Declared, Evaluation, authentik_of
 from operations.login import LoginResult, log_in
 from operations.oidc import Client
 from operations.stack import Stack
 
+WANTED = ((True, True), (True, False), (False, True))
+"""Who is logged in to an app: (is active, may use it)."""
+MOST = 10
+"""Others that authentik is asked about while one of these has not been found: each question takes it 0.1 s."""
+
 
 @dataclass(frozen=True)
 class Checked:
-    """One login that was tried: whether it ended as the stack file says, and how."""
+    """One login that was tried, what authentik and the stack file say of it, and how it ended."""
 
     app: str
     person: str
-    expected: bool
+    allowed: bool
+    """Whether authentik, asked, would let the person use the app."""
+    declared: bool | None
+    """Whether the stack file does; None where it alone does not decide."""
+    active: bool
     result: LoginResult
 
     @property
+    def expected(self) -> bool:
+        """Whether the person should get in: as declared, or else as authentik has it."""
+        return self.active and (self.allowed if self.declared is None else self.declared)
+
+    @property
     def ok(self) -> bool:
-        """Whether the person was let in, or kept out, as declared. Being kept out by an error does not count."""
-        if self.expected:
-            return self.result.accepted
-        return self.result.where is Where.POLICY
+        """Whether it ended as it should, and as authentik says. To be kept out by an error does not count."""
+        if not self.active:
+            return self.result.where is Where.IDENTITY
+        if self.allowed is not self.expected:
+            return False
+        return self.result.accepted if self.allowed else self.result.where is Where.POLICY
+
+    @property
+    def measure(self) -> str:
+        """What it is measured by."""
+        return "declared" if self.declared is not None or not self.active else "authentik says"
 
 
 def login_check(stack: Stack, app: str | None, said: Callable[[Checked], None]) -> bool:
-    """Log in to each app (or to one) as a person who may and as one who may not; whether all ended as they should.
+    """Log in to each app (or to one) as people who may and who may not; whether all ended as they should.
 
     First passwords are derived, so this works until a person has changed theirs.
 
     Raises:
-        OperatorError: there is no such app, or nobody to log in with.
+        OperatorError: there is no such app, nobody to log in with, or no authentik to ask.
     """
     settings = stack.require().settings()
     wanted = [each for each in settings.apps if app in (None, each.key) and each.speaks == "oidc"]
@@ -47,26 +70,42 @@ def login_check(stack: Stack, app: str | None, said: Callable[[Checked], None]) 
         raise OperatorError(
             f"{stack.name} has no app to log in to{f' named {app}' if app else ''}.", f"Apps: {known}"
         )
+    evaluation = Evaluation(authentik_of(stack, settings))
+    people = [each for each in settings.people if not each.adopt and evaluation.knows(each.username)]
+    if not people:
+        raise OperatorError(
+            f"{stack.name} has nobody to log in with.", "Add people to gatehouse:people, and bring it up."
+        )
+    declared = Declared(planned(settings).specs)
     ended = []
     for each in wanted:
-        for person, expected in candidates(settings, each):
-            checked = Checked(each.key, person.username, expected, attempt(settings, each, person))
+        for person, allowed, told in candidates(each, people, evaluation, declared):
+            result = attempt(settings, each, person)
+            checked = Checked(each.key, person.username, allowed, told, person.active, result)
             ended.append(checked.ok)
             said(checked)
-    if not ended:
-        raise OperatorError(f"{stack.name} has nobody to log in with.", "Add people to gatehouse:people.")
     return all(ended)
 
 
-def candidates(settings: Settings, app: App) -> list[tuple[Person, bool]]:
-    """One active person whose groups let them in, and one whose don't, as far as there are any."""
-    inside = {
-        person.username: bool({*person.groups} & {*app.groups}) or not app.groups
-        for person in settings.people
-    }
-    active = [person for person in settings.people if person.active and not person.adopt]
-    found = [next((p for p in active if inside[p.username] is allowed), None) for allowed in (True, False)]
-    return [(person, inside[person.username]) for person in found if person is not None]
+def candidates(
+    app: App, people: Sequence[Person], evaluation: Evaluation, declared: Declared
+) -> Iterator[tuple[Person, bool, bool | None]]:
+    """Whom to log in, with what authentik and the stack file say: one who may, one who may not, one who is not active.
+
+    Also everybody on the way to these of whom authentik says something else than the file.
+    """
+    told = {person.username: declared.may_use(app.key, person.username) for person in people}
+    # Those who are it by the file come first, so that a door that is open or shut by hand is found.
+    picks = [next((p for p in people if (p.active, told[p.username]) == wanted), None) for wanted in WANTED]
+    first = [person for person in picks if person]
+    missing = set(WANTED)
+    for number, person in enumerate([*first, *(person for person in people if person not in first)]):
+        if number >= len(first) and (not missing or number >= len(first) + MOST):
+            return
+        allowed = evaluation.may_use(app.key, person.username)
+        if (person.active, allowed) in missing or told[person.username] not in (None, allowed):
+            missing.discard((person.active, allowed))
+            yield person, allowed, told[person.username]
 
 
 def attempt(settings: Settings, app: App, person: Person) -> LoginResult:

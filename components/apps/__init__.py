@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.apps.declare import declare
+from components.apps.declare import declare, planned
 from components.apps.outputs import outputs
 
-__all__ = ["declare", "outputs"]
+__all__ = ["declare", "outputs", "planned"]

@@ -55,6 +55,13 @@ def declare(plan: Plan, settings: Settings, secrets: Secrets) -> None:
             )
 
 
+def planned(settings: Settings) -> Plan:
+    """The plan of a stack file, for those who only look. Raises PlanError for a line that is not known."""
+    plan = Plan(settings.authentik.line)
+    declare(plan, settings, settings.derived())
+    return plan
+
+
 def _declare_provider(plan: Plan, app: App, given: Given) -> None:
     kind = PROVIDERS[app.speaks]
     fields = {**PROTOCOLS[app.speaks].fields(app, given), **app.extra.provider}

@@ -7,7 +7,7 @@ replaces and deletes in the right order, and the value is still known at preview
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -96,6 +96,11 @@ class Plan:
                 keep or {},
             )
         )
+
+    @property
+    def specs(self) -> Sequence[Spec]:
+        """Everything that was added."""
+        return self._specs
 
     def findings(self) -> list[Finding]:
         """Everything that is wrong, in the order in which it was added. Also fills `warnings`."""
