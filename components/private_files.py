@@ -25,3 +25,8 @@ def write(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     Path(name).replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the name as well, should the power fail
+    finally:
+        os.close(folder)

@@ -23,6 +23,8 @@ import httpx
 import tenacity
 
 from components.access import ssh_command
+from components.objects.journal import begun
+from components.objects.provider import META
 from operations.clouds import CLOUDFLARE, HETZNER, HETZNER_LISTS, checked
 from operations.errors import OperatorError
 from operations.stack import ROOT, Stack
@@ -135,9 +137,24 @@ def remember(stack: Stack, urns: set[str]) -> None:
     new.replace(file)
 
 
-def forget(stack: Stack) -> None:
-    """A run has come to its end: all that had been begun is settled."""
+def forget(stack: Stack) -> list[str]:
+    """A run has come to its end: all that had been begun is settled. Words about what nobody wants any more."""
     memory(stack).unlink(missing_ok=True)
+    noted = list(begun(ROOT / ".gatehouse", stack.name))
+    if not noted:
+        return []
+    metas = (each.get("inputs", {}).get(META) for each in stack.deployment().get("resources", []))
+    there = {(meta["kind"], meta["logical"]) for meta in metas if meta}
+    words = []
+    for file, note in noted:
+        if note["stack"] and (note["kind"], note["logical"]) not in there:
+            words.append(
+                f"{note['kind']} {note['called']!r}: an earlier run may have made it ({note['time'][:16]}) before it "
+                f"broke off, and the stack file does not have it any more. Look at {note['where']}, and delete it "
+                f"there if it is not needed."
+            )
+        file.unlink(missing_ok=True)
+    return words
 
 
 def pending_creates(stack: Stack) -> list[dict[str, Any]]:

@@ -126,7 +126,8 @@ def up(
     if before.taken_over:  # the engine imports what is there as it is; only the next run may change it
         tell(stack, {ADOPT: ""})
         changed += _bring_up(stack, Screen(say, pulumi=pulumi, told=told), refresh=False)
-    forget(stack)
+    for note in forget(stack):
+        say(note)
     return _done(screen) if changed else NOTHING
 
 
@@ -168,7 +169,8 @@ def destroy(stack: Stack, say: Say, *, pulumi: bool = False) -> str:
             on_error=screen.read,
             on_event=screen.listen,
         )
-    forget(stack)
+    for note in forget(stack):
+        say(note)
     return _done(screen)
 
 

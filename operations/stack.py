@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 from pulumi import automation as auto
 
+from components.objects.journal import STACK
 from components.settings import Settings, parse_decrypted
 from operations.errors import OperatorError
 
@@ -93,7 +94,8 @@ class Stack:
         if directory := self.state_directory:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         with explained(heard=False):
-            return auto.create_or_select_stack(stack_name=self.name, work_dir=str(ROOT))
+            whose = auto.LocalWorkspaceOptions(env_vars={STACK: self.name})
+            return auto.create_or_select_stack(stack_name=self.name, work_dir=str(ROOT), opts=whose)
 
     def config(self) -> dict[str, Any]:
         """What the stack file says, decrypted: keys without `gatehouse:`, of its own namespace only.

@@ -9,11 +9,9 @@ from components.objects import journal
 
 
 @pytest.fixture(autouse=True)
-def notes_of_adopted_objects(
-    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def notes_of_runs(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Not in the checkout's own folder."""
-    monkeypatch.setattr(journal, "FOLDER", tmp_path_factory.mktemp("notes") / "adopting")
+    monkeypatch.setattr(journal, "FOLDER", tmp_path_factory.mktemp("notes") / ".gatehouse")
 
 
 @pytest.fixture(autouse=True)

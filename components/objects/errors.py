@@ -17,6 +17,8 @@ class ObjectError(Exception):
         self.what = what
         self.where = where
         self.remedy = remedy
+        self.undone = False
+        """Of a create: whether it is sure that nothing of it is on the server."""
         super().__init__(f"{where}: {what}. {remedy}")
 
 

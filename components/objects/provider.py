@@ -111,8 +111,7 @@ class ObjectProvider(ResourceProvider):
         if handed:
             objections.append((kind.key[-1].partition("|")[0], handed))
         look = self._looking()
-        begun = (wanted.kind, wanted.logical) in self._reconciler.pending
-        new = META not in _olds and not begun
+        new = META not in _olds and not self._reconciler.is_begun(wanted)
         if look is not None and not objections:
             objections = look.objections(wanted, new=new)
         if new and wanted.adopt and not objections:

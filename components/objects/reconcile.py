@@ -14,11 +14,12 @@ from typing import Any
 from components.objects import fields as said
 from components.objects.declared import Declared
 from components.objects.dialect import Dialect, Kind
+from components.objects.errors import ObjectError
 from components.objects.fields import Fields
-from components.objects.journal import Journal
+from components.objects.journal import Begun, Notes
 from components.objects.run import Run
 from components.objects.store import Missing, Object, Store, key_of
-from components.objects.wording import Words, titled
+from components.objects.wording import Words, called, titled
 from components.objects.writing import Writer
 
 __all__ = ["Declared", "Held", "Reconciler"]
@@ -48,7 +49,8 @@ class Reconciler:
         self.store = Store(dialect)
         self._words = Words(dialect)
         self._writer = Writer(dialect, self.store, self._words)
-        self._journal = Journal(dialect.where)
+        self._before_us = Notes("adopting", dialect.where, "taken over")
+        self._begun = Begun(dialect.where)
         self.run = Run()
 
     # The four calls ------------------------------------------------------------------------------------------------
@@ -67,11 +69,22 @@ class Reconciler:
                 return self._adopt(kind, wanted.own(kind, there), there)
         body = self._writer.body(kind, wanted)
         if there is not None:
-            if wanted.adopt or (kind.name, wanted.logical) in self.pending:
-                return self._take_over(kind, wanted, there, body)
+            resumed = not wanted.adopt and self._was_sent(kind, wanted.logical, there)
+            if resumed or wanted.adopt or (kind.name, wanted.logical) in self.pending:
+                held = self._take_over(kind, wanted, there, body)
+                words = f"goes on with {titled(kind, wanted.fields)} (pk {held.pk}), which an earlier run had made"
+                return replace(held, note=words) if resumed else held
             raise self._words.taken(kind, wanted.logical, wanted.fields, str(there[kind.pk]))
-        item = self._writer.post(kind, wanted, body)
-        item = self._writer.finish(kind, wanted, body, item)
+        seen = {name: value for name, value in body.items() if name not in kind.hidden}
+        known = self.run.known(kind, wanted.logical)
+        self._begun.note(kind.name, wanted.logical, called(kind, wanted.fields), seen, known)
+        try:
+            item = self._writer.post(kind, wanted, body)
+            item = self._writer.finish(kind, wanted, body, item)
+        except ObjectError as error:
+            if error.undone:
+                self._begun.undone(kind.name, wanted.logical)
+            raise
         self.run.claim(kind, item)
         return Held(str(item[kind.pk]), self._observed(kind, wanted.fields, item))
 
@@ -125,7 +138,7 @@ class Reconciler:
             return "kept: another resource of this stack has taken it over"
         if held.adopted and not self.run.is_ours(kind, pk):
             self._restore(kind, Declared(kind.name, logical, held.fields), item, held)
-            self._journal.forget(kind.name, pk)
+            self._before_us.forget(kind.name, pk)
             return "kept: it was there before us; its former values are back"
         if pk != held.pk:
             return (
@@ -133,14 +146,21 @@ class Reconciler:
             )
         self._spare_bystanders(kind, logical, item)
         self._writer.delete(kind, logical, held.fields, item)
+        self._begun.settled(kind.name, logical, pk)
         self.run.lost(kind, held.fields)
         return "deleted"
 
     def noticed(self, kind: Kind, logical: str, held: Held) -> None:
         """The state has a resource of this logical name for the object."""
         if held.adopted:
-            self._journal.forget(kind.name, held.pk)
+            self._before_us.forget(kind.name, held.pk)
+        self._begun.settled(kind.name, logical, held.pk)
         self.run.noticed(kind, logical, held.pk, held.fields, adopted=held.adopted)
+
+    def is_begun(self, wanted: Declared) -> bool:
+        """Whether an earlier run may have sent the create of this very resource, and the state has nothing of it."""
+        sent = self._begun.body(wanted.kind, wanted.logical)
+        return sent is not None or (wanted.kind, wanted.logical) in self.pending
 
     # Looking -------------------------------------------------------------------------------------------------------
 
@@ -203,8 +223,16 @@ class Reconciler:
 
     # Claiming and letting go ---------------------------------------------------------------------------------------
 
+    def _was_sent(self, kind: Kind, logical: str, there: Object) -> bool:
+        """Whether an earlier run was about to make this resource, and the object is exactly what it would have made.
+
+        Nothing of its name was there before. What was changed since might be somebody else's, made in between.
+        """
+        sent = self._begun.body(kind.name, logical)
+        return sent is not None and self._writer.agrees(kind, sent, there)
+
     def _take_over(self, kind: Kind, wanted: Declared, there: Object, body: dict[str, Any]) -> Held:
-        """Go on with an object that we made, under another name or in a run that was killed: all steps again."""
+        """Go on with an object that we made, under another name or in a run that did not end well: all steps again."""
         self.run.claim(kind, there)
         fresh = {name: value for name, value in wanted.fields.items() if _unreadable(kind, name)}
         item = self._writer.update(kind, wanted, there, body, fresh)
@@ -224,16 +252,17 @@ class Reconciler:
         pk, before = str(there[kind.pk]), self._before(kind, wanted.fields, there)
         note = f"took over {titled(kind, wanted.fields)} (pk {pk}), which was there"
         agrees = self._writer.agrees(kind, body, there)
-        if (kind.name, wanted.logical) in self.pending:
-            noted = self._journal.noted(kind.name, pk)
+        killed = (kind.name, wanted.logical) in self.pending
+        if killed or agrees:
+            noted = self._before_us.read(kind.name, pk)
             before |= noted or {}
-            if noted is None and agrees:
+            if killed and noted is None and agrees:
                 note += (
                     "; a run was killed while it did so, perhaps after it had changed something: what is there now "
                     "counts as what was there before"
                 )
         if not agrees:
-            self._journal.note(kind.name, pk, before)
+            self._before_us.write(kind.name, pk, before)
         left = sorted(name for name in wanted.fields if _unreadable(kind, name))
         if left:
             note += f"; its {' and '.join(left)} {'is' if len(left) == 1 else 'are'} left as found"

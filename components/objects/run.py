@@ -20,6 +20,7 @@ class Run:
         self._claimed: set[Id] = set()
         self._holders: dict[Id, set[tuple[str, bool]]] = {}
         self._made: dict[Id, str] = {}
+        self._known: dict[tuple[str, str], str] = {}
         self._ours: set[Id] = set()
         self._gone: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
@@ -43,9 +44,15 @@ class Run:
         deleted, leaves both in the state. The next run deletes the latter, and must not delete the object.
         """
         with self._lock:
+            self._known[kind.name, logical] = pk
             self._holders.setdefault((kind.name, pk), set()).add((logical, adopted))
             if not adopted:
                 self._made[kind.name, pk] = called(kind, fields)
+
+    def known(self, kind: Kind, logical: str) -> str | None:
+        """The pk that the state has under this logical name, as far as it was seen."""
+        with self._lock:
+            return self._known.get((kind.name, logical))
 
     def is_made(self, kind: Kind, pk: str, fields: Mapping[str, Any]) -> bool:
         """Whether this stack is known to have made this very object, under whatever logical name.

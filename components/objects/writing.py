@@ -57,9 +57,9 @@ class Writer:
                         return made
                 except Refused as refused:
                     if refused.status not in SILENT or refused.payload is not None:
-                        raise self._words.said_no(
-                            kind, wanted.logical, wanted.fields, refused, "create"
-                        ) from None
+                        error = self._words.said_no(kind, wanted.logical, wanted.fields, refused, "create")
+                        error.undone = refused.status < 500
+                        raise error from None
                 except Unclear:
                     pass
             self._store.forget(kind)
@@ -78,8 +78,8 @@ class Writer:
             self.set_apart(kind, wanted.logical, item, wanted.fields)
             item = self.look(kind, item)
             self._agreed(kind, wanted, body, item)
-        except ObjectError:
-            self._take_back(kind, item)
+        except ObjectError as error:
+            error.undone = self._take_back(kind, item)
             raise
         return item
 
@@ -197,13 +197,15 @@ class Writer:
             if name not in kind.write_only and not self._holds(kind, name, value, item)
         ]
 
-    def _take_back(self, kind: Kind, item: Object) -> None:
+    def _take_back(self, kind: Kind, item: Object) -> bool:
+        """Whether it is gone again. What is left behind is noted, and gone on with by the next run."""
         try:
             self._dialect.request("DELETE", url(kind, item))
         except (Refused, Unclear, ObjectError):
-            pass  # left behind: the next run refuses it by name and says what to do
+            return False
         finally:
             self._store.forget(kind)
+        return True
 
 
 def url(kind: Kind, item: Mapping[str, Any]) -> str:

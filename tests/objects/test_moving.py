@@ -95,13 +95,13 @@ def test_an_adoption_that_is_killed_knows_what_was_there_before(killed: Library)
     assert "killed" not in held.note
     later = Reconciler(killed)
     later.noticed(SHELF, "new", held)
-    assert list(journal.FOLDER.iterdir()) == []
+    assert list((journal.FOLDER / "adopting").iterdir()) == []
     assert later.delete(SHELF, "new", held).endswith("its former values are back")
     assert killed.objects["/shelves"][1]["code"] == "theirs"
 
 
 def test_on_another_machine_it_says_that_it_does_not_know(killed: Library) -> None:
-    shutil.rmtree(journal.FOLDER)
+    shutil.rmtree(journal.FOLDER / "adopting")
     held = adopting(killed, pending=True)
     assert held.before["code"] == "ours"
     assert "what is there now counts as what was there before" in held.note
@@ -113,14 +113,17 @@ def test_a_note_of_a_run_long_ago_counts_for_nothing(killed: Library) -> None:
 
 
 def test_what_was_there_is_nobody_elses_to_read(killed: Library) -> None:
-    (note,) = journal.FOLDER.iterdir()
-    assert [stat.S_IMODE(path.stat().st_mode) for path in (note, journal.FOLDER)] == [0o600, 0o700]
+    (note,) = (journal.FOLDER / "adopting").iterdir()
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (note, (journal.FOLDER / "adopting"))] == [
+        0o600,
+        0o700,
+    ]
 
 
 def test_where_nothing_can_be_noted_nothing_is_changed(library: Library) -> None:
     library.put("/shelves", name="A", code="theirs")
-    journal.FOLDER.parent.mkdir(exist_ok=True)
-    journal.FOLDER.write_text("in the way")
+    (journal.FOLDER / "adopting").parent.mkdir(exist_ok=True)
+    (journal.FOLDER / "adopting").write_text("in the way")
     with pytest.raises(ObjectError, match="cannot be noted"):
         adopting(library, pending=False)
     assert library.writes() == []

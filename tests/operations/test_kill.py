@@ -152,7 +152,7 @@ def test_inside_a_create_that_the_server_has_carried_out(killing: Killing) -> No
     client.project.pulumi("cancel", "--yes", "acme")
     plain = client.pulumi("up", check=False)
     assert "interrupted while" in plain or "pending operations" in plain
-    assert "is there already" in plain
+    assert "goes on with group 'board'" in plain
     killing.converges("create, applied")
     assert client.one("group", "board")["pk"] == made
 
