@@ -144,12 +144,6 @@ def _where(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
                     "it is missing",
                     "Add sshKey: the one line of their public key file",
                 )
-            if operator.name in ("root", "deploy"):
-                yield Problem(
-                    dotted("operators", index, "name"),
-                    f"{operator.name} is an account of the box's own",
-                    "Give the person's own name",
-                )
 
 
 def _memory(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:

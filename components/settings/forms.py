@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
+from components.settings.accounts import RESERVED_ACCOUNTS
 from components.settings.base import wrong
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -34,6 +35,15 @@ def _not_reserved(value: str) -> str:
     if value in RESERVED_SLUGS:
         raise wrong(
             f"{value!r} is a word that authentik keeps for itself", f"Take another, such as {value}-app"
+        )
+    return value
+
+
+def _not_of_the_box(value: str) -> str:
+    if value in RESERVED_ACCOUNTS:
+        raise wrong(
+            f"{value!r} is a user or group that the box has of its own",
+            "Give the person's own name, such as sam",
         )
     return value
 
@@ -240,6 +250,7 @@ AccountName = Annotated[
         "the name of an account on the box",
         "Use at most 32 lower-case letters, digits, - and _, beginning with a letter",
     ),
+    AfterValidator(_not_of_the_box),
 ]
 GroupName = Annotated[
     str,

@@ -18,6 +18,7 @@ from bench.paths import ROOT
 from bench.world import World
 from components.host.user_data import hardening_record, hardening_script, user_data
 from components.secrets import SshKey
+from components.settings.accounts import RESERVED_ACCOUNTS
 from tests.host.mocks import KEY, secrets
 from tests.machine.conftest import Host, until
 
@@ -203,14 +204,59 @@ def test_data_is_on_the_volume(box: Box) -> None:
     assert "RequiresMountsFor=/mnt/HC_Volume" in box.root("systemctl cat docker.service")
 
 
+@pytest.mark.case("17")
 def test_an_operator_comes_and_goes(box: Box) -> None:
+    """With all that they run on the box, and with nothing else: a container may have the same number for its user."""
+    sam = Host(box.world, SERVER, box.address, box.key, user="sam")
+    deploy, theirs = ["deploy", DEPLOY.public], ["sam", DEPLOY.public]  # a key that the test has
+    assert box.provision(accounts=[deploy, theirs]).returncode == 0
     assert "gatehouse" in box.root("id -nG sam") and "docker" in box.root("id -nG sam")
-    assert box.root("cat /home/sam/.ssh/authorized_keys").strip() == KEY
-    assert box.provision(accounts=[["deploy", DEPLOY.public]]).returncode == 0
+    assert box.root("cat /home/sam/.ssh/authorized_keys").strip() == DEPLOY.public.strip()
+    number = box.root("id -u sam").strip()
+    wait = f"--entrypoint python3 {IMAGE} -c 'import time; time.sleep(600)'"
+    box.ssh(f"docker run --detach --name same-number --user {number} {wait}")
+    sam.ssh("nohup sleep 600 >/dev/null 2>&1 &")
+    session = box.world.popen(sam.argv("sudo -n sleep 600"), stdin=subprocess.DEVNULL)
+    until(lambda: "sleep 600" in box.root("ps -o args -u sam; pgrep -af sleep; true"), "what sam runs")
+    try:
+        assert box.provision(accounts=[deploy]).returncode == 0
+        assert session.wait(10) != 0 and not sam.answers()
+        assert box.root("ps -o args= -u sam | grep -v python3; true").strip() == ""
+        assert box.ssh("docker inspect --format {{.State.Running}} same-number").strip() == "true"
+    finally:
+        session.kill()
+        box.ssh("docker rm --force same-number")
     assert box.root("id -nG sam").split() == ["sam"]
     assert box.root("test -e /home/sam/.ssh/authorized_keys && echo there; true").strip() == ""
     assert box.provision().returncode == 0
     assert box.root("cat /home/sam/.ssh/authorized_keys").strip() == KEY
+
+
+@pytest.mark.case("17")
+def test_accounts_that_gatehouse_did_not_make_are_left_alone(box: Box) -> None:
+    box.root("useradd --create-home shopkeeper; groupadd shop; useradd --create-home --groups gatehouse kim")
+    look = 'getent passwd shopkeeper kim; getent group shop; ls -A /home/shopkeeper; grep -E "^(shopk|kim)" /etc/shadow'
+    before = box.root(look)
+    for name in ("shopkeeper", "shop"):
+        done = box.provision(accounts=[["deploy", DEPLOY.public], ["sam", KEY], [name, KEY]])
+        assert (
+            done.returncode == 1
+            and f"user or group {name} on this box that gatehouse did not make" in done.stderr
+        )
+    # An earlier version took over an account that was there; it goes on, and goes with its operator, unlocked.
+    accounts = [["deploy", DEPLOY.public], ["sam", KEY]]
+    assert box.provision(accounts=[*accounts, ["kim", KEY]]).returncode == 0
+    assert box.root("cat /home/kim/.ssh/authorized_keys").strip() == KEY
+    assert box.provision(accounts=accounts).returncode == 0
+    assert box.root(look) == before and box.root("id -nG kim").split() == ["kim"]
+    box.root("userdel --remove shopkeeper; groupdel shop; userdel --remove kim", check=False)
+
+
+@pytest.mark.case("17")
+def test_no_operator_can_have_a_name_that_the_box_has(box: Box) -> None:
+    names = set(box.root("getent passwd | cut -d: -f1; getent group | cut -d: -f1").split())
+    assert {"staff", "nobody", "docker", "deploy"} <= names
+    assert names - {"sam"} <= RESERVED_ACCOUNTS
 
 
 @pytest.mark.parametrize(
