@@ -42,7 +42,8 @@ class Fault:
     `delay` seconds pass first. Then the request is answered with `status`, `headers` and `body`; or with
     `cut="before"` the connection is closed without an answer and nothing happens; or with `cut="after"` the
     request is carried out and the connection is closed instead of the answer. With only a `delay` it is
-    carried out, late.
+    carried out, late. `hidden` carries the request out and then answers with `status` all the same. A fault that
+    `lasts` ends so many seconds after the first request that met it, however many there were.
     """
 
     path: str = ".*"
@@ -53,9 +54,14 @@ class Fault:
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     cut: str | None = None
+    hidden: bool = False
+    lasts: float | None = None
+    met: float | None = None
 
     def matches(self, scope: Scope) -> bool:
         """Whether it is this fault's turn at the request."""
+        if self.lasts is not None and self.met is not None and time.monotonic() > self.met + self.lasts:
+            self.times = 0
         return bool(
             self.times > 0
             and re.fullmatch(self.method, scope["method"])
@@ -108,6 +114,7 @@ class Control:
             await self.app(scope, receive, send)
             return
         fault.times -= 1
+        fault.met = fault.met or time.monotonic()
         await asyncio.sleep(fault.delay)
         if fault.cut:
             if fault.cut == "after":
@@ -115,6 +122,8 @@ class Control:
             # An answer that breaks off makes the server close the connection.
             await send(_start(200, {"content-length": "1"}))
         elif fault.status is not None:
+            if fault.hidden:
+                await self.app(scope, receive, _swallow)
             await _reply(send, fault.status, fault.body, fault.headers)
         else:
             await self.app(scope, receive, send)

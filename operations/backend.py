@@ -7,24 +7,29 @@ import os
 import socket
 from pathlib import Path
 
+from operations import copies
 from operations.errors import OperatorError
 from operations.stack import PROJECT, Stack
 
 
 def settle(stack: Stack) -> list[str]:
-    """Free the stack's state of what a dead run left; words for the operator about it.
+    """Free the stack's state of what a dead run left, and keep a copy of it; words for the operator about it.
 
     Backends other than a folder need no such thing, or cannot be looked into.
 
     Raises:
-        OperatorError: the stack is locked by a run that is alive, or by another machine.
+        OperatorError: the stack is locked by a run that is alive, or by another machine; its state is cut off, and so
+            are all copies; or there is no room for it.
     """
     directory = stack.state_directory
     if directory is None:
         return []
     inside = directory / ".pulumi"
     notes = clear_dead_locks(stack.name, inside / "locks" / "organization" / PROJECT / stack.name)
-    return notes + mend(inside / "stacks" / PROJECT / f"{stack.name}.json")
+    notes += mend(inside / "stacks" / PROJECT / f"{stack.name}.json") + copies.mend(stack)
+    copies.require_room(stack)
+    copies.keep(stack)
+    return notes
 
 
 def clear_dead_locks(name: str, locks: Path) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from components.host.dns import ADOPT
 from components.memory import CONFIRM
 from components.objects.looking import ENVIRONMENT
-from operations import backend, guards, protection
+from operations import backend, copies, guards, protection
 from operations.errors import OperatorError
 from operations.heal import forget, heal
 from operations.protection import Rebuild
@@ -126,8 +126,7 @@ def up(
     if before.taken_over:  # the engine imports what is there as it is; only the next run may change it
         tell(stack, {ADOPT: ""})
         changed += _bring_up(stack, Screen(say, pulumi=pulumi, told=told), refresh=False)
-    for note in forget(stack):
-        say(note)
+    _ended(stack, say)
     return _done(screen) if changed else NOTHING
 
 
@@ -169,9 +168,14 @@ def destroy(stack: Stack, say: Say, *, pulumi: bool = False) -> str:
             on_error=screen.read,
             on_event=screen.listen,
         )
+    _ended(stack, say)
+    return _done(screen)
+
+
+def _ended(stack: Stack, say: Say) -> None:
     for note in forget(stack):
         say(note)
-    return _done(screen)
+    copies.keep(stack)
 
 
 def _done(screen: Screen) -> str:

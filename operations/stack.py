@@ -39,8 +39,8 @@ REMEDIES = (
     (
         r"failed to load checkpoint",
         (
-            "A run was killed while it wrote the state. `./gatehouse up` makes it readable again; if it does not, "
-            "copy the newest file of .pulumi/backups over the one in .pulumi/stacks."
+            "A run was cut off while it wrote the state. `./gatehouse up` makes it readable again, or puts the newest "
+            "copy that is whole in its place."
         ),
     ),
     (

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from operations import backend
+from operations import backend, copies
 from operations.errors import OperatorError
 from operations.stack import Stack
 
@@ -22,6 +22,7 @@ from operations.stack import Stack
 @pytest.fixture(autouse=True)
 def locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path}/state")
+    monkeypatch.setattr(copies, "ROOT", tmp_path)
     return tmp_path / "state" / ".pulumi" / "locks" / "organization" / "gatehouse" / "acme"
 
 
@@ -115,7 +116,12 @@ def test_files_that_were_cut_off_are_put_right(tmp_path: Path, locks: Path) -> N
     stacks = tmp_path / "state" / ".pulumi" / "stacks" / "gatehouse"
     stacks.mkdir(parents=True)
     locks.mkdir(parents=True)
-    whole = {"acme.json": "{}", "other.json": "{}", "other.json.attrs": "", "acme.json.bak": "{}"}
+    whole = {
+        "acme.json": '{"checkpoint": {}}',
+        "other.json": '{"checkpoint": {}}',
+        "other.json.attrs": "",
+        "acme.json.bak": '{"checkpoint": {}}',
+    }
     for name, text in {**whole, "acme.json.attrs": "", "acme.json.18eb.tmp": '{"vers'}.items():
         (stacks / name).write_text(text)
     (locks / "1.json").write_text("")
