@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from pydantic.alias_generators import to_camel
+
 from components.lines import known, newest, number, uses_redis
 from components.secrets import SecretError, check_override, form_of, secret_names
 from components.settings.app_checks import check_apps, check_icons, check_overlaid, check_urls
@@ -20,6 +22,9 @@ from components.settings.names import nearest
 from components.settings.object_checks import check_secrets
 from components.settings.protocol_checks import app_warnings
 from components.settings.secret_forms import sealing
+
+# What only a box of ours can be told, by the fields of Settings.
+_OF_THE_BOX = ("cloudflare_token", "dns", "email", "hetzner_token", "network", "rebuild", "redis")
 
 
 def check(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
@@ -132,6 +137,13 @@ def _where(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
                 "with `box: none` nothing says which authentik is meant",
                 "Add authentik.url: where it answers, such as https://sso.acme.example",
             )
+        for name in _OF_THE_BOX if elsewhere and settings.server is None else ():
+            if name in settings.model_fields_set and not touched(broken, to_camel(name)):
+                yield Problem(
+                    dotted(to_camel(name)),
+                    "it has no effect with `box: none`, where somebody else runs authentik",
+                    "Take it out",
+                )
         for name in ("url", "token"):
             if getattr(settings.authentik, name) is not None and not elsewhere:
                 yield Problem(dotted("authentik", name), "this is only for `box: none`", "Take it out")

@@ -12,6 +12,8 @@ import yaml
 from components.secrets import new_root_secret
 
 HERE = Path(__file__).resolve().parent
+NO_BOX = dict.fromkeys(("server", "cloudflareToken", "email", "network", "redis")) | {"box": "none"}
+"""What makes the good file one of a client without a box."""
 BAD = sorted((HERE / "bad").glob("*.yaml"))
 
 

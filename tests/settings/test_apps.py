@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from components.settings import Settings, SettingsError, parse
-from tests.settings.files import decrypted, good, laid_over
+from tests.settings.files import NO_BOX, decrypted, good, laid_over
 
 NOWHERE = {
-    "server": None, "box": "none", "secrets": None,
+    **NO_BOX, "secrets": None,
     "authentik": {"version": "2026.8.3", "url": "https://sso.acme.example", "token": "t" * 40},
 }  # fmt: skip
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from components.settings import Settings, SettingsError, memory_findings, parse
 from components.settings.host import SERVER_TYPES
 from components.settings.presets import presets
-from tests.settings.files import decrypted, good, laid_over
+from tests.settings.files import NO_BOX, decrypted, good, laid_over
 
 
 def settings(**changes: Any) -> Settings:
@@ -74,7 +74,7 @@ def test_a_box_that_exists() -> None:
 
 def test_no_box_needs_a_token_when_it_runs() -> None:
     authentik = {"version": "2026.8.3", "url": "https://sso.acme.example"}
-    raw = laid_over(good(), {"server": None, "box": "none", "authentik": authentik, "apps": None})
+    raw = laid_over(good(), {**NO_BOX, "authentik": authentik, "apps": None})
     assert [warning.path for warning in parse(raw, sealed=True).warnings] == ["gatehouse:authentik.token"]
     with pytest.raises(SettingsError, match=r"gatehouse:authentik\.token: `box: none` needs it"):
         parse(decrypted(raw))
@@ -82,7 +82,7 @@ def test_no_box_needs_a_token_when_it_runs() -> None:
 
 def test_no_box() -> None:
     authentik = {"version": "2026.8.3", "url": "http://127.0.0.1:9000", "token": "t" * 40}
-    found = settings(server=None, box="none", operators=None, authentik=authentik, apps=None, secrets=None)
+    found = settings(**NO_BOX, operators=None, authentik=authentik, apps=None, secrets=None)
     assert (found.box.kind, found.box.url) == ("none", "http://127.0.0.1:9000")
     assert found.issuer_base == "http://127.0.0.1:9000"
 
@@ -107,8 +107,8 @@ def test_a_cloudflare_token_that_only_the_environment_has_is_warned_of() -> None
     assert "renewals fail once the old one is revoked" in warning.what
     assert "pulumi config set --secret gatehouse:cloudflareToken --stack acme" in warning.remedy
     elsewhere = {"version": "2026.8.3", "url": "https://sso.acme.example", "token": "t" * 40}
-    nowhere = {"server": None, "box": "none", "authentik": elsewhere, "apps": None, "secrets": None}
-    assert settings(cloudflareToken=None, **nowhere).warnings == ()
+    nowhere = {**NO_BOX, "authentik": elsewhere, "apps": None, "secrets": None}
+    assert settings(**nowhere).warnings == ()
 
 
 def test_who_may_use_ssh_is_not_decided_here_on_a_box_that_was_there() -> None:
