@@ -19,7 +19,7 @@ from components.identity.plan import Plan
 from components.settings import SettingsError, parse
 from operations.catalog import TOKEN, learn
 from operations.errors import OperatorError
-from tests.settings.files import decrypted, good
+from tests.settings.files import NO_BOX, decrypted, good, laid_over
 
 GROUP: dict[str, Any] = {
     "type": "object",
@@ -84,8 +84,7 @@ def test_a_line_is_learnt(server: str, folder: Path) -> None:
 def test_a_line_that_was_learnt_can_be_used(server: str) -> None:
     learn(server, "2026.11")
     version = {"version": "2026.11.1", "url": "https://sso.acme.example", "token": "x"}
-    raw = decrypted(good() | {"authentik": version, "box": "none", "apps": {}})
-    del raw["server"]
+    raw = decrypted(laid_over(good(), {**NO_BOX, "authentik": version, "apps": {}}))
     assert parse(raw).authentik.line == "2026.11"
     plan = Plan("2026.11")
     plan.add("authentik_core.group", "staff", {})
