@@ -179,3 +179,26 @@ def zone(settings: Settings) -> Finding:
             f"Add {settings.domain} at Cloudflare, give the token access to it, or correct gatehouse:domain.",
         )
     return Finding("Cloudflare zone", settings.domain)
+
+
+def zones_of_token(settings: Settings) -> Finding:
+    """Whether the Cloudflare token, which lies on the box for the sake of certificates, may do more than it has to.
+
+    A token cannot be asked for its rights without the right to read tokens; which zones it sees, it can.
+    """
+    with CLOUDFLARE.client(settings) as api:
+        seen = checked(api.get("zones", params={"per_page": 50}))
+    others = [each["name"] for each in seen["result"] if each["name"] != settings.domain]
+    if not others:
+        return Finding("Cloudflare token", f"sees {settings.domain} and no other zone")
+    more = seen["result_info"]["total_count"] - len(others[:3]) - 1
+    names = ", ".join(others[:3]) + (f" and {more} more" if more > 0 else "")
+    return Finding(
+        "Cloudflare token",
+        f"it reaches {names} too, and lies on the box, which renews certificates with it: whoever gets into the box "
+        f"gets at their records",
+        f"Make another at https://dash.cloudflare.com/profile/api-tokens: Zone:Read and DNS:Edit, Zone Resources: "
+        f"Include, Specific zone, {settings.domain}. Then: pulumi config set --secret {CLOUDFLARE.setting} --stack "
+        f"{settings.client}. The next `up` gets new certificates with it.",
+        advice=True,
+    )

@@ -122,7 +122,9 @@ def accounts(before: Before) -> Iterator[Finding]:
         yield doctor.asked(lambda given: doctor.seen_at_hetzner(given, before.resources), settings)
         yield doctor.asked(doctor.server_type, settings)
     if settings.box.kind != "none":
-        yield doctor.asked(doctor.zone, settings)
+        yield (zone := doctor.asked(doctor.zone, settings))
+        if zone.ok and before.command == DOCTOR:
+            yield doctor.asked(doctor.zones_of_token, settings)
 
 
 def records(before: Before) -> Iterator[Finding]:

@@ -10,9 +10,9 @@ _DEBIAN = """
 """
 # What the packages make that are on a server or that gatehouse installs, by their maintainers' scripts and sysusers.d.
 _PACKAGES = """
-    _chrony _ssh admin crontab dhcpcd docker input kvm lxd messagebus mlocate netdev ntp ntpsec plocate polkitd postdrop
-    postfix rdma render rtkit sgx ssh sshd ssl-cert syslog systemd-coredump systemd-journal systemd-network
-    systemd-resolve systemd-timesync tcpdump tss uuidd wheel
+    _chrony _ssh crontab dhcpcd docker input kvm messagebus mlocate netdev ntp ntpsec plocate polkitd postdrop
+    postfix rdma render rtkit sgx ssh sshd ssl-cert systemd-coredump systemd-journal systemd-network
+    systemd-resolve systemd-timesync tcpdump tss uuidd
 """
 _OURS = "deploy gatehouse"
 RESERVED_ACCOUNTS = frozenset(f"{_DEBIAN} {_PACKAGES} {_OURS}".split())

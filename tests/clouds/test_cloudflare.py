@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bench.clouds.cloudflare.account import zone_id
+from bench.clouds.cloudflare.account import token_of_one_zone, zone_id
 from bench.clouds.serving import Clouds
 from tests.clouds.conftest import make
 from tests.clouds.test_hetzner import Side
@@ -52,6 +52,19 @@ def test_zones_are_found_by_name_and_end_with_an_empty_page(cloudflare: httpx.Cl
     assert cloudflare.get(f"/zones/{ZONE}").json()["result"]["name"] == "demo.example"
     assert error_of(cloudflare.get(f"/zones/{'0' * 32}"))[:2] == (403, 9109)
     assert error_of(cloudflare.get("/zones/demo.example"))[:2] == (400, 7003)
+
+
+def test_a_token_of_one_zone_sees_no_other(clouds: Clouds, cloudflare: httpx.Client) -> None:
+    clouds.account.declare("other.example")
+    everything = [zone["name"] for zone in cloudflare.get("/zones").json()["result"]]
+    assert everything == ["demo.example", "other.example"]
+    cloudflare.headers["Authorization"] = (
+        f"Bearer {token_of_one_zone(clouds.tokens.cloudflare, 'other.example')}"
+    )
+    assert [zone["name"] for zone in cloudflare.get("/zones").json()["result"]] == ["other.example"]
+    assert cloudflare.get("/zones", params={"name": "demo.example"}).json()["result"] == []
+    assert error_of(cloudflare.get(RECORDS))[:2] == (403, 9109)
+    assert cloudflare.get("/user/tokens/verify").json()["result"]["status"] == "active"
 
 
 def test_a_record_lives(cloudflare: httpx.Client) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bench.clouds.cloudflare.account import token_of_one_zone
 from bench.clouds.hetzner import catalog
 from bench.clouds.serving import Clouds
 from operations import doctor
@@ -41,6 +42,23 @@ def test_all_is_well(clouds: Clouds) -> None:
     assert [each for each in found.values() if not each.ok] == []
     assert found["server type"].what == "cx23 at nbg1, 4 GB"
     assert client_of(clouds).servers.get_all() == []
+
+
+def test_a_token_that_may_do_more_than_the_zone_is_told(
+    clouds: Clouds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It lies on the box; the real Cloudflare lists just the zones that a token is for, as the bench's does."""
+    wanted = mocks.settings(domain="demo.example")
+    for name in "abcde":
+        clouds.account.declare(f"{name}.example")
+    told = doctor.asked(doctor.zones_of_token, wanted)
+    assert told.advice and "reaches a.example, b.example, c.example and 2 more too" in told.what
+    assert "Specific zone, demo.example" in told.remedy
+    own = token_of_one_zone(clouds.tokens.cloudflare, "demo.example")
+    monkeypatch.setenv("CLOUDFLARE_API_TOKEN", own)
+    told = doctor.asked(doctor.zones_of_token, wanted)
+    assert told.ok and told.what == "sees demo.example and no other zone"
+    assert own not in str(told)
 
 
 def test_hetzner_refuses_the_token(clouds: Clouds, monkeypatch: pytest.MonkeyPatch) -> None:

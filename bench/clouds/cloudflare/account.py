@@ -21,6 +21,11 @@ def zone_id(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
+def token_of_one_zone(token: str, zone: str) -> str:
+    """The account's token that may read and change this zone alone, by the account's token that may do all."""
+    return hashlib.sha256(f"{token} {zone}".encode()).hexdigest()[:40]
+
+
 class Account:
     """The zones of one account, and their records."""
 
@@ -30,9 +35,10 @@ class Account:
         self.data = store.data.setdefault("cloudflare", {"zones": {}, "records": {}})
         self.new_id = new_id or (lambda: uuid.uuid4().hex)
         for name, number in zones.items():
-            self._declare(name.lower().rstrip("."), number)
+            self.declare(name.lower().rstrip("."), number)
 
-    def _declare(self, name: str, number: str | None) -> None:
+    def declare(self, name: str, number: str | None = None) -> None:
+        """A zone of the account, if there is none of that name."""
         if any(zone["name"] == name for zone in self.data["zones"].values()):
             return
         number = number or zone_id(name)

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bench.clouds.cloudflare.account import Account, zone_id
+from bench.clouds.cloudflare.account import Account, token_of_one_zone, zone_id
 from bench.clouds.cloudflare.records import CloudflareError, full_name
 from bench.clouds.store import Record
 from bench.clouds.watch import Fault, Faults, Watch
@@ -102,10 +102,21 @@ class Api:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not _TOKEN.fullmatch(given):
             raise CloudflareError(400, 6003, "Invalid request headers")
-        if not hmac.compare_digest(given.encode(), self.token.encode()):
+        if not self._visible(given):
             if request.url.path.endswith("/user/tokens/verify"):
                 raise CloudflareError(401, 1000, "Invalid API Token")
             raise CloudflareError(403, 10000, "Authentication error")
+        zone = request.path_params.get("zone")
+        if zone in self.account.data["zones"] and zone not in self._visible(given):
+            raise CloudflareError(403, 9109, "Unauthorized to access requested resource")
+        request.state.token = given
+
+    def _visible(self, token: str) -> Record:
+        """The zones that a token may be used for, by their ids: all, one, or none if there is no such token."""
+        zones: Record = self.account.data["zones"]
+        if hmac.compare_digest(token.encode(), self.token.encode()):
+            return zones
+        return {id_: z for id_, z in zones.items() if token_of_one_zone(self.token, z["name"]) == token}
 
     def routes(self) -> list[Route]:
         """Every route of the API that the bench knows."""
@@ -145,7 +156,7 @@ class Api:
 
     def _zones(self, request: Request, body: Record) -> JSONResponse:
         del body
-        zones = self.account.data["zones"].values()
+        zones = self._visible(request.state.token).values()
         wanted = request.query_params.get("name")
         return _page((_zone(z) for z in zones if wanted in (None, z["name"])), request, 20)
 
