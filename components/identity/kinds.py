@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from components.identity import catalog
+from components.identity.access import ACCESS, APPLICATION, access_kind
 from components.identity.texts import DURATION
 from components.objects.dialect import Kind, Reference, Setter
 
@@ -181,6 +182,8 @@ class Line:
     def _built(self, label: str) -> Kind:
         if label == _PERMISSION.name:
             return _PERMISSION
+        if label == ACCESS:
+            return access_kind(self.kind(APPLICATION))
         if label in TOGETHER:
             path, key = TOGETHER[label]
             return Kind(

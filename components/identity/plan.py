@@ -19,6 +19,7 @@ from components.identity.lifetimes import too_long
 from components.identity.naming import Naming
 from components.identity.provider import AuthentikProvider
 from components.identity.specs import Finding, PlanError, Spec
+from components.identity.split import Edges, Split, split
 from components.objects.dialect import Reference
 from components.objects.resource import Object, resource_class, type_token
 
@@ -110,7 +111,7 @@ class Plan:
         self, provider: pulumi.ProviderResource, opts: pulumi.ResourceOptions | None = None
     ) -> dict[tuple[str, str], Object]:
         """Register everything; returns the resources by (kind, name as added). Raises PlanError."""
-        findings, order, edges = self._examined()
+        findings, order, whole = self._examined()
         if findings:
             raise PlanError(findings)
         for warning in self.warnings:
@@ -118,16 +119,19 @@ class Plan:
         made: dict[int, Object] = {}
         names: dict[tuple[int, str], pulumi.Output[str]] = {}
         for index in order:
-            spec = self._specs[index]
+            spec = whole.specs[index]
             kind = self._line.kind(spec.kind)
             fields = {
                 field: self._linked(
-                    kind.references.get(field), value, edges.get((index, field), {}), made, names
+                    kind.references.get(field), value, whole.edges.get((index, field), {}), made, names
                 )
                 for field, value in spec.fields.items()
             }
             aliases = [pulumi.Alias(type_=type_token(former)) for former in spec.formerly]
-            own = pulumi.ResourceOptions(provider=provider, parent=spec.parent, aliases=aliases)
+            after = [made[other] for other in sorted(whole.waits.get(index, ()))]
+            own = pulumi.ResourceOptions(
+                provider=provider, parent=spec.parent, aliases=aliases, depends_on=after
+            )
             made[index] = resource_class(spec.kind)(
                 _PROVIDER,
                 spec.logical,
@@ -139,17 +143,15 @@ class Plan:
                 defaulted=spec.defaulted,
                 owner=spec.owner,
                 keep=spec.keep,
+                elsewhere=spec.elsewhere,
                 opts=pulumi.ResourceOptions.merge(opts, own),
             )
-        return {(self._specs[index].kind, self._specs[index].name): item for index, item in made.items()}
+        return {(whole.specs[index].kind, whole.specs[index].name): item for index, item in made.items()}
 
     # Checking ------------------------------------------------------------------------------------------------------
 
-    def _examined(self) -> tuple[list[Finding], list[int], dict[tuple[int, str], dict[str, tuple[str, int]]]]:
-        """Findings, an order in which everything comes after what it refers to, and what each name means.
-
-        The last is (spec, field) -> name as written -> (name as registered, the declared spec).
-        """
+    def _examined(self) -> tuple[list[Finding], list[int], Split]:
+        """Findings, an order in which everything comes after what it refers to, and everything as it is registered."""
         findings: list[Finding] = []
         self.warnings = []
         sound: dict[int, Spec] = {}
@@ -165,8 +167,7 @@ class Plan:
         findings += self._duplicates(sound, naming)
         findings += self._taken_twice(sound, naming)
         position = {id(spec): index for index, spec in sound.items()}
-        edges: dict[tuple[int, str], dict[str, tuple[str, int]]] = {}
-        graph: dict[int, set[int]] = {index: set() for index in sound}
+        edges: Edges = {}
         for index, spec in sound.items():
             self.warnings += check.doubts(self._line, spec)
             for sure, finding in too_long(self._line, naming, spec):
@@ -177,20 +178,20 @@ class Plan:
                 target, name = naming.meant(reference, written)
                 if target is not None:
                     edges.setdefault((index, field), {})[written] = (name, position[id(target)])
-                    graph[index].add(position[id(target)])
                 elif not objections and not naming.is_default(reference, written):
                     self.warnings.append(naming.dangling(spec, field, reference, written))
+        whole = split(sound, edges)
         try:
-            order = list(TopologicalSorter(graph).static_order())
+            order = list(TopologicalSorter(whole.graph()).static_order())
         except CycleError as error:
-            circle = " -> ".join(self._specs[index].where for index in error.args[1])
+            circle = " -> ".join(whole.specs[index].where for index in error.args[1])
             findings.append(
                 Finding(
                     circle, "these objects refer to each other in a circle", "Leave out one of the references"
                 )
             )
             order = []
-        return findings, order, edges
+        return findings, order, whole
 
     def _duplicates(self, sound: Mapping[int, Spec], naming: Naming) -> Iterator[Finding]:
         spaces: dict[tuple[str, str], Spec] = {}

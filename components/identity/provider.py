@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from components.identity import check
+from components.identity.access import ACCESS, Access
 from components.identity.catalog import newest
 from components.identity.dialect import Authentik
 from components.identity.kinds import Line
 from components.identity.specs import Spec
-from components.objects.dialect import Config, Dialect
+from components.objects.dialect import Config, Dialect, Kind
+from components.objects.engine import Engine
 from components.objects.provider import ObjectProvider
-from components.objects.reconcile import Declared
+from components.objects.reconcile import Declared, Reconciler
 
 
 class AuthentikProvider(ObjectProvider):
@@ -27,6 +29,10 @@ class AuthentikProvider(ObjectProvider):
             config("address") or "", config("token") or "", config("bootstrap"), self._line
         )
         return self._server
+
+    def engine(self, kind: Kind, general: Reconciler) -> Engine:
+        """The general one, but for an application's access."""
+        return Access(self._server, general) if kind.name == ACCESS else general
 
     def answers(self) -> bool:
         """Whether authentik is up and takes our token."""

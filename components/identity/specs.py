@@ -25,6 +25,8 @@ class Spec:
     defaulted: frozenset[str] = frozenset()
     owner: str = ""
     keep: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: frozenset[str] = frozenset()
+    """Fields that another resource of the stack manages."""
 
     @property
     def where(self) -> str:

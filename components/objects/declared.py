@@ -28,6 +28,8 @@ class Declared:
     """Natural key of what has it to itself (`Kind.owner`): what is to be taken over is first looked for there."""
     keep: Mapping[str, str] = field(default_factory=dict)
     """Fields that taking over never changes, each with the command that declares the value which is there."""
+    elsewhere: frozenset[str] = frozenset()
+    """Fields that another resource of the stack manages: they are not cleared when they are no longer declared here."""
 
     def own(self, kind: Kind, there: Fields) -> Declared:
         """What counts for an object that was there before. `there`: its fields, of which its name may stay."""

@@ -76,7 +76,7 @@ class Kind:
     name: str
     """The dialect's name of the kind; part of the state contract."""
     path: str
-    """Where the list is, below the dialect's base."""
+    """Where the list is, below the dialect's base; empty for what is no object of its own on the server."""
     key: tuple[str, ...]
     """The natural key's fields; `a|b` stands for whichever of them is set."""
     pk: str = "pk"

@@ -28,6 +28,7 @@ from pulumi.dynamic import (
 
 from components.objects import fields as said
 from components.objects.dialect import Config, Dialect, Kind
+from components.objects.engine import Engine
 from components.objects.handing import Handing
 from components.objects.lifeline import end_with_parent
 from components.objects.looking import ENVIRONMENT, Look
@@ -37,8 +38,8 @@ from components.objects.waiting import say
 from components.objects.wording import Words, titled
 
 META = "gatehouse"
-"""Input and output that says what the resource is: {kind, logical, adopt, sealed, defaulted, owner, keep} and, once
-it was read or made, {adopted}."""
+"""Input and output that says what the resource is: {kind, logical, adopt, sealed, defaulted, owner, keep, elsewhere}
+and, once it was read or made, {adopted}; in outputs also {memory}, as JSON, since state cannot hold None."""
 BEFORE = "gatehouse_before"
 """Output of adopted objects: what our fields held before, as {json: text}, since state cannot hold None.
 
@@ -57,6 +58,11 @@ class ObjectProvider(ResourceProvider):
     def dialect(self, config: Config) -> Dialect:
         """The server to talk to, from the explicit provider's values. Must not contact anything yet."""
         raise NotImplementedError
+
+    def engine(self, kind: Kind, general: Reconciler) -> Engine:
+        """What brings objects of this kind to what is declared: the general engine, or one for what is no object."""
+        del kind
+        return general
 
     def configure(self, req: ConfigureRequest) -> None:
         """Called once a process, before anything else."""
@@ -105,6 +111,8 @@ class ObjectProvider(ResourceProvider):
             inputs = said.own(kind, inputs, _defaulted(news), had)
             meta["adopted"] = True
         props = {**inputs, META: meta}
+        if not kind.path:
+            return CheckResult(props, [])
         wanted = _declared(kind, props)
         objections = list(self.objections(wanted))
         handed = self._handing.objection(kind, wanted.logical, had, inputs)
@@ -152,6 +160,12 @@ class ObjectProvider(ResourceProvider):
             for name in changed
             if is_unknown(news.get(name)) and name in kind.references and kind.references[name].cascade
         ]
+        moved = sorted(_elsewhere(_news).intersection(changed) - news.keys())
+        if moved:
+            is_or_are = "is" if len(moved) == 1 else "are"
+            say(
+                f"{_olds[META]['logical']}: {', '.join(moved)} {is_or_are} managed by another resource from now on"
+            )
         hidden = [name for name in changed if name in kind.secret | kind.sealed]
         if hidden:  # the engine shows that something changes, and not what
             say(f"{_olds[META]['logical']}: {', '.join(hidden)} changes; the value is secret")
@@ -161,7 +175,8 @@ class ObjectProvider(ResourceProvider):
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Make the object or take it over."""
-        held = self._reconciler.create(_declared(self._kind(props), props))
+        kind = self._kind(props)
+        held = self.engine(kind, self._reconciler).create(_declared(kind, props))
         if held.note:
             say(f"{props[META]['logical']}: {held.note}")
         return CreateResult(held.pk, _outputs(props, held))
@@ -169,25 +184,28 @@ class ObjectProvider(ResourceProvider):
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """The object as it is: outputs and inputs, so that drift is shown and repaired; nothing when it is gone."""
         kind = self._kind(props)
-        held = self._reconciler.read(kind, _held(kind, id_, props))
+        held = self.engine(kind, self._reconciler).read(kind, _held(kind, id_, props))
         if held is None:
             return ReadResult(None, {})
         self._reconciler.noticed(kind, str(props[META]["logical"]), held)
         outputs = _outputs(props, held)
-        return ReadResult(
-            held.pk, outputs, {name: value for name, value in outputs.items() if name != BEFORE}
-        )
+        inputs = {name: value for name, value in outputs.items() if name != BEFORE}
+        inputs[META] = {name: value for name, value in inputs[META].items() if name != "memory"}
+        return ReadResult(held.pk, outputs, inputs)
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Bring the object to what is wanted; no difference, no write."""
         kind = self._kind(_news)
-        held = self._reconciler.update(_held(kind, _id, _olds), _declared(kind, _news))
+        held = self.engine(kind, self._reconciler).update(_held(kind, _id, _olds), _declared(kind, _news))
+        if held.note:
+            say(f"{_news[META]['logical']}: {held.note}")
         return UpdateResult(_outputs(_news, held))
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Delete what is ours, give back what was adopted."""
         kind = self._kind(_props)
-        done = self._reconciler.delete(kind, _props[META]["logical"], _held(kind, _id, _props))
+        held = _held(kind, _id, _props)
+        done = self.engine(kind, self._reconciler).delete(kind, str(_props[META]["logical"]), held)
         if done.startswith("kept"):
             say(f"{_props[META]['logical']}: {done}")
 
@@ -234,6 +252,7 @@ def _declared(kind: Kind, props: Mapping[str, Any]) -> Declared:
         _defaulted(props),
         str(meta.get("owner", "")),
         meta.get("keep", {}),
+        _elsewhere(props),
     )
 
 
@@ -249,16 +268,25 @@ def _sealed(props: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(props[META].get("sealed", ()))
 
 
+def _elsewhere(props: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(props[META].get("elsewhere", ()))
+
+
 def _held(kind: Kind, pk: str, props: Mapping[str, Any]) -> Held:
     kept = props.get(BEFORE) or {}
     first = {**canonical(kept.get("values", {})), **dict.fromkeys(kept.get("unset", ()))}
     before = json.loads(kept["json"]) if "json" in kept else first
-    return Held(pk, _plain(kind, props), _adopted(props), before)
+    memory = json.loads(props[META].get("memory", "{}"))
+    return Held(pk, _plain(kind, props), _adopted(props), before, memory=memory)
 
 
 def _outputs(props: Mapping[str, Any], held: Held) -> dict[str, Any]:
-    meta = {name: value for name, value in props[META].items() if name != "adopted"}
-    outputs: dict[str, Any] = {**held.fields, META: {**meta, "adopted": True} if held.adopted else meta}
+    meta = {name: value for name, value in props[META].items() if name not in ("adopted", "memory")}
+    if held.adopted:
+        meta["adopted"] = True
+    if held.memory:
+        meta["memory"] = json.dumps(held.memory, sort_keys=True)
+    outputs: dict[str, Any] = {**held.fields, META: meta}
     if held.adopted:
         outputs[BEFORE] = {"json": json.dumps(held.before, sort_keys=True)}
     return outputs

@@ -7,7 +7,7 @@ what was claimed by this very process.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -37,6 +37,8 @@ class Held:
     """For adopted objects: what the fields that we manage held before we came; None is a value here. No secrets."""
     note: str = field(default="", compare=False)
     """What an operator should know of how it came to be so."""
+    memory: Fields = field(default_factory=dict)
+    """What else has to be remembered in the state, of kinds that are no object of their own."""
 
 
 class Reconciler:
@@ -111,7 +113,7 @@ class Reconciler:
         before = {**self._before(kind, wanted.fields, item), **held.before} if held.adopted else {}
         body = self._writer.body(kind, wanted)
         for name in held.fields:
-            if name not in wanted.fields and name not in kind.setters:
+            if name not in {*wanted.fields, *kind.setters, *wanted.elsewhere}:
                 self._clear(kind, name, body, before)
         fresh = {
             name: value
@@ -155,7 +157,7 @@ class Reconciler:
         if held.adopted:
             self._before_us.forget(kind.name, held.pk)
         self._begun.settled(kind.name, logical, held.pk)
-        self.run.noticed(kind, logical, held.pk, held.fields, adopted=held.adopted)
+        self.run.noticed(kind, logical, held.pk, held.fields, held.before if held.adopted else None)
 
     def is_begun(self, wanted: Declared) -> bool:
         """Whether an earlier run may have sent the create of this very resource, and the state has nothing of it."""
@@ -249,7 +251,7 @@ class Reconciler:
         if others:
             raise self._words.other_secret(kind, wanted, others)
         self.run.claim(kind, there)
-        pk, before = str(there[kind.pk]), self._before(kind, wanted.fields, there)
+        pk, before = str(there[kind.pk]), self._before(kind, {*wanted.fields, *wanted.elsewhere}, there)
         note = f"took over {titled(kind, wanted.fields)} (pk {pk}), which was there"
         agrees = self._writer.agrees(kind, body, there)
         killed = (kind.name, wanted.logical) in self.pending
@@ -261,6 +263,7 @@ class Reconciler:
                     "; a run was killed while it did so, perhaps after it had changed something: what is there now "
                     "counts as what was there before"
                 )
+        self.run.adopted(kind, pk, before)
         if not agrees:
             self._before_us.write(kind.name, pk, before)
         left = sorted(name for name in wanted.fields if _unreadable(kind, name))
@@ -280,7 +283,7 @@ class Reconciler:
             if name in body and not said.holds(kind, name, body[name], there.get(name))
         ]
 
-    def _before(self, kind: Kind, fields: Mapping[str, Any], item: Object) -> Fields:
+    def _before(self, kind: Kind, fields: Iterable[str], item: Object) -> Fields:
         before: Fields = {}
         for name in fields:
             if name in kind.secret or _unreadable(kind, name):

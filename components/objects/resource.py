@@ -29,14 +29,15 @@ class Object(Resource):
         defaulted: Iterable[str] = (),
         owner: str = "",
         keep: Mapping[str, str] | None = None,
+        elsewhere: Iterable[str] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare one object.
 
         `secret`: names of fields that hold secrets by nature, in clear or not; `sealed`: other fields that have a
         secret in them. Both are marked here. `defaulted`: fields that nobody wrote, which an object that was there
-        before does not get. `owner`, `keep`: see `declared.Declared`. `opts.provider` must be the explicit provider
-        resource.
+        before does not get. `elsewhere`: fields that another resource of the stack manages. `owner`, `keep`: see
+        `declared.Declared`. `opts.provider` must be the explicit provider resource.
         """
         marked = {
             name: pulumi.Output.secret(fields[name])
@@ -52,6 +53,8 @@ class Object(Resource):
             meta["sealed"] = sorted(sealed)
         if defaulted:
             meta["defaulted"] = " ".join(sorted(defaulted))
+        if elsewhere:
+            meta["elsewhere"] = sorted(elsewhere)
         extra = pulumi.ResourceOptions(
             delete_before_replace=True, additional_secret_outputs=[BEFORE, *marked]
         )

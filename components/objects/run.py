@@ -21,6 +21,7 @@ class Run:
         self._holders: dict[Id, set[tuple[str, bool]]] = {}
         self._made: dict[Id, str] = {}
         self._known: dict[tuple[str, str], str] = {}
+        self._before: dict[Id, Mapping[str, Any]] = {}
         self._ours: set[Id] = set()
         self._gone: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
@@ -37,17 +38,43 @@ class Run:
         with self._lock:
             return (kind.name, pk) in self._claimed
 
-    def noticed(self, kind: Kind, logical: str, pk: str, fields: Mapping[str, Any], *, adopted: bool) -> None:
+    def noticed(
+        self,
+        kind: Kind,
+        logical: str,
+        pk: str,
+        fields: Mapping[str, Any],
+        before: Mapping[str, Any] | None,
+    ) -> None:
         """The state has a resource of this logical name, with these fields, for the object.
+
+        `before`: what an adopted object held before this stack; None for one that the stack made.
 
         A run that was killed after one resource had taken an object over, and before the one that had it was
         deleted, leaves both in the state. The next run deletes the latter, and must not delete the object.
         """
         with self._lock:
             self._known[kind.name, logical] = pk
-            self._holders.setdefault((kind.name, pk), set()).add((logical, adopted))
-            if not adopted:
+            self._holders.setdefault((kind.name, pk), set()).add((logical, before is not None))
+            if before is None:
                 self._made[kind.name, pk] = called(kind, fields)
+            else:
+                self._before[kind.name, pk] = before
+
+    def adopted(self, kind: Kind, pk: str, before: Mapping[str, Any]) -> None:
+        """A resource takes over an object that held these values before."""
+        with self._lock:
+            self._before[kind.name, pk] = before
+
+    def before(self, kind: Kind, pk: str) -> Mapping[str, Any] | None:
+        """What an object held before this stack took it over; None for one that it made."""
+        with self._lock:
+            return self._before.get((kind.name, pk))
+
+    def is_held(self, kind: Kind, pk: str) -> bool:
+        """Whether the state is known to have a resource for the object."""
+        with self._lock:
+            return bool(self._holders.get((kind.name, pk)))
 
     def known(self, kind: Kind, logical: str) -> str | None:
         """The pk that the state has under this logical name, as far as it was seen."""

@@ -1,0 +1,201 @@
+"""The access of an application: who may use it, in place before it can be used.
+
+An application without a provider opens nothing. So one that has a provider is declared in two parts: the application
+itself, without its provider, and its access, which comes after the application, the provider and every binding. The
+access sees that all bindings are there as they are wanted, and only then attaches the provider. On the way down it goes
+first, and detaches the provider. `components.identity.split` makes the two parts.
+
+On the server the access is no object of its own: it is those fields of the application that open it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from components.objects import fields as said
+from components.objects.dialect import Dialect, Kind, Reference
+from components.objects.errors import ObjectError
+from components.objects.fields import Fields
+from components.objects.reconcile import Declared, Held, Reconciler
+from components.objects.store import Object
+from components.objects.values import is_empty
+from components.objects.wording import Words
+from components.objects.writing import Writer
+
+ACCESS = "gatehouse.access"
+"""The kind's name, and so part of the state contract."""
+APPLICATION = "authentik_core.application"
+BINDING = "authentik_policies.policybinding"
+PROVIDERS = ("provider", "backchannel_providers")
+"""Fields of an application by which it can be used."""
+OPENING = (*PROVIDERS, "policy_engine_mode")
+"""Fields of an application that its access manages."""
+SUBJECTS = ("group", "user", "policy")
+
+
+def access_kind(application: Kind) -> Kind:
+    """The kind, by the kind of applications of the same line.
+
+    When an application, a provider or a binding is replaced, its access is too: it goes first and comes last.
+    """
+    targets = {"application": Reference((APPLICATION,)), "bindings": Reference((BINDING,), many=True)}
+    targets |= {name: application.references[name] for name in PROVIDERS}
+    return Kind(
+        ACCESS,
+        path="",
+        key=("application",),
+        title="access",
+        references={name: replace(reference, cascade=True) for name, reference in targets.items()},
+    )
+
+
+def text(subject: str, name: str, binding: Mapping[str, Any]) -> str:
+    """A binding as the access names it: "group staff", "policy office-hours (negated)"."""
+    marks = [
+        *(["negated"] if binding.get("negate") else []),
+        *(["disabled"] if binding.get("enabled") is False else []),
+    ]
+    return f"{subject} {name}" + (f" ({', '.join(marks)})" if marks else "")
+
+
+class Access:
+    """Puts the access of applications in place. It speaks as `objects.reconcile.Reconciler` does."""
+
+    def __init__(self, dialect: Dialect, general: Reconciler) -> None:
+        self._dialect = dialect
+        self._store = general.store
+        self._run = general.run
+        self._words = Words(dialect)
+        self._writer = Writer(dialect, general.store, self._words)
+        self._application = dialect.kind(APPLICATION)
+        self._binding = dialect.kind(BINDING)
+
+    def create(self, wanted: Declared) -> Held:
+        """Attach the provider, once the bindings are there."""
+        return self._put(wanted, None)
+
+    def update(self, held: Held, wanted: Declared) -> Held:
+        """Remove bindings that are no longer wanted, and only then attach providers and change the mode."""
+        return self._put(wanted, held)
+
+    def read(self, kind: Kind, held: Held) -> Held | None:
+        """What is attached, and which of the bindings are there."""
+        del kind
+        item = self._find(held)
+        if item is None:
+            return None
+        fields = {name: value for name, value in held.fields.items() if name in OPENING}
+        seen = said.observed(self._store, self._dialect, self._application, fields, item)
+        known = held.memory.get("bindings", {})
+        there = {str(each[self._binding.pk]) for each in self._bindings(item)}
+        bindings = [each for each in held.fields.get("bindings", []) if known.get(each) in there]
+        called = self._store.name_of(self._application, item)
+        return replace(held, fields={**seen, "application": called, "bindings": bindings})
+
+    def delete(self, kind: Kind, logical: str, held: Held) -> str:
+        """Detach the provider, unless it was attached before this stack."""
+        item = self._find(held)
+        if item is None:
+            return "was gone already"
+        pk = str(item[self._application.pk])
+        if self._run.is_claimed(kind, pk) or self._run.let_go(kind, logical, pk, adopted=False):
+            return "kept: another resource of this stack has taken it over"
+        if pk != held.pk:
+            return "kept: the application is not the one that this stack made, but another of the same name"
+        before = held.memory.get("before", {})
+        fields: Fields = {}
+        for name in PROVIDERS:
+            attached = self._attached(name, item)
+            if self._application.references[name].many:
+                fields[name] = [each for each in attached if each in before.get(name, [])]
+            elif attached != before.get(name):
+                fields[name] = None
+        body = {name: self._sent(name, value) for name, value in fields.items()}
+        self._writer.update(self._application, self._declared(logical, fields), item, body, {})
+        return "detached"
+
+    def _put(self, wanted: Declared, held: Held | None) -> Held:
+        item = self._find(replace(held, fields=wanted.fields) if held else Held("", wanted.fields))
+        if item is None:
+            raise self._words.gone(self._application, wanted.logical, {"slug": wanted.fields["application"]})
+        pk = str(item[self._application.pk])
+        self._run.claim(self._dialect.kind(ACCESS), {"pk": pk})
+        bindings = self._wanted_bindings(wanted, item)
+        if held:
+            former = set(held.memory.get("bindings", {}).values()) - set(held.memory.get("adopted", ()))
+            self._remove(wanted.logical, item, former - set(bindings.values()))
+        fields = {name: value for name, value in wanted.fields.items() if name in OPENING}
+        for name in PROVIDERS:
+            if held and name in held.fields and name not in fields:
+                fields[name] = [] if self._application.references[name].many else None
+        body = {name: self._sent(name, value) for name, value in fields.items()}
+        item = self._writer.update(self._application, self._declared(wanted.logical, fields), item, body, {})
+        memory = {
+            "before": held.memory.get("before", {}) if held else self._before(item, pk),
+            "bindings": bindings,
+            "adopted": [
+                each for each in bindings.values() if self._run.before(self._binding, each) is not None
+            ],
+        }
+        return Held(pk, wanted.fields, memory=memory)
+
+    def _wanted_bindings(self, wanted: Declared, item: Object) -> dict[str, str]:
+        """The pk of each wanted binding. Raises ObjectError for one that is not there as it is wanted."""
+        for fresh in (False, True):
+            if fresh:
+                self._store.forget(self._binding)
+            there: dict[str, str] = {}
+            for each in self._bindings(item):
+                there.setdefault(self._said(each), str(each[self._binding.pk]))
+            missing = [each for each in wanted.fields.get("bindings", []) if each not in there]
+            if not missing:
+                return {each: there[each] for each in wanted.fields.get("bindings", [])}
+        raise ObjectError(
+            f"{wanted.fields['application']} stays as it is, since its binding to {' and '.join(missing)} is not there "
+            "as it is declared",
+            self._words.place(wanted.logical),
+            "Somebody has changed or deleted it meanwhile. Run `gatehouse up` again: it refreshes first and repairs it",
+        )
+
+    def _remove(self, logical: str, item: Object, pks: Iterable[str]) -> None:
+        """Delete bindings of this application that the stack made and no longer wants; the engine would do so last."""
+        for pk in sorted(pks):
+            each = self._store.by_pk(self._binding, pk)
+            if (
+                each is not None
+                and each["target"] == item["pk"]
+                and not self._run.is_claimed(self._binding, pk)
+            ):
+                self._writer.delete(self._binding, logical, each, each)
+
+    def _before(self, item: Object, pk: str) -> Fields:
+        """What was attached to an adopted application; nothing to one that this stack made."""
+        before = self._run.before(self._application, pk)
+        if before is None:
+            return {}
+        attached = {name: before.get(name, self._attached(name, item)) for name in PROVIDERS}
+        return {name: value for name, value in attached.items() if not is_empty(value)}
+
+    def _attached(self, name: str, item: Object) -> Any:
+        return said.said_by(self._store, self._dialect, self._application, name, item.get(name))
+
+    def _find(self, held: Held) -> Object | None:
+        found = self._store.matches(self._application, (str(held.fields["application"]),))
+        return found[0] if found else self._store.by_pk(self._application, held.pk)
+
+    def _bindings(self, item: Object) -> list[Object]:
+        return [each for each in self._store.all(self._binding) if str(each["target"]) == str(item["pk"])]
+
+    def _said(self, binding: Object) -> str:
+        subject = next((name for name in SUBJECTS if not is_empty(binding.get(name))), SUBJECTS[0])
+        name = self._store.named(self._binding.references[subject], binding.get(subject))
+        return text(subject, name, binding)
+
+    def _sent(self, name: str, value: Any) -> Any:
+        return said.sent(self._store, self._application, name, value)
+
+    @staticmethod
+    def _declared(logical: str, fields: Fields) -> Declared:
+        return Declared(APPLICATION, logical, fields)
