@@ -40,6 +40,7 @@ PEOPLES = {"authentik_core.group", "authentik_core.user"}
 """Kinds of authentik's that belong to people, by label; those of apps and of the login by what their labels begin
 with."""
 _BEGINNINGS = (
+    ("gatehouse.access", APPS),
     ("authentik_providers_", APPS),
     ("authentik_core.application", APPS),
     ("authentik_policies.", APPS),

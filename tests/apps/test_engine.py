@@ -127,7 +127,7 @@ def test_an_app_that_changes_its_protocol_gives_its_old_provider_up_first(stack:
     behind = {"protocol": "proxy", "url": APPS["grafana"]["url"], "upstream": "http://grafana:3000"}
     stack.project.edit("acme", {"apps": {**APPS, "grafana": {**behind, "groups": ["staff"]}}})
     planned = stack.preview()
-    assert planned["replace"] == 1
+    assert planned["replace"] == 2  # the provider, and the access that is closed meanwhile
     assert stack.up() == {f"{kind}d": count for kind, count in planned.items()}
     (provider,) = stack.get("providers/proxy/?search=grafana")["results"]
     assert stack.get("core/applications/grafana/")["provider"] == provider["pk"]
@@ -160,7 +160,7 @@ def test_the_embedded_outpost_can_be_told_more_in_a_raw_object(stack: Stack) -> 
 
 def test_an_app_that_goes_takes_its_objects_along(stack: Stack) -> None:
     stack.project.edit("acme", {"apps": {key: APPS[key] for key in ("grafana", "files", "spa")}})
-    assert stack.up() == {"deleted": 3}  # application and provider; the outpost is given back
+    assert stack.up() == {"deleted": 4}  # application, its access and provider; the outpost is given back
     (outpost,) = stack.get("outposts/instances/?name__iexact=authentik%20Embedded%20Outpost")["results"]
     assert outpost["providers"] == []
     assert outpost["config"]["authentik_host"] == ""

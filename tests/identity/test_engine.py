@@ -156,9 +156,9 @@ def find(admin: httpx.Client, path: str, **filters: str) -> dict[str, Any]:
 
 
 def test_a_few_objects_from_nothing_to_nothing(stack: Stack, admin: httpx.Client) -> None:
-    assert "+ 9 to create" in stack.run("preview")
-    assert "+ 9 created" in stack.up()
-    assert "9 unchanged" in stack.up("--expect-no-changes")
+    assert "+ 10 to create" in stack.run("preview")
+    assert "+ 10 created" in stack.up()
+    assert "10 unchanged" in stack.up("--expect-no-changes")
     stack.run("preview", "--refresh", "--expect-no-changes")
 
     stack.objects[4]["fields"]["meta_description"] = "Dashboards"

@@ -213,21 +213,28 @@ def test_registering_in_an_order_that_works() -> None:
             ("authentik_core.application", "grafana"),
             ("authentik_core.group", "staff"),
             (PROVIDER, "grafana"),
+            ("gatehouse.access", "grafana"),
         }
 
     program()
     made = {args.typ.removeprefix("pulumi-python:dynamic/"): args for args in recorder.made}
     order = list(made)
     binding = made["authentik_policies:policybinding"]
-    assert order.index("authentik_core:application") > order.index(
-        "authentik_providers_oauth2:oauth2provider"
+    assert order.index("authentik_core:application") < order.index("authentik_policies:policybinding")
+    assert order[-1] == "gatehouse:access"
+    access = made["gatehouse:access"].inputs
+    assert (access["application"], access["provider"], access["bindings"]) == (
+        "grafana",
+        "grafana",
+        ["group staff"],
     )
-    assert order[-1] == "authentik_policies:policybinding"
+    assert "provider" not in made["authentik_core:application"].inputs
     assert binding.inputs["target"] == "authentik_core.application:grafana"
     assert made["authentik_core:application"].name == "app-1"
     assert made["authentik_core:application"].inputs["gatehouse"] == {
         "kind": "authentik_core.application",
         "logical": "app-1",
+        "elsewhere": ["backchannel_providers", "policy_engine_mode", "provider"],
     }
 
 

@@ -67,6 +67,8 @@ def test_the_examples_can_be_made_together(tmp_path: Path) -> None:
     with PlainWorld(tmp_path / "world", lambda _: None, memory=True).running() as world:
         client = BenchClient(tmp_path / "project", world, objects=load_examples())
         said = client.pulumi("up")
-        assert f"+ {len(load_examples()) + 3} created" in said  # with stack, client and provider
+        assert (
+            f"+ {len(load_examples()) + 4} created" in said
+        )  # with stack, client, provider, and an app's access
         client.pulumi("preview", "--refresh", "--expect-no-changes")
         client.pulumi("destroy")
