@@ -22,6 +22,8 @@ from operations.login_check import login_check as check_logins
 from operations.new import NewClient
 from operations.new import new as new_client
 from operations.outputs import show as show_outputs
+from operations.recover import Row, Verdict
+from operations.recover import recover as recover_client
 from operations.stack import Stack
 
 app = typer.Typer(
@@ -177,6 +179,36 @@ def destroy(
     stack = Stack(name).require()
     confirmed(name, confirm, f"This deletes {name}'s server and all data on it.")
     console.print(f"[green]{run.destroy(stack, say, pulumi=pulumi)}[/]")
+
+
+@app.command()
+def recover(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask after the table")] = False,
+) -> None:
+    """Take a client in whose state is lost: find what is its, show it, and make the state from it."""
+
+    def agree(rows: list[Row]) -> bool:
+        console.print(recovered(rows))
+        if all(row.verdict != Verdict.FOUND for row in rows):
+            return True
+        return yes or typer.confirm(f"Keep this as the state of {name}?")
+
+    rows = recover_client(Stack(name), say, agree)
+    missing = sum(row.verdict != Verdict.FOUND for row in rows)
+    console.print(
+        f"[green]Done:[/] {len(rows) - missing} found. Now see what is left: ./gatehouse preview {name} --refresh"
+    )
+
+
+def recovered(rows: list[Row]) -> Table:
+    """What was looked for, as a table."""
+    colours = {Verdict.FOUND: "green", Verdict.MISSING: "yellow", Verdict.DOUBTFUL: "red"}
+    table = Table("what", "where", "", "id", "", box=None, pad_edge=False)
+    for row in rows:
+        verdict = f"[{colours[row.verdict]}]{row.verdict}[/]"
+        table.add_row(escape(row.what), row.where, verdict, escape(row.id[:20]), escape(row.note))
+    return table
 
 
 @app.command()

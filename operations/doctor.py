@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -134,6 +135,15 @@ def seen_at_hetzner(settings: Settings, resources: list[dict[str, Any]]) -> Find
         f"It is another project's token: correct {HETZNER.source(settings)}. If all of them were deleted by hand, let "
         f"the state forget them first: pulumi refresh --stack {settings.client}",
     )
+
+
+def servers(settings: Settings) -> list[str]:
+    """The names of servers that bear the client's label; empty too where Hetzner does not say."""
+    with suppress(OperatorError, httpx.HTTPError), HETZNER.client(settings) as api:
+        answer = api.get("servers", params={"label_selector": f"gatehouse={settings.client}"})
+        if answer.is_success:
+            return [str(each["name"]) for each in answer.json()["servers"]]
+    return []
 
 
 def server_type(settings: Settings) -> Finding:

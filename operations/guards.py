@@ -28,7 +28,7 @@ from operations.passphrase import passphrase
 from operations.stack import Stack
 from operations.twins import domain_of_another, renamed, root_of_another
 
-PREVIEW, UP, DESTROY, LOGIN, DOCTOR = "preview", "up", "destroy", "login-check", "doctor"
+PREVIEW, UP, DESTROY, LOGIN, DOCTOR, RECOVER = "preview", "up", "destroy", "login-check", "doctor", "recover"
 
 
 class Before:
@@ -127,6 +127,20 @@ def accounts(before: Before) -> Iterator[Finding]:
             yield doctor.asked(doctor.zones_of_token, settings)
 
 
+def lost(before: Before) -> Iterator[Finding]:
+    """Whether a client without a state has a server all the same."""
+    if before.written.server is None or before.resources or before.deployment.get("pending_operations"):
+        return
+    client, servers = before.written.client, doctor.servers(before.settings)
+    if servers:
+        yield Finding(
+            "state",
+            f"there is none of {client} here, and Hetzner has its server {servers[0]}",
+            f"If the state was lost: ./gatehouse recover {client}. If the client is another operator's to run, take "
+            "their state; if the server is left over, delete it at Hetzner.",
+        )
+
+
 def records(before: Before) -> Iterator[Finding]:
     """Whether names that the box is to serve lead elsewhere."""
     adopt = before.written.dns.adopt
@@ -165,17 +179,18 @@ def _before(*commands: str) -> frozenset[str]:
 
 
 GUARDS = (
-    Guard(lambda _: passphrase(), frozenset({PREVIEW, UP, DESTROY, LOGIN}), decisive=True),
-    Guard(stack_file, _before(PREVIEW, UP, DESTROY, LOGIN), decisive=True),
+    Guard(lambda _: passphrase(), frozenset({PREVIEW, UP, DESTROY, LOGIN, RECOVER}), decisive=True),
+    Guard(stack_file, _before(PREVIEW, UP, DESTROY, LOGIN, RECOVER), decisive=True),
     Guard(lambda before: domain_of_another(before.stack, before.written), _before(PREVIEW, UP)),
     Guard(lambda before: root_of_another(before.stack), _before(UP)),
     Guard(lambda before: renamed(before.stack, before.settings), _before(UP), decisive=True),
     Guard(remembered, _before(UP, DESTROY, LOGIN), decisive=True),
-    Guard(planned, _before(UP)),
+    Guard(planned, _before(UP, RECOVER)),
     Guard(line, _before(UP)),
-    Guard(accounts, _before(UP), decisive=True),
+    Guard(accounts, _before(UP, RECOVER), decisive=True),
+    Guard(lost, _before(PREVIEW, UP), decisive=True),
     Guard(records, _before(PREVIEW, UP)),
-    Guard(elsewhere, _before(UP)),
+    Guard(elsewhere, _before(UP, RECOVER)),
 )
 
 

@@ -22,7 +22,10 @@ from components.objects.store import Missing, Object, Store, key_of
 from components.objects.wording import Words, called, titled
 from components.objects.writing import Writer
 
-__all__ = ["Declared", "Held", "Reconciler"]
+__all__ = ["UNSEEN", "Declared", "Held", "Reconciler"]
+
+UNSEEN = "?"
+"""The pk of an object that a state which was lost is made anew from: found by its natural key, it gets its own."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,8 @@ class Reconciler:
         item = self._find(kind, held)
         if item is None:
             return None
-        return replace(held, fields=self._observed(kind, held.fields, item))
+        pk = str(item[kind.pk]) if held.pk == UNSEEN else held.pk
+        return replace(held, pk=pk, fields=self._observed(kind, held.fields, item))
 
     def update(self, held: Held, wanted: Declared) -> Held:
         """Bring the object to what is declared; writes nothing if it is so already.

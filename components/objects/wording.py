@@ -26,7 +26,8 @@ class Words:
             "it is left as it is",
             self.place(logical),
             "Give yours another name, or take over what is there with `adopt: true` (its values are put back when you "
-            "let go of it); if you have only renamed the resource, keep its old name as `id`",
+            "let go of it); if you have only renamed the resource, keep its old name as `id`; if the client's state "
+            "was lost: ./gatehouse recover NAME",
         )
 
     def unheard_of(self, kind: str, logical: str) -> ObjectError:

@@ -1,0 +1,315 @@
+"""`gatehouse recover`: a client whose state is lost is taken in again, from what there is of it outside.
+
+What the stack file wants says what to look for, and by which name. It goes in rounds, since the server's address is
+known only once its address is found, and what is on the box only once the server is. What is found is put into the
+state as if it had just been made, and a refresh then reads how it really is; what it does not find it drops. Nothing
+outside is changed. The operator sees the whole as a table before the new state is kept.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlsplit
+
+from components.access import ssh_command
+from components.objects.provider import META
+from components.objects.reconcile import UNSEEN
+from components.settings import Settings
+from components.ssh_words import last_words
+from operations import backend
+from operations.clouds import HETZNER, HETZNER_LISTS, checked
+from operations.errors import OperatorError
+from operations.guards import RECOVER, refuse
+from operations.heal import FINDERS, Finder, outputs
+from operations.screen import Say
+from operations.stack import Stack, explained
+from operations.wanted import PROVIDER, SIGNATURE, Wanted, new_id, plan, quietly
+from operations.words import TYPES
+
+OBJECT = "pulumi-python:dynamic/"
+"""Objects of authentik's and Nginx Proxy Manager's, which the refresh finds by their names."""
+COMMAND = "command:local:Command"
+ON_BOX = {
+    "Container": ("container", "{id}"),
+    "Network": ("network", "{id}"),
+    "RemoteImage": ("image", "{id}{name}"),
+}
+"""Kinds of Docker's: what `docker … inspect` calls them, and what the plugin makes of their id."""
+PLACES = {
+    "hcloud:": "Hetzner",
+    "cloudflare:": "Cloudflare",
+    f"{OBJECT}npm:": "Nginx Proxy Manager",
+    OBJECT: "authentik",
+    "": "the box",
+}
+
+MADE_NEXT = "the next `up` makes it"
+
+
+class Verdict(StrEnum):
+    """What became of one thing that was looked for."""
+
+    FOUND = "found"
+    MISSING = "missing"
+    DOUBTFUL = "doubtful"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing that was looked for, or that was there beside it."""
+
+    what: str
+    where: str
+    verdict: Verdict
+    id: str = ""
+    note: str = ""
+
+
+Agree = Callable[[list[Row]], bool]
+
+
+def recover(stack: Stack, say: Say, agree: Agree) -> list[Row]:
+    """Make the state of a client from what there is of it; what was looked for. `agree` is asked before it is kept.
+
+    Raises:
+        OperatorError: something stands in the way, or the operator does not agree. The state is as it was.
+    """
+    for note in backend.settle(stack.require()):
+        say(note)
+    looked = refuse(stack, RECOVER, say)
+    settings, before = looked.settings, looked.deployment
+    if before.get("pending_operations"):
+        raise OperatorError(
+            f"The state of {stack.name} is there, with what a killed run began.",
+            f"Nothing has to be recovered: ./gatehouse up {stack.name} settles it.",
+        )
+    search = _Search(stack, settings, say)
+    try:
+        rows = search.run()
+        if not any(row.verdict == Verdict.FOUND for row in rows):
+            raise OperatorError(
+                f"Nothing of {stack.name} was found that its state does not have.",
+                f"./gatehouse up {stack.name} makes what is missing.",
+            )
+        if not agree(rows):
+            raise OperatorError("Nothing was kept; the state is as it was.", "")
+    except BaseException:
+        stack.put(before)
+        raise
+    search.finish()
+    return rows
+
+
+class _Search:
+    """Looks for everything that the program declares and the state does not have."""
+
+    def __init__(self, stack: Stack, settings: Settings, say: Say) -> None:
+        self._stack = stack
+        self._settings = settings
+        self._say = say
+        self._rows: dict[str, Row] = {}
+        self._wanted: dict[str, Wanted] = {}
+        self._boxes: dict[str, str] = {}
+        """The box's address as Docker's providers have it, by their URN."""
+
+    def run(self) -> list[Row]:
+        """All rounds; what came of each thing."""
+        while True:
+            self._wanted = plan(self._stack, self._say)
+            if not self._round():
+                break
+        for urn, one in self._wanted.items():
+            if urn not in self._rows and _is_thing(one):
+                self._rows[urn] = self._left_over(one)
+        return [*self._rows.values(), *self._strays()]
+
+    def finish(self) -> None:
+        """Do once more what is a deed rather than a thing, and give stack and components their outputs."""
+        targets = [each["urn"] for each in self._stack.deployment()["resources"] if not each["custom"]]
+        targets += [one.urn for one in self._wanted.values() if one.type == COMMAND]
+        with explained(), quietly(self._say) as screen:
+            self._stack.automation.up(target=targets, on_output=screen.read, on_event=screen.listen)
+
+    def _round(self) -> bool:
+        """Take in what can be found now; whether there was anything, so that another round may find more."""
+        deployment = self._stack.deployment()
+        resources = deployment.setdefault("resources", [])
+        held = {each["urn"]: str(each.get("id", "")) for each in resources}
+        fresh = []
+        for urn, one in self._wanted.items():
+            id_ = None if urn in self._rows else self._id_of(one, held)
+            if id_ is not None:
+                held[urn] = id_
+                resources.append(one.entry(id_, outputs({"type": one.type, "inputs": one.inputs}), held))
+                fresh += [one] if one.custom else []
+        if not fresh:
+            return False
+        self._say(f"Looking at {len(fresh)} things that may be there…")
+        self._stack.put(deployment)
+        with explained(), quietly(self._say) as screen:
+            self._stack.automation.refresh(on_output=screen.read, on_event=screen.listen)
+        self._judge([one for one in fresh if _is_thing(one)])
+        return True
+
+    def _id_of(self, one: Wanted, held: Mapping[str, str]) -> str | None:
+        """The id under which it may be put into the state; None if it is not there, or cannot be looked for yet."""
+        if not one.custom:
+            return ""
+        if one.type == COMMAND or one.adopts or not one.is_known(held):
+            return None
+        if one.provider and one.provider not in held:
+            return None
+        if one.type.startswith(PROVIDER):
+            if one.type == f"{PROVIDER}docker":
+                self._boxes[one.urn] = self._reached(str(one.inputs["host"]))
+            return new_id()
+        return UNSEEN if one.type.startswith(OBJECT) else self._found(one)
+
+    def _found(self, one: Wanted) -> str | None:
+        try:
+            found = self._finder(one)(one.inputs, self._settings)
+        except OperatorError as error:
+            self._note(one, Verdict.DOUBTFUL, note=f"{error.what} {error.remedy}")
+            return None
+        if found is None:
+            self._note(one, Verdict.MISSING, note=MADE_NEXT)
+        return found
+
+    def _finder(self, one: Wanted) -> Finder:
+        """How to look for it. Raises OperatorError for a type that nothing is known of."""
+        if one.type in FINDERS:
+            return FINDERS[one.type]
+        if one.type == "hcloud:index/rdns:Rdns":  # every address has one; the refresh reads which
+            return lambda inputs, _: f"p-{int(inputs['primaryIpId'])}-{inputs['ipAddress']}"
+        kind = one.type.rpartition(":")[2]
+        if kind in ON_BOX and one.provider in self._boxes:
+            return lambda inputs, _: self._on_box(self._boxes[one.provider], kind, str(inputs["name"]))
+        raise OperatorError(f"It is not known here how a {kind} is found.", "Look for it by hand.")
+
+    def _reached(self, box: str) -> str:
+        """The box's address, once it has shown that it has this client's host key and lets its deploy key in."""
+        done = self._ssh(box, "docker", "info", "--format", "{{.ID}}")
+        if done.returncode:
+            raise OperatorError(
+                f"The box at {urlsplit(box).hostname} cannot be looked at: {last_words(done.stderr)}.",
+                "Its host key and the client's deploy key follow from the root secret: see that this is the client's "
+                "box, that it runs, and that this machine may reach it.",
+            )
+        return box
+
+    def _on_box(self, box: str, kind: str, name: str) -> str | None:
+        what, form = ON_BOX[kind]
+        done = self._ssh(box, "docker", what, "inspect", "--format", "'{{.Id}}'", name)
+        return form.format(id=done.stdout.strip(), name=name) if done.returncode == 0 else None
+
+    def _ssh(self, box: str, *command: str) -> subprocess.CompletedProcess[str]:
+        url = urlsplit(box)
+        ssh = [*ssh_command(self._settings.client), "-p", str(url.port or 22), str(url.hostname)]
+        return subprocess.run([*ssh, *command], capture_output=True, text=True, timeout=120, check=False)
+
+    # What came of it -----------------------------------------------------------------------------------------------
+
+    def _judge(self, fresh: list[Wanted]) -> None:
+        """Note what the refresh made of what was put into the state, and take out again what is another's."""
+        deployment = self._stack.deployment()
+        there = {each["urn"]: each for each in deployment["resources"]}
+        anothers: set[str] = set()
+        for one in fresh:  # each after what it leads to
+            if one.urn in there and (self._is_anothers(one, there[one.urn]) or anothers & {*one.needs}):
+                anothers.add(one.urn)
+        for one in fresh:
+            if one.urn not in there:
+                self._note(one, Verdict.MISSING, note=MADE_NEXT)
+            elif one.urn in anothers:
+                own = self._is_anothers(one, there[one.urn])
+                note = f"{'has' if own else 'leads to one with'} another client id than this client's: left alone"
+                self._note(one, Verdict.DOUBTFUL, str(there[one.urn]["id"]), note)
+            else:
+                entry = there[one.urn]
+                self._note(one, Verdict.FOUND, str(entry["id"]), "; ".join(self._remarks(one, entry)))
+        if anothers:
+            deployment["resources"] = [
+                _without(each, anothers) for each in deployment["resources"] if each["urn"] not in anothers
+            ]
+            self._stack.put(deployment)
+
+    def _is_anothers(self, one: Wanted, entry: Mapping[str, Any]) -> bool:
+        """Whether an object of a shared authentik is of somebody else. The one on the client's own box is not."""
+        ours = one.inputs.get("client_id")
+        return (
+            self._settings.box.kind == "none"
+            and ours is not None
+            and entry["outputs"].get("client_id") != ours
+        )
+
+    def _remarks(self, one: Wanted, entry: Mapping[str, Any]) -> Iterator[str]:
+        if not one.type.startswith(OBJECT):
+            return
+        if self._settings.box.kind == "none":
+            yield "has this client's client id" if "client_id" in one.inputs else "known by its name alone"
+        plain = {name: value for name, value in one.inputs.items() if not _is_own(name, value)}
+        differing = [name for name, value in plain.items() if not _same(value, entry["outputs"].get(name))]
+        if differing:
+            yield f"not as the stack file says: {', '.join(sorted(differing))}"
+
+    def _left_over(self, one: Wanted) -> Row:
+        """What was not looked for, since what it needs is not there."""
+        if one.type == COMMAND:
+            return self._row(one, Verdict.MISSING, note="is run once more; what is right already stays")
+        if one.adopts:
+            return self._row(
+                one, Verdict.MISSING, note="`adopt` is set: the next `up` takes over what is there"
+            )
+        if one.provider in self._boxes and (id_ := self._finder(one)(one.inputs, self._settings)):
+            note = f"is there, and what it needs is not: after the next `up`, run recover {self._stack.name} again"
+            return self._row(one, Verdict.DOUBTFUL, id_, note)
+        return self._row(one, Verdict.MISSING, note=f"and so is what it needs; {MADE_NEXT}")
+
+    def _strays(self) -> Iterator[Row]:
+        """What bears the client's label at Hetzner beside what the stack file wants."""
+        if self._settings.server is None:
+            return
+        known = {(each["type"], str(each.get("id"))) for each in self._stack.deployment()["resources"]}
+        with HETZNER.client(self._settings) as api:
+            for type_, kind in HETZNER_LISTS.items():
+                answer = api.get(kind, params={"label_selector": f"gatehouse={self._settings.client}"})
+                for each in checked(answer)[kind]:
+                    if (type_, str(each["id"])) not in known:
+                        what = f"{TYPES[type_][1]} {each['name']}"
+                        note = "bears the client's label, and the stack file does not want it: left alone"
+                        yield Row(what, "Hetzner", Verdict.DOUBTFUL, str(each["id"]), note)
+
+    def _note(self, one: Wanted, verdict: Verdict, id_: str = "", note: str = "") -> None:
+        self._rows[one.urn] = self._row(one, verdict, id_, note)
+
+    @staticmethod
+    def _row(one: Wanted, verdict: Verdict, id_: str = "", note: str = "") -> Row:
+        place = next(place for prefix, place in PLACES.items() if one.type.startswith(prefix))
+        return Row(one.label, place, verdict, id_, note)
+
+
+def _is_thing(one: Wanted) -> bool:
+    return one.custom and not one.type.startswith(PROVIDER)
+
+
+def _is_own(name: str, value: Any) -> bool:
+    """Whether an input is the engine's or our own, or secret, so that it says nothing about the object."""
+    return name == META or name.startswith("__") or (isinstance(value, dict) and SIGNATURE in value)
+
+
+def _same(wanted: Any, found: Any) -> bool:
+    if isinstance(wanted, list) and isinstance(found, list):
+        return sorted(map(str, wanted)) == sorted(map(str, found))
+    return bool(wanted == found)
+
+
+def _without(resource: Mapping[str, Any], gone: set[str]) -> dict[str, Any]:
+    """A resource of the state that no longer depends on what is taken out of it."""
+    kept = {name: [urn for urn in urns or () if urn not in gone]
+            for name, urns in resource.get("propertyDependencies", {}).items()}  # fmt: skip
+    needed = [urn for urn in resource.get("dependencies", ()) if urn not in gone]
+    return {**resource, "dependencies": needed, "propertyDependencies": kept}
