@@ -138,6 +138,7 @@ class Cloud:
             open_to(ANYWHERE, "tcp", "80"),
             open_to(ANYWHERE, "tcp", "443"),
             open_to(ANYWHERE, "icmp"),
+            *(open_to(ANYWHERE, *reversed(port.split("/"))) for port in self.settings.network.open_ports),
         ]
 
     def _primary_ip(self, type_: str, name: str, location: str, labels: dict[str, str]) -> hcloud.PrimaryIp:

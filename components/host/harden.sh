@@ -2,9 +2,10 @@
 # Hardens a Debian box for gatehouse. Idempotent: run at first boot by cloud-init, and again over SSH whenever the
 # text of this script or its arguments differ from what /etc/gatehouse/hardening says ran last.
 #
-#   harden [--ssh-port PORT] [--trusted CIDR]...
+#   harden [--ssh-port PORT] [--trusted CIDR]... [--open PORT/PROTOCOL]...
 #     --ssh-port  where sshd listens, if not on 22 (a box that existed before gatehouse)
 #     --trusted   addresses that fail2ban never bans (the operators' allow-list)
+#     --open      ports besides 80 and 443 on which the world reaches what containers publish
 #
 # In a container (systemd-nspawn on the bench) kernel-wide settings belong to the host and are left alone: kernel
 # and vm sysctls, swap, the clock. Everything else is the same there. Each thing left out is said.
@@ -17,6 +18,7 @@ RECORD=/etc/gatehouse/hardening
 ARGUMENTS="$*"
 SSH_PORT=22
 TRUSTED=(127.0.0.0/8 ::1)
+OPEN=(80/tcp 443/tcp)
 
 say() { printf 'harden: %s\n' "$*"; }
 die() { printf 'harden: %s\n' "$*" >&2; exit 1; }
@@ -25,6 +27,7 @@ while (($#)); do
   case "$1" in
     --ssh-port) SSH_PORT=${2:?--ssh-port needs a port}; shift 2 ;;
     --trusted) TRUSTED+=("${2:?--trusted needs an address}"); shift 2 ;;
+    --open) OPEN+=("${2:?--open needs a port}"); shift 2 ;;
     *) die "unknown argument: $1" ;;
   esac
 done
@@ -167,20 +170,27 @@ systemctl try-reload-or-restart ssh.service
 
 # ------------------------------------------------------------------------------------------------------------ firewall
 # A firewall that is right already is not touched: ufw, killed while it works, leaves a box that lets nobody in.
+let_in=("$SSH_PORT/tcp" "${OPEN[@]}")
+# Ports that an earlier run opened and that are to be closed; the rules of somebody else bear no mark.
+outdated() {
+  sed -nE 's|^([0-9]+/[a-z]+) .*# gatehouse$|\1|p' <<<"$1" | grep -vxF -f <(printf '%s\n' "${let_in[@]}") || true
+}
 firewall_is_right() {
   local told port
   told=$(ufw status verbose)
   grep -q '^Status: active' <<<"$told" || return 1
   grep -q '^Default: deny (incoming), allow (outgoing)' <<<"$told" || return 1
-  for port in "$SSH_PORT" 80 443; do
-    grep -qE "^$port/tcp +ALLOW IN +Anywhere *$" <<<"$told" || return 1
-    grep -qE "^$port/tcp \(v6\) +ALLOW IN +Anywhere \(v6\) *$" <<<"$told" || return 1
+  for port in "${let_in[@]}"; do
+    grep -qE "^$port +ALLOW IN +Anywhere *(# .*)?$" <<<"$told" || return 1
+    grep -qE "^$port \(v6\) +ALLOW IN +Anywhere \(v6\) *(# .*)?$" <<<"$told" || return 1
   done
+  [ -z "$(outdated "$told")" ]
 }
 if ! firewall_is_right; then
   sed -i 's/^IPV6=.*/IPV6=yes/' /etc/default/ufw
   # The rules first: it is enabled with the way in already open.
-  for port in "$SSH_PORT" 80 443; do ufw allow "$port/tcp" >/dev/null; done
+  for port in "${let_in[@]}"; do ufw allow "$port" comment gatehouse >/dev/null; done
+  for port in $(outdated "$(ufw status verbose)"); do ufw delete allow "$port" >/dev/null; done
   ufw default deny incoming >/dev/null
   ufw default allow outgoing >/dev/null
   ufw --force enable >/dev/null
@@ -262,13 +272,14 @@ fi
 
 # ------------------------------------------------------------------------------- what Docker would let past the firewall
 # Docker goes around ufw: what it publishes is decided here, for both kinds of addresses. From outside, containers are
-# reached on 80 and 443 and nowhere else. From containers, the box itself is reached on these two and nowhere else, and so
-# is Nginx Proxy Manager; authentik not at all. The box's own loopback passes through none of these chains.
+# reached on 80, 443 and what --open says. From containers, the box itself and Nginx Proxy Manager are reached on 80 and
+# 443, authentik not at all. The box's own loopback passes through none of these chains.
+printf '%s\n' "${OPEN[@]}" | put /etc/gatehouse/open-ports 0644
 put /usr/local/lib/gatehouse/guard 0755 <<'GUARD'
 #!/bin/bash
 # Puts the rules first in their chains, before Docker starts. As a whole: nothing is open in between.
 set -euo pipefail
-# Without it, what one container of a network sends to another goes by these rules.
+# Else nobody asks these rules about what stays on one network.
 modprobe --quiet br_netfilter || true
 sysctl -q -w net.bridge.bridge-nf-call-iptables=1
 
@@ -278,7 +289,7 @@ first() { # first TOOL CHAIN OURS: makes OURS the first thing that CHAIN does
   "$1" -w 30 -I "$2" 1 -j "$3"
 }
 
-# The addresses are Nginx Proxy Manager's and authentik's on the network that apps join (components/containers/specs.py).
+# The addresses are Nginx Proxy Manager's and authentik's where the apps are (components/containers/specs.py).
 # The cloud's metadata service hands the user data to whoever asks; containers never need it.
 rules() {
   printf '*filter\n:GATEHOUSE-FORWARD - [0:0]\n:GATEHOUSE-INPUT - [0:0]\n'
@@ -290,9 +301,9 @@ rules() {
     echo '-A GATEHOUSE-FORWARD -d 172.31.240.253 -j DROP'
   fi
   for bridge in br-+ docker+; do echo "-A GATEHOUSE-FORWARD -i $bridge -j RETURN"; done
-  for port in 80 443; do
-    echo "-A GATEHOUSE-FORWARD -p tcp -m conntrack --ctstate DNAT --ctorigdstport $port -j RETURN"
-  done
+  while IFS=/ read -r port protocol; do
+    echo "-A GATEHOUSE-FORWARD -p $protocol -m conntrack --ctstate DNAT --ctorigdstport $port -j RETURN"
+  done </etc/gatehouse/open-ports
   for bridge in br-+ docker+; do
     echo "-A GATEHOUSE-FORWARD -o $bridge -j DROP"
     echo "-A GATEHOUSE-INPUT -i $bridge -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN"

@@ -105,6 +105,7 @@ class Host(pulumi.ComponentResource):
             "first_user": "deploy" if ours else box.user,
             "accounts": accounts,
             "trusted": [] if set(settings.network.ssh_from) & set(ANYWHERE) else [*settings.network.ssh_from],
+            "open": [*settings.network.open_ports],
             "volume": volume,
             "scripts": scripts_hash(),
             **({} if ours or box.adopt else {"guarded": True}),

@@ -52,6 +52,8 @@ class Order:
     """Names and public keys of who may log in, deploy first."""
     trusted: tuple[str, ...] = ()
     """Networks that are never banned; empty when anyone may try."""
+    open: tuple[str, ...] = ()
+    """Ports besides 80 and 443 that containers may be published on, such as 8080/tcp."""
     volume: str | None = None
     """Id of Hetzner's volume that holds the data."""
     guarded: bool = False
@@ -69,6 +71,7 @@ class Order:
             raw["ssh"] = tuple(raw["ssh"])
             raw["accounts"] = tuple((name, key) for name, key in raw["accounts"])
             raw["trusted"] = tuple(raw.get("trusted", ()))
+            raw["open"] = tuple(raw.get("open", ()))
             return cls(**raw)
         except (ValueError, KeyError, TypeError, AttributeError):
             raise BoxError("the order on standard input is not what this program takes") from None
@@ -77,7 +80,8 @@ class Order:
     def hardening(self) -> list[str]:
         """The arguments of the hardening script; a new server's are none, as at its first boot."""
         port = ["--ssh-port", str(self.port)] if self.port != 22 else []
-        return port + [part for network in self.trusted for part in ("--trusted", network)]
+        lists = {"--trusted": self.trusted, "--open": self.open}
+        return port + [part for flag, values in lists.items() for value in values for part in (flag, value)]
 
 
 class Provision:

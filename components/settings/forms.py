@@ -206,6 +206,20 @@ def _network(value: str) -> str:
     raise wrong(f"{value!r} has bits set behind its prefix", f"Write {right}")
 
 
+def _open_port(value: str) -> str:
+    number, _, protocol = value.partition("/")
+    if not re.fullmatch(r"[1-9]\d{0,4}", number) or int(number) > 65535 or protocol not in ("tcp", "udp"):
+        raise wrong(f"{value!r} is not a port with its protocol", "Write it such as 8080/tcp or 51820/udp")
+    if value in ("80/tcp", "443/tcp"):
+        raise wrong(f"{value} is open always: the proxy is there", "Take it out")
+    if value in ("22/tcp", "81/tcp", "9000/tcp"):
+        raise wrong(
+            f"{value} is how gatehouse reaches the box, its proxy or authentik, over SSH",
+            "Publish the container on another port",
+        )
+    return value
+
+
 def _version(value: object) -> object:
     if isinstance(value, int | float):
         raise wrong(
@@ -291,6 +305,7 @@ OriginUrl = Annotated[str, AfterValidator(_origin_url)]
 Upstream = Annotated[str, AfterValidator(_upstream)]
 EmailAddress = Annotated[str, AfterValidator(_email)]
 Network = Annotated[str, AfterValidator(_network)]
+OpenPort = Annotated[str, AfterValidator(_open_port)]
 
 
 Version = Annotated[

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from components.settings.base import Model, Problem, wrong
-from components.settings.forms import AccountName, EmailAddress, Host, Network, TypeName, Username
+from components.settings.forms import AccountName, EmailAddress, Host, Network, OpenPort, TypeName, Username
 from components.settings.secret_forms import SshPublicKey
 
 # Memory in GB of Hetzner's shared and dedicated types, by name (hetzner.com/cloud; sizes of a type never change).
@@ -116,6 +116,10 @@ class NetworkOptions(Model):
 
     ssh_from: tuple[Network, ...] = ("0.0.0.0/0", "::/0")
     """Networks from which SSH is let through. The one that you run gatehouse from must be among them."""
+
+    open_ports: tuple[OpenPort, ...] = ()
+    """Ports, such as 8080/tcp, on which the world may reach what containers of your own publish. What is published on
+    any other, but for 80 and 443, is dropped on the box."""
 
     ipv6: bool = True
     """Whether the server gets an IPv6 address and AAAA records."""

@@ -177,6 +177,10 @@ def test_what_docker_opens_besides_http_and_https_stays_closed(box: Box) -> None
         }  # else the rules have nothing to do
         box.root("systemctl restart gatehouse-guard")
         assert reached() == right
+        assert box.provision(open=["8080/tcp"]).returncode == 0
+        assert reached() == right | {f"{box.address} 8080", f"{ADDRESS6} 8080"}
+        assert box.provision().returncode == 0
+        assert reached() == right
     finally:
         box.world.run(["ip", "route", "del", *through])
         box.ssh("docker rm --force shop proxy; docker network rm gatehouse", check=False)

@@ -48,10 +48,11 @@ def test_no_edit_replaces_what_holds_data() -> None:
 
 def test_the_firewall_lets_in_what_must_come_in_and_nothing_else() -> None:
     everyone = ["0.0.0.0/0", "::/0"]
-    rules = declare(network={"sshFrom": ["198.51.100.0/24"]})["Firewall firewall"].inputs["rules"]
+    network = {"sshFrom": ["198.51.100.0/24"], "openPorts": ["51820/udp"]}
+    rules = declare(network=network)["Firewall firewall"].inputs["rules"]
     assert {(r["direction"], r["protocol"], r.get("port"), *r["sourceIps"]) for r in rules} == {
         ("in", "tcp", "22", "198.51.100.0/24"), ("in", "tcp", "80", *everyone), ("in", "tcp", "443", *everyone),
-        ("in", "icmp", None, *everyone),
+        ("in", "icmp", None, *everyone), ("in", "udp", "51820", *everyone),
     }  # fmt: skip
 
 

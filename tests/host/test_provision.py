@@ -74,6 +74,8 @@ def test_a_changed_allow_list_reaches_an_old_box(run: Any) -> None:
     assert "hardened, docker" in run(box, trusted=["198.51.100.0/24"]).out
     assert box.hardening == user_data.hardening_record(["--trusted", "198.51.100.0/24"])
     assert "already hardened" in run(box, trusted=["198.51.100.0/24"]).out
+    assert "hardened, docker" in run(box, open=["8080/tcp"]).out
+    assert box.hardening == user_data.hardening_record(["--open", "8080/tcp"])
 
 
 def test_only_the_first_contact_takes_the_key_of_the_first_boot(run: Any) -> None:
