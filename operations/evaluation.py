@@ -68,7 +68,8 @@ def authentik_of(stack: Stack, settings: Settings) -> Authentik:
         for each in stack.deployment().get("resources", [])
         if each["type"] == _PROVIDER
     ]
-    addresses = [each.get("address") or each.get(f"{PROJECT}:address") for each in inputs if "line" in each]
+    # Only this provider has a line; the other one of this type is Nginx Proxy Manager's.
+    addresses = [each[f"{PROJECT}:address"] for each in inputs if f"{PROJECT}:line" in each]
     if not addresses:
         raise OperatorError(
             f"{stack.name} has no authentik yet.", f"Bring it up first: ./gatehouse up {stack.name}"
