@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -146,6 +147,14 @@ class Whole:
         done = self.world.run(["python3", "-c", script], capture_output=True, text=True)
         return str(done.stdout)
 
+    def ids(self) -> dict[str, str]:
+        """The ids of what the state has outside, by URN."""
+        return {
+            each["urn"]: each["id"]
+            for each in self.project.state("acme")["resources"]
+            if each.get("id") and "pulumi:providers" not in each["urn"] and ":Command::" not in each["urn"]
+        }
+
     def server(self) -> str:
         """The id of the server that the state holds."""
         resources = self.project.state("acme")["resources"]
@@ -239,6 +248,22 @@ def test_no_secret_is_anywhere_in_clear(whole: Whole) -> None:
         body = "".join(whole.secrets.ssh_key(name).private.splitlines()[1:-1])
         for place, text in places.items():
             assert body not in text.replace("\n", "").replace(" ", ""), f"{name} is in the {place}"
+
+
+@pytest.mark.case("12")
+def test_a_client_whose_state_is_lost_is_taken_in(whole: Whole) -> None:
+    whole.up()
+    before = whole.ids()
+    shutil.rmtree(whole.project.folder / ".gatehouse/state/.pulumi")
+    said = whole.gatehouse("recover", "acme", "--yes")
+    assert "doubtful" not in said
+    assert [line.split("  ")[0] for line in said.splitlines() if "missing" in line] == [
+        "set-up of the box: hardening"
+    ]
+    assert whole.ids() == before
+    whole.gatehouse("preview", "acme", "--expect-no-changes")
+    whole.gatehouse("preview", "acme", "--refresh", "--expect-no-changes")
+    test_people_log_in_as_declared(whole)
 
 
 def test_what_was_deleted_by_hand_comes_back(whole: Whole) -> None:
