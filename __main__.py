@@ -8,11 +8,16 @@ import gc
 # costs every preview 2 %.
 gc.set_threshold(50_000, 20, 100)
 
+from pathlib import Path  # noqa: E402
+
 import pulumi  # noqa: E402
 
 from components.client import Client  # noqa: E402
 from components.identity.specs import PlanError  # noqa: E402
+from components.private_files import make_folder  # noqa: E402
 from components.settings import SettingsError, load  # noqa: E402
+
+make_folder(Path(".gatehouse"))  # states lie in it, and git does not keep who may read a folder
 
 try:
     outputs = Client(load()).outputs
