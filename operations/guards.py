@@ -17,9 +17,10 @@ from components import apps
 from components.identity.plan import Plan
 from components.identity.specs import PlanError
 from components.memory import Memory
+from components.objects.provider import META
 from components.secrets import Secrets
 from components.settings import Settings, SettingsError, check_file
-from operations import doctor
+from operations import doctor, lockout
 from operations.dns import Foreign, foreign
 from operations.elsewhere import authentik_elsewhere
 from operations.errors import OperatorError
@@ -28,7 +29,8 @@ from operations.passphrase import passphrase
 from operations.stack import Stack
 from operations.twins import domain_of_another, renamed, root_of_another
 
-PREVIEW, UP, DESTROY, LOGIN, DOCTOR, RECOVER = "preview", "up", "destroy", "login-check", "doctor", "recover"
+PREVIEW, LOOKING, UP, DESTROY = "preview", "preview --refresh", "up", "destroy"
+LOGIN, DOCTOR, RECOVER = "login-check", "doctor", "recover"
 
 
 class Before:
@@ -85,10 +87,17 @@ class Before:
         apps.declare(plan, self.settings, secrets)
         return plan, secrets
 
+    @property
+    def takes_over(self) -> bool:
+        """Whether the stack file asks for something to be taken over that the state does not have yet."""
+        wanted = {(spec.kind, spec.logical) for spec in self.plan[0].specs if spec.adopt and spec.origin}
+        metas = [each.get("inputs", {}).get(META) or {} for each in self.resources]
+        return bool(wanted - {(meta.get("kind"), meta.get("logical")) for meta in metas})
+
 
 def stack_file(before: Before) -> Iterator[Finding]:
     """Whether the stack file is valid. A preview leaves it to the program to decrypt it."""
-    settings = before.written if before.command == PREVIEW else before.written and before.settings
+    settings = before.written if before.command in (PREVIEW, LOOKING) else before.written and before.settings
     yield Finding(f"stacks/{before.stack.file.name}", "valid")
     for advice in settings.warnings if before.command == DOCTOR else ():
         yield Finding(advice.path, advice.what, advice.remedy, advice=True)
@@ -165,6 +174,12 @@ def line(before: Before) -> Iterator[Finding]:
         yield from doctor.line_in_order(before.settings, before.resources)
 
 
+def rights(before: Before) -> Iterator[Finding]:
+    """Whether it would lock somebody out of authentik."""
+    specs = () if before.command == DESTROY else before.plan[0].specs
+    yield from lockout.locked_out(before.stack, before.settings, before.resources, specs)
+
+
 @dataclass(frozen=True)
 class Guard:
     """One check. `decisive`: where it fails, what comes after it cannot be looked at, or must not be."""
@@ -175,11 +190,11 @@ class Guard:
 
 
 def _before(*commands: str) -> frozenset[str]:
-    return frozenset({*commands, DOCTOR})
+    return frozenset({*commands, DOCTOR, *([LOOKING] if PREVIEW in commands else [])})
 
 
 GUARDS = (
-    Guard(lambda _: passphrase(), frozenset({PREVIEW, UP, DESTROY, LOGIN, RECOVER}), decisive=True),
+    Guard(lambda _: passphrase(), frozenset({PREVIEW, LOOKING, UP, DESTROY, LOGIN, RECOVER}), decisive=True),
     Guard(stack_file, _before(PREVIEW, UP, DESTROY, LOGIN, RECOVER), decisive=True),
     Guard(lambda before: domain_of_another(before.stack, before.written), _before(PREVIEW, UP)),
     Guard(lambda before: root_of_another(before.stack), _before(UP)),
@@ -191,6 +206,7 @@ GUARDS = (
     Guard(lost, _before(PREVIEW, UP), decisive=True),
     Guard(records, _before(PREVIEW, UP)),
     Guard(elsewhere, _before(UP, RECOVER)),
+    Guard(rights, _before(LOOKING, UP, DESTROY)),
 )
 
 

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from pulumi.automation import CommandError
+
 from components.host.dns import ADOPT
 from components.memory import CONFIRM
-from components.objects.looking import ENVIRONMENT
+from components.objects.looking import ENVIRONMENT, SAID
 from operations import backend, copies, guards, protection
 from operations.errors import OperatorError
 from operations.heal import forget, heal
@@ -26,7 +28,7 @@ def preview(stack: Stack, say: Say, *, refresh: bool, diff: bool, pulumi: bool =
     With `refresh`, drift is looked for on the box and in authentik too, and so are names that nobody declares and
     objects that are to be taken over; without, nothing outside is asked.
     """
-    before = guards.refuse(stack.require(), guards.PREVIEW, say)
+    before = guards.refuse(stack.require(), guards.LOOKING if refresh else guards.PREVIEW, say)
     tell(stack, {ADOPT: json.dumps(before.taken_over)})
     rebuild = protection.rebuild(stack)
     if rebuild:
@@ -56,6 +58,20 @@ def _preview(stack: Stack, screen: Screen, *, refresh: bool, diff: bool, rebuild
             on_event=screen.listen,
         )
     return changes(result.change_summary)
+
+
+def _look(stack: Stack, say: Say) -> None:
+    """Go through a run that nobody is asked about, so that what it would refuse is refused before it writes.
+
+    Raises CommandError where it would; only then is anything said.
+    """
+    said: list[str] = []
+    try:
+        _preview(stack, Screen(said.append, planning=True), refresh=True, diff=False, rebuild=None)
+    except CommandError:
+        for line in said:
+            say(line)
+        raise
 
 
 @contextmanager
@@ -109,6 +125,8 @@ def up(
         say(f"{moved}\n")
         told.add(moved)
         asking.append(f"This moves {stack.name}'s authentik to {before.settings.issuer_base}.")
+    if confirm is None and before.takes_over:
+        _look(stack, say)
     if confirm is not None:
         plan = Screen(say, planning=True, pulumi=pulumi, told=told)
         some = _preview(stack, plan, refresh=refresh, diff=False, rebuild=rebuild)
@@ -131,7 +149,7 @@ def up(
 
 
 def _bring_up(stack: Stack, screen: Screen, *, refresh: bool) -> int:
-    with explained(), screen:
+    with explained(), _environment(stack, {ENVIRONMENT: SAID}), screen:
         result = stack.automation.up(
             refresh=refresh,
             run_program=True,

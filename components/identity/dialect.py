@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from components.identity.door import ADMITTED, READY, READY_ELSEWHERE, READY_PATH, Door
 from components.identity.kinds import Line, defaults
+from components.identity.rights import TOKEN, Rights, takes_away
 from components.objects.dialect import Kind
 from components.objects.errors import ObjectError
 from components.objects.http import Http, Refused, Way
@@ -36,6 +38,8 @@ class Authentik:
         self._bootstrap = bootstrap
         self._line = line
         self._lock = threading.Lock()
+        self._guarding = threading.Lock()
+        self._account = ""
         self._http: Http | None = None
         self._failure: Exception | None = None
         self._settled_at = float("inf")
@@ -112,6 +116,44 @@ class Authentik:
             if name in self._line.sorted_fields(kind.name) and isinstance(value, list)
             else value
         )
+
+    @contextmanager
+    def guarded(self, kind: Kind, item: Mapping[str, Any], body: Mapping[str, Any] | None) -> Iterator[None]:
+        """Nothing takes away the rights of our own account, or the last administrator's, or the token in use.
+
+        Such writes are made one at a time, each looked at right before it: two of them might each rely on what the
+        other one takes away.
+        """
+        if not takes_away(kind.name, item, body, self._me):
+            yield
+            return
+        with self._guarding:
+            objection = self._objection(kind, item, body)
+            if objection:
+                place = f"{self.where}, {kind.title} {item.get(kind.key[0])!r}"
+                raise ObjectError(objection[0], place, objection[1])
+            yield
+
+    def _me(self) -> str:
+        if not self._account:
+            self._account = str(self.request("GET", "/core/users/me/")["user"]["pk"])
+        return self._account
+
+    def _objection(
+        self, kind: Kind, item: Mapping[str, Any], body: Mapping[str, Any] | None
+    ) -> tuple[str, str] | None:
+        if kind.name == TOKEN:
+            key = self.request("GET", f"{kind.path}{item['identifier']}/view_key/")["key"]
+            if key != self._token or (body is not None and body.keys() == {"key"} and body["key"] == key):
+                return None
+            return (
+                f"it is the token that this stack works with, and would be {'changed' if body else 'deleted'}",
+                "Let the stack work with another one first (gatehouse:authentik.token)",
+            )
+        rights = Rights.read(self)
+        after = rights.after()
+        after.change(kind.name, str(item[kind.pk]), body)
+        return rights.objection(after)
 
     def answers(self) -> bool:
         """Whether it is up and takes our token at the first look. Waits for nothing, and writes nothing."""

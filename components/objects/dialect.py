@@ -25,6 +25,7 @@ A whole dialect for an imaginary server that keeps shelves and books:
         def expected(self, kind, key): return False
         def explain(self, kind, payload): return payload["error"]["message"] if payload else ""
         def settle(self, kind, field, value): return value
+        def guarded(self, kind, item, body): return nullcontext()
 
     class LibraryProvider(ObjectProvider):                       # frozen path and name: it is pickled by reference
         def dialect(self, config):
@@ -34,6 +35,7 @@ A whole dialect for an imaginary server that keeps shelves and books:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
@@ -189,4 +191,13 @@ class Dialect(Protocol):
 
     def settle(self, kind: Kind, name: str, value: Any) -> Any:
         """What the server makes of a value (lower-cased domains, sorted countries); pure, and applied to both sides."""
+        ...
+
+    def guarded(
+        self, kind: Kind, item: Mapping[str, Any], body: Mapping[str, Any] | None
+    ) -> AbstractContextManager[None]:
+        """Within this an object is changed to what the body says, or deleted (None).
+
+        Raises `errors.ObjectError` where that would lock out whoever has to undo it.
+        """
         ...

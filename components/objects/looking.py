@@ -22,7 +22,9 @@ from components.objects.values import is_unknown
 from components.objects.wording import Words, called, titled
 
 ENVIRONMENT = "GATEHOUSE_LOOK"
-"""Environment: not empty where previews may ask the server. Only lists are read, nothing is ever written."""
+"""Environment: not empty where previews may ask the server (only lists are read, nothing is ever written), unless it
+is `SAID`: then nothing is said beforehand, in a run whose preview has said it."""
+SAID = "said"
 LONGEST = 60
 """Characters of a value that are shown."""
 

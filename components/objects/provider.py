@@ -31,7 +31,7 @@ from components.objects.dialect import Config, Dialect, Kind
 from components.objects.engine import Engine
 from components.objects.handing import Handing
 from components.objects.lifeline import end_with_parent
-from components.objects.looking import ENVIRONMENT, Look
+from components.objects.looking import ENVIRONMENT, SAID, Look
 from components.objects.reconcile import Declared, Held, Reconciler
 from components.objects.values import canonical, is_unknown
 from components.objects.waiting import say
@@ -54,6 +54,7 @@ class ObjectProvider(ResourceProvider):
 
     serialize_as_secret_always = False
     _may_look = False
+    _foretelling = ""
 
     def dialect(self, config: Config) -> Dialect:
         """The server to talk to, from the explicit provider's values. Must not contact anything yet."""
@@ -78,7 +79,8 @@ class ObjectProvider(ResourceProvider):
         self._handing = Handing()
         self._look: Look | None = None
         self._opening = threading.Lock()
-        self._may_look = bool(os.environ.get(ENVIRONMENT))
+        self._foretelling = os.environ.get(ENVIRONMENT, "")
+        self._may_look = self._foretelling not in ("", SAID)
 
     def _looking(self) -> Look | None:
         """What looks at the server; None where nobody asked for that, or where the server does not answer."""
@@ -122,7 +124,7 @@ class ObjectProvider(ResourceProvider):
         new = META not in _olds and not self._reconciler.is_begun(wanted)
         if look is not None and not objections:
             objections = look.objections(wanted, new=new)
-        if new and wanted.adopt and not objections:
+        if new and wanted.adopt and not objections and self._foretelling != SAID:
             say(f"{wanted.logical}: {self._outlook(look, kind, wanted)}")
         return CheckResult(props, [CheckFailure(field, text) for field, text in objections])
 

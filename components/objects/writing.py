@@ -111,7 +111,7 @@ class Writer:
         for name in kind.merged:
             if name in whole and isinstance(item.get(name), dict):
                 whole[name] = item[name] | whole[name]
-        with self._store.writing(kind):
+        with self._store.writing(kind), self._dialect.guarded(kind, item, whole):
             try:
                 self._dialect.request(kind.update, url(kind, item), body=whole)
             except Refused as refused:
@@ -125,7 +125,8 @@ class Writer:
             if is_empty(values.get(name)):
                 continue
             try:
-                self._repeated("POST", url(kind, item) + setter.path, {setter.body: values[name]})
+                with self._dialect.guarded(kind, item, {name: values[name]}):
+                    self._repeated("POST", url(kind, item) + setter.path, {setter.body: values[name]})
             except Refused as refused:
                 raise self._words.refused_alone(kind, logical, values, name, refused) from None
             except Unclear:
@@ -154,7 +155,7 @@ class Writer:
 
     def delete(self, kind: Kind, logical: str, fields: Fields, item: Object) -> None:
         """Delete the object, and nothing that hangs on it; one that is gone already is fine."""
-        with self._store.writing(kind):
+        with self._store.writing(kind), self._dialect.guarded(kind, item, None):
             try:
                 hanging: dict[str, Any] = {name: [] for name in kind.released if item.get(name)}
                 if hanging:

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.engine
 
 FILES = Path(__file__).parent / "files"
 BY_HAND = "Provider for Grafana"
+ADMINS = "authentik Admins"
 VOLATILE = {"last_updated", "last_login", "password_change_date"}
 
 
@@ -119,6 +120,7 @@ def test_what_was_there_keeps_all_that_the_file_does_not_say(client: BenchClient
     assert "takes over group 'engineering', if it is there (--refresh shows what that changes)" in plain
     refused = client.project.gatehouse("preview", "acme", "--refresh", check=False)
     assert f"OAuth2 provider '{BY_HAND}' is there and has another client_id and client_secret" in refused
+    assert "another client_id and client_secret" in client.up(check=False)
     assert held(client) == before
     provider = by_hand["provider"]
     assert provider["client_secret"] not in refused
@@ -146,3 +148,45 @@ def test_what_was_there_keeps_all_that_the_file_does_not_say(client: BenchClient
 
     client.project.gatehouse("destroy", "acme", "--confirm", "acme")
     assert changed(before, held(client)) == {}
+
+
+@pytest.mark.case("admins")
+def test_a_person_joins_the_administrators_and_no_right_is_taken_away(client: BenchClient) -> None:
+    before = held(client)
+    written = file("admins")
+    client.edit(**written | {"groups": ["staff"]})
+    said = client.up(check=False)
+    assert f"there is no group '{ADMINS}'" in said
+    assert f"Add {ADMINS} to gatehouse:groups" in said
+    client.edit(groups=["staff", ADMINS])
+    said = client.project.gatehouse("preview", "acme", "--refresh", check=False)
+    assert "take over what is there with `adopt: true`" in said
+    assert held(client) == before
+    client.edit(**written)
+    client.up()
+    [lee, staff] = changed(before, held(client)).values()
+    assert {lee.get("username"), staff.get("username")} == {"lee", None}
+    assert "lee" in [each["username"] for each in administrators(client)]
+
+    takes_away = {"name": ADMINS, "adopt": True, "superuser": False}
+    after = held(client)
+    client.edit(groups=["staff", takes_away])
+    for refused in (
+        client.project.gatehouse("preview", "acme", "--refresh", check=False),
+        client.up(check=False),
+    ):
+        assert "Nothing was touched:" in refused
+        assert "the account that this stack works with, 'akadmin', would lose its rights" in refused
+        assert f"group '{ADMINS}' would no longer make its people administrators" in refused
+    assert "would lose its rights" in client.pulumi("up", check=False)
+    assert held(client) == after
+    client.edit(**written)
+    client.project.gatehouse("preview", "acme", "--refresh", "--expect-no-changes")
+    client.project.gatehouse("destroy", "acme", "--confirm", "acme")
+    assert changed(before, held(client)) == {}
+
+
+def administrators(client: BenchClient) -> list[dict[str, Any]]:
+    """Everybody whom authentik itself calls a superuser."""
+    found = client.api.get("/api/v3/core/users/", params={"page_size": 100}).json()["results"]
+    return [each for each in found if each["is_superuser"]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from components.objects.dialect import Kind, Reference, Setter
@@ -107,6 +108,9 @@ class Library:
 
     def explain(self, kind: Kind, payload: Any) -> str:
         return str(payload.get("detail", "")) if payload else ""
+
+    def guarded(self, kind: Kind, item: object, body: object) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def settle(self, kind: Kind, name: str, value: Any) -> Any:
         return value.lower() if name == "isbn" and isinstance(value, str) else value
