@@ -88,7 +88,7 @@ class Before:
         return plan, secrets
 
     @property
-    def takes_over(self) -> bool:
+    def adopts_more(self) -> bool:
         """Whether the stack file asks for something to be taken over that the state does not have yet."""
         wanted = {(spec.kind, spec.logical) for spec in self.plan[0].specs if spec.adopt and spec.origin}
         metas = [each.get("inputs", {}).get(META) or {} for each in self.resources]

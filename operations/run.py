@@ -125,7 +125,7 @@ def up(
         say(f"{moved}\n")
         told.add(moved)
         asking.append(f"This moves {stack.name}'s authentik to {before.settings.issuer_base}.")
-    if confirm is None and before.takes_over:
+    if confirm is None and before.adopts_more:
         _look(stack, say)
     if confirm is not None:
         plan = Screen(say, planning=True, pulumi=pulumi, told=told)
