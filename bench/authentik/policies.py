@@ -103,11 +103,16 @@ def evaluate(store: Store, pk: object, user: Data, plan: dict[str, Any] | None =
     if policy is None:
         raise NotEmulatedError(f"the bench evaluates expression and dummy policies only (policy {pk})")
     messages: list[str] = []
-    names = {**helpers(store, messages), **asked(store, user, plan)}
-    lines = ["def handler():", *("    " + line for line in str(policy["expression"]).split("\n"))]
+    result = returned(policy, {**helpers(store, messages), **asked(store, user, plan)})
+    return Verdict(bool(result), messages)
+
+
+def returned(held: Data, names: dict[str, Any]) -> Any:
+    """What the expression of a policy or a mapping returns. Raises PolicyError."""
+    lines = ["def handler():", *("    " + line for line in str(held["expression"]).split("\n"))]
     try:
-        exec(compile("\n".join(lines), policy["name"], "exec"), names)  # noqa: S102 (see the module's head)
-        return Verdict(bool(names["handler"]()), messages)
+        exec(compile("\n".join(lines), held["name"], "exec"), names)  # noqa: S102 (see the module's head)
+        return names["handler"]()
     except NotEmulatedError:
         raise
     except Exception as error:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import time
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 from joserfc import jwk, jwt
@@ -13,7 +14,7 @@ from joserfc import jwk, jwt
 from bench.authentik import crypto
 from bench.authentik.computed import uid
 from bench.authentik.context import Context, groups_of
-from bench.authentik.policies import NotEmulatedError
+from bench.authentik.policies import PolicyError, asked, helpers, returned
 from bench.authentik.store import Data
 
 MAPPINGS = "/propertymappings/provider/scope/"
@@ -53,10 +54,22 @@ def claims(context: Context, provider: Data, user: Data, scopes: list[str]) -> d
         if mapping["scope_name"] not in scopes:
             continue
         managed = str(mapping.get("managed") or "")
-        if not managed.startswith(MANAGED):
-            raise NotEmulatedError(f"the bench evaluates no mapping of one's own ({mapping['name']})")
-        found |= standard(context, user, managed.removeprefix(MANAGED))
+        if managed.startswith(MANAGED):
+            found |= standard(context, user, managed.removeprefix(MANAGED))
+        else:
+            found |= own(context, provider, user, mapping)
     return found
+
+
+def own(context: Context, provider: Data, user: Data, mapping: Data) -> dict[str, Any]:
+    """What a mapping that somebody wrote returns; one that fails, or returns no claims, gives none."""
+    store = context.store
+    names = {**helpers(store, []), **asked(store, user, None), "provider": SimpleNamespace(**provider)}
+    try:
+        value = returned(mapping, {**names, "user": names["request"].user})
+    except PolicyError:
+        return {}
+    return dict(value) if isinstance(value, dict) else {}
 
 
 def standard(context: Context, user: Data, scope: str) -> dict[str, Any]:

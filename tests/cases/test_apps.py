@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ import yaml
 
 from bench.plain import PlainWorld
 from components.settings import SettingsError, parse
+from operations.login import log_in
+from operations.oidc import Client
 from tests.operations.client import BenchClient
 from tests.settings.files import good, laid_over
 
@@ -36,7 +38,13 @@ class Apps(BenchClient):
         """Bring up a case's file with more laid over its apps; what was said."""
         document = yaml.safe_load((FILES / f"{case}.yaml").read_text())
         given = {name.removeprefix("gatehouse:"): value for name, value in document.items()}
-        self.edit(**{"people": [], "objects": [], "apps": {}, **given, **more})
+        jane = {
+            "username": "jane",
+            "name": "Jane Doe",
+            "email": "jane@acme.example",
+            "groups": given["groups"],
+        }
+        self.edit(**{"people": [jane], "objects": [], "apps": {}, **given, **more})
         return self.up()
 
     def quiet(self) -> None:
@@ -56,6 +64,24 @@ class Apps(BenchClient):
 
     def told(self, output: str = "apps") -> dict[str, Any]:
         return dict(json.loads(self.pulumi("stack", "output", output, "--show-secrets")))
+
+    def claims(self, app: str) -> Mapping[str, Any]:
+        """What an app that jane logs in to is told about her."""
+        told = self.told()[app]
+        provider = self.provider(app)
+        scopes = self.get("propertymappings/provider/scope/?page_size=100")["results"]
+        relying = Client(
+            issuer=told["issuer"],
+            client_id=told["clientId"],
+            client_secret=self.told("clientSecrets")[app],
+            redirect_uri=provider["redirect_uris"][0]["url"],
+            scopes=" ".join(
+                each["scope_name"] for each in scopes if each["pk"] in provider["property_mappings"]
+            ),
+        )
+        result = log_in(relying, "jane", self.secrets.value("person/jane/password"))
+        assert result.accepted, result.why
+        return result.claims
 
     def mappings(self, provider: dict[str, Any]) -> dict[str, str]:
         """Names of a provider's mappings, or what authentik calls its own -> their expressions."""
@@ -113,12 +139,14 @@ def test_command_line_tools_on_localhost(client: Apps) -> None:
 def test_a_claim_of_ones_own_as_a_raw_mapping_or_in_the_app(client: Apps) -> None:
     client.lay("minio")
     assert {OPENID, EMAIL, PROFILE, "minio"} == client.mappings(client.provider("minio")).keys()
+    assert client.claims("minio")["policy"] == "consoleAdmin"
     app = yaml.safe_load((FILES / "minio.yaml").read_text())["gatehouse:apps"]["minio"]
     policy = "'consoleAdmin' if ak_is_group_member(request.user, name='infra') else 'readonly'"
     claims = {"policy": {"expression": policy, "scope": "minio"}}
     client.lay("minio", apps={"minio": {**app, "claims": claims}}, objects=[])
     mappings = client.mappings(client.provider("minio"))
     assert {OPENID, EMAIL, PROFILE, "minio: minio"} == mappings.keys()
+    assert client.claims("minio")["policy"] == "consoleAdmin"
     assert mappings["minio: minio"] == f'claims = {{}}\nclaims["policy"] = ({policy}\n)\nreturn claims'
     client.quiet()
 
@@ -135,6 +163,11 @@ def test_a_verified_address_for_one_app_alone(client: Apps) -> None:
     assert 'claims["email_verified"] = True' in mappings["warpgate: email"]
     assert 'claims["email"] = request.user.email' in mappings["warpgate: email"]
     assert EMAIL in client.mappings(client.provider("grafana"))
+    assert (client.claims("warpgate")["email"], client.claims("warpgate")["email_verified"]) == (
+        "jane@acme.example",
+        True,
+    )
+    assert client.claims("grafana")["email_verified"] is False
     assert client.get(f"propertymappings/all/?managed={EMAIL}")["results"][0] == default
     client.quiet()
 
