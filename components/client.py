@@ -6,7 +6,7 @@ from typing import Any
 
 import pulumi
 
-from components import apps, memory
+from components import apps, login, memory
 from components.identity.plan import Plan
 from components.settings import Settings, SettingsError
 
@@ -72,5 +72,6 @@ class Client(pulumi.ComponentResource):
             {f"{pulumi.get_project()}:{name}": value for name, value in values.items()},
             pulumi.ResourceOptions(parent=self),
         )
-        plan.register(provider, objects)
+        made = plan.register(provider, objects)
+        self.outputs["invitations"] = login.links(settings, made)
         self.register_outputs({memory.OUTPUT: remembered.after(settings, secrets, identity)})

@@ -7,6 +7,7 @@ from typing import Any
 
 import pulumi
 
+from components import login
 from components.apps.people import declare_people
 from components.apps.protocols import PROTOCOLS, claims, ldap
 from components.apps.protocols.common import Given
@@ -42,6 +43,21 @@ def declare(plan: Plan, settings: Settings, secrets: Secrets) -> None:
         _declare_embedded(plan, behind, settings.issuer_base, raw.pop((OUTPOST, EMBEDDED), None))
     if served := [app for app in settings.apps if app.speaks == "ldap"]:
         plan.add(OUTPOST, ldap.OUTPOST, ldap.outpost(served, given))
+    for part in login.parts(settings):
+        more = raw.get((part.kind, part.name)) if part.adopt else None
+        if more is not None and not more.fields.keys() & part.fields.keys():
+            del raw[part.kind, part.name]  # of one of authentik's own objects, both may say something
+        else:
+            more = None
+        plan.add(
+            part.kind,
+            part.name,
+            {**part.fields, **(more.opened if more else {})},
+            adopt=part.adopt,
+            sealed=more.sealed if more else (),
+            logical_name=more.id if more else part.name,
+            origin=dotted("login", part.setting),
+        )
     for index, each in enumerate(settings.objects):
         if (each.kind, each.name) in raw:
             plan.add(

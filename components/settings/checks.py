@@ -17,6 +17,7 @@ from components.settings.app_checks import check_apps, check_icons, check_overla
 from components.settings.base import Problem, dotted
 from components.settings.checking import declared, either, touched
 from components.settings.host import SERVER_TYPES, memory_findings
+from components.settings.login_checks import check_login, login_warnings
 from components.settings.model import Settings
 from components.settings.names import nearest
 from components.settings.object_checks import check_secrets
@@ -41,6 +42,7 @@ def check(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
         check_overlaid,
         _objects,
         check_secrets,
+        check_login,
         _secrets,
         _email,
     ):
@@ -62,6 +64,7 @@ def warnings(settings: Settings) -> Iterator[Problem]:
     """What works but is advised against, and what is still missing before the program can run."""
     yield from missing_token(settings)
     yield from app_warnings(settings)
+    yield from login_warnings(settings)
     if settings.server and settings.server.type in SERVER_TYPES:
         type_ = settings.server.type
         yield from memory_findings(dotted("server", "type"), type_, SERVER_TYPES[type_], len(settings.apps))[

@@ -14,6 +14,7 @@ from components.settings.derived import SecretSettings
 from components.settings.forms import ClientName, Domain, Slug
 from components.settings.host import Box, BoxSetting, DnsOptions, NetworkOptions, Operator, Server
 from components.settings.identity import Authentik, GroupSetting, Person, RawObject
+from components.settings.login import Login
 from components.settings.mail import Email
 from components.settings.secret_forms import CloudflareToken, HetznerToken, RootSecret
 
@@ -75,6 +76,9 @@ class Settings(Model):
 
     email: Email | None = None
     """How authentik sends mail; without it, it sends none."""
+
+    login: Login = Login()
+    """How people log in: a second factor, forgotten passwords, invitations."""
 
     groups: tuple[GroupSetting, ...] = ()
     """Groups of people."""

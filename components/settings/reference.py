@@ -150,6 +150,7 @@ _NAMES = {
     "bool": "`true` or `false`",
     "SecretStr": "*secure*",
     "Any": "anything",
+    "datetime": "date and time",
 }
 
 

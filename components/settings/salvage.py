@@ -68,7 +68,7 @@ def _stand_in(name: str, number: int, context: dict[str, bool]) -> object | None
             return {"version": "2026.8.3"}
         case "version":
             return "2026.8.3"
-        case "client" | "username" | "name" | "id":
+        case "client" | "username" | "name" | "id" | "group":
             return f"stand-in-{number}"
         case "domain" | "host":
             return host
@@ -76,6 +76,8 @@ def _stand_in(name: str, number: int, context: dict[str, bool]) -> object | None
             return f"https://{host}"
         case "email" | "from":
             return f"stand-in@{host}"
+        case "expires":
+            return "2099-01-01T00:00:00Z"
         case "kind":
             return f"stand_in.number{number}"
         case "sshKey" | "hostKey":

@@ -1,0 +1,23 @@
+"""How people log in, as objects of authentik's: its default flows, extended.
+
+What each extension does was tried on a running authentik. Where a policy decides whether a stage that protects is run,
+it is looked at when the stage's turn comes (`evaluate_on_plan: false`: on planning nobody is known yet, and the stage
+would be left out for everybody), and its failure counts as yes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from components.login import invitations, mfa, recovery
+from components.login.invitations import links
+from components.login.parts import Part
+from components.settings import Settings
+
+__all__ = ["Part", "links", "parts"]
+
+
+def parts(settings: Settings) -> Iterator[Part]:
+    """All objects that `gatehouse:login` wants."""
+    for topic in (mfa, recovery, invitations):
+        yield from topic.parts(settings)

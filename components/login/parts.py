@@ -1,0 +1,77 @@
+"""What flows are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+FLOW = "authentik_flows.flow"
+STAGE_BINDING = "authentik_flows.flowstagebinding"
+POLICY_BINDING = "authentik_policies.policybinding"
+EXPRESSION = "authentik_policies_expression.expressionpolicy"
+VALIDATION = "authentik_stages_authenticator_validate.authenticatorvalidatestage"
+PROMPT = "authentik_stages_prompt.prompt"
+PROMPTS = "authentik_stages_prompt.promptstage"
+WRITE = "authentik_stages_user_write.userwritestage"
+PASSWORD_RULES = "authentik_policies_password.passwordpolicy"  # noqa: S105  (a kind of object)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One object. `setting`: what in `gatehouse:login` wants it. `adopt`: it is one of authentik's own."""
+
+    setting: str
+    kind: str
+    name: str
+    fields: Mapping[str, Any]
+    adopt: bool = False
+
+
+def bound(setting: str, flow: str, stage: str, order: int, **more: Any) -> Part:
+    """A stage at its place in a flow."""
+    fields = {"target": flow, "stage": stage, "order": order, **more}
+    return Part(setting, STAGE_BINDING, place(flow, stage, order), fields)
+
+
+def place(flow: str, stage: str, order: int) -> str:
+    """What a stage's place in a flow is called."""
+    return f"{flow}/{stage}/{order}"
+
+
+def guarded(setting: str, where: str, policy: str, order: int = 0, **more: Any) -> Part:
+    """A policy that decides whether the stage at a place is run; if it fails, the stage is."""
+    fields = {"target": where, "policy": policy, "order": order, "failure_result": True, **more}
+    return Part(setting, POLICY_BINDING, f"{where}: {policy}", fields)
+
+
+PASSWORD_PROMPTS = ("gatehouse-password", "gatehouse-password-repeat")
+_RULES = "gatehouse-password-rules"
+
+
+def new_password(setting: str) -> Iterator[Part]:
+    """The questions for a new password, and what it must be like."""
+    for order, (name, key, label) in enumerate(
+        zip(PASSWORD_PROMPTS, ("password", "password_repeat"), ("Password", "Password (again)"), strict=True)
+    ):
+        asked = {"field_key": key, "label": label, "type": "password", "required": True, "order": 300 + order}
+        yield Part(setting, PROMPT, name, asked)
+    yield Part(
+        setting,
+        PASSWORD_RULES,
+        _RULES,
+        {
+            "password_field": "password",
+            "check_static_rules": True,
+            "length_min": 12,
+            "check_zxcvbn": True,
+            "zxcvbn_score_threshold": 2,
+            "error_message": "Use at least 12 characters.",
+        },
+    )
+
+
+def asking(setting: str, name: str, *prompts: str) -> Part:
+    """A stage that asks for things and a new password."""
+    fields = {"fields": [*prompts, *PASSWORD_PROMPTS], "validation_policies": [_RULES]}
+    return Part(setting, PROMPTS, name, fields)

@@ -1,0 +1,82 @@
+"""How people log in, beside their password."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from components.settings.base import Model, wrong
+from components.settings.forms import Slug
+
+Device = Literal["totp", "webauthn", "static"]
+
+
+def _devices(value: tuple[Device, ...]) -> tuple[Device, ...]:
+    if not {"totp", "webauthn"} & set(value):
+        raise wrong("people could set up none of these by themselves", "Write [totp, webauthn, static]")
+    return value
+
+
+class Mfa(Model):
+    """A second factor. `required` alone: of everybody, set up at the next login."""
+
+    required_for: Literal["everybody", "administrators"] | tuple[str, ...] = "everybody"
+    """Who must have one: everybody, administrators (who administrates authentik), or the people of some groups. Others
+    are asked for theirs once they have set one up."""
+
+    devices: Annotated[tuple[Device, ...], AfterValidator(_devices)] = ("totp", "webauthn", "static")
+    """What counts: totp (an authenticator app), webauthn (passkeys and security keys), static (recovery codes)."""
+
+    without_device: Literal["configure", "deny"] = "configure"
+    """What happens to somebody who has none yet: configure (they set one up at their next login) or deny (they do not
+    get in, which includes you)."""
+
+
+def _mfa(value: Any) -> Any:
+    return {} if value in ("required", True, "true") else value
+
+
+def _moment(value: Any) -> Any:
+    """A date and time with its zone."""
+    good = "Write date, time and zone, such as 2027-01-31T18:00:00+01:00"
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            raise wrong(f"{value!r} is not a date and time", good) from None
+    if not isinstance(value, datetime):
+        raise wrong("this is not a date and time", good)
+    if value.tzinfo is None:
+        raise wrong(f"{value.isoformat()} says no time zone", good)
+    return value
+
+
+class Invitation(Model):
+    """A link with which people make an account for themselves; `gatehouse outputs` shows it."""
+
+    group: str
+    """The group that they are in then, declared in `groups`."""
+
+    expires: Annotated[datetime, BeforeValidator(_moment)]
+    """Until when the link works, for whoever has it: `2027-01-31T18:00:00+01:00`."""
+
+    @property
+    def over(self) -> bool:
+        """Whether it has expired; authentik deletes such ones."""
+        return self.expires <= datetime.now(UTC)
+
+
+class Login(Model):
+    """How people log in. What is not said here stays as authentik has it."""
+
+    mfa: Annotated[Mfa, BeforeValidator(_mfa)] | None = None
+    """A second factor: `required`, or for whom and which. API tokens and app passwords need none."""
+
+    recovery: bool = False
+    """Whether the login page offers a mail to those who forgot their password. A second factor is asked all the same,
+    and who must have one and has none gets a new password from an administrator only."""
+
+    invitations: dict[Slug, Invitation] = Field(default_factory=dict)
+    """Links with which people make accounts for themselves, by names of your choice."""
