@@ -92,7 +92,7 @@ class Memory:
             f"person/{person.id}" for person in settings.people
         }
         gone = {name for name in highest if _owner(name) and _owner(name) not in here}
-        replaced = set(settings.secrets.overrides) & set(highest)
+        replaced = set(settings.overrides) & set(highest)
         return {
             "root": secrets.fingerprint,
             "issuer": settings.issuer_base,

@@ -143,12 +143,17 @@ class Settings(Model):
         """What works but is advised against; filled in by `parse`."""
         return self._warnings
 
-    def derived(self) -> Secrets:
-        """The secrets that follow from this file."""
+    @property
+    def overrides(self) -> dict[str, str]:
+        """Secrets by name that were there before: from `secrets`, and from apps that have a client already."""
         overrides = {name: value.get_secret_value() for name, value in self.secrets.overrides.items()}
         for app in self.apps:
             if app.client_id is not None:
                 overrides[f"app/{app.id}/client-id"] = app.client_id
             if app.client_secret is not None:
                 overrides[f"app/{app.id}/client-secret"] = app.client_secret.get_secret_value()
-        return Secrets(self.root_secret.get_secret_value(), self.secrets.generations, overrides)
+        return overrides
+
+    def derived(self) -> Secrets:
+        """The secrets that follow from this file."""
+        return Secrets(self.root_secret.get_secret_value(), self.secrets.generations, self.overrides)
