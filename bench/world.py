@@ -158,7 +158,9 @@ class World:
         """What the operator's side needs in its environment: addresses, tokens, trust, the engine."""
         authority = str(ca.ensure()[0])
         accounts = tokens(self.directory / "clouds")
-        base: Mapping[str, str] = {"PATH": os.environ["PATH"]}
+        base: Mapping[str, str] = {
+            name: os.environ[name] for name in ("PATH", "PULUMI_HOME") if name in os.environ
+        }
         if self.with_engine:
             base = engine.ensure(self.progress).env(base)
         return {

@@ -18,6 +18,7 @@ from operations.clouds import CLOUDFLARE, HETZNER, HETZNER_LISTS, checked
 from operations.errors import OperatorError
 from operations.finding import Finding
 from operations.passphrase import passphrase
+from operations.tools import tools
 
 OLDEST_ENGINE = (3, 259)  # what gatehouse asks of Pulumi's CLI has been in it since then
 
@@ -25,6 +26,7 @@ OLDEST_ENGINE = (3, 259)  # what gatehouse asks of Pulumi's CLI has been in it s
 def machine() -> Iterator[Finding]:
     """What the operator's machine needs."""
     yield engine()
+    yield from tools()
     yield program("ssh", "Install an OpenSSH client; gatehouse reaches the box through it.")
     yield from passphrase()
 

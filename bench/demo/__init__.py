@@ -7,6 +7,7 @@ It runs the operator's own commands against whatever stands in for the outside w
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -19,6 +20,7 @@ from typing import Any, Protocol
 
 import yaml
 
+from bench.engine import ensure
 from bench.figures import record
 from bench.paths import CACHE, ROOT
 from components.secrets import Secrets  # the one look into the product: the operator has this token too
@@ -93,6 +95,8 @@ class Demo:
 
     def run(self) -> None:
         """All steps, in the order in which an operator would meet them."""
+        with phase("Whose tools run"):
+            say("".join(f"  {line}\n" for line in ensure().told(os.environ)).rstrip())
         with phase("The outside world: " + self.world.title):
             self.world.start()
         with phase("A stack file for the client, with a fresh root secret"):

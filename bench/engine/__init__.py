@@ -49,9 +49,24 @@ class Engine:
         path = f"{self.pulumi.parent}{os.pathsep}{base.get('PATH', os.defpath)}"
         return {**base, **SWITCHES, "PATH": path, "PULUMI_HOME": str(place)}
 
-    def plugins(self, base: Mapping[str, str]) -> dict[str, str]:
-        """For each plugin whether it is "official" or a "stand-in", as `env` sets it up."""
+    def plugins(self, base: Mapping[str, str]) -> dict[str, Path | None]:
+        """For each plugin the official one, or None where `env` sets up a stand-in."""
         return launchers.plugins(self.home, base)
+
+    def told(self, base: Mapping[str, str]) -> list[str]:
+        """Whose CLI, language host and plugins run, a line each."""
+        whose, host = (
+            ("your own", "your own") if self.own else ("built from its Go module", "the bench's stand-in")
+        )
+        lines = [
+            f"Pulumi's CLI: {whose}, {self.version} ({self.pulumi})",
+            f"language host for Python: {host}",
+        ]
+        for name, official in self.plugins(base).items():
+            lines.append(
+                f"plugin {name}: {f'your own ({official})' if official else 'a stand-in of the bench'}"
+            )
+        return lines
 
 
 def say(text: str) -> None:
@@ -79,8 +94,11 @@ def ensure(progress: Progress = say) -> Engine:
 
 
 def _own() -> tuple[Path, str] | None:
-    """The operator's `pulumi` and its version: in PATH, with its Python host, and not too old."""
-    found, host = shutil.which("pulumi"), shutil.which("pulumi-language-python")
+    """The operator's `pulumi` and its version: in PATH or their Pulumi home, with its Python host, and not too old."""
+    places = os.pathsep.join(
+        (os.environ.get("PATH", os.defpath), str(launchers.pulumi_home(os.environ) / "bin"))
+    )
+    found, host = shutil.which("pulumi", path=places), shutil.which("pulumi-language-python", path=places)
     if found is None or (CACHE / "engine").resolve() in Path(found).resolve().parents:
         return None
     if host is None and not Path(found).resolve().with_name("pulumi-language-python").exists():

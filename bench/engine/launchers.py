@@ -28,41 +28,56 @@ def hosts(folder: Path) -> None:
     write(folder / "pulumi-resource-pulumi-python", [python(), "-u", str(ENGINE / "dynamic.py")])
 
 
-def plugins(home: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """Fill PULUMI_HOME at `home` with the plugins that the SDKs ask for; says for each whose it is.
+def pulumi_home(environment: Mapping[str, str]) -> Path:
+    """Where the operator's own Pulumi keeps its plugins."""
+    return Path(environment.get("PULUMI_HOME") or Path.home() / ".pulumi")
 
-    "official" where the user has that very version installed (in PATH or in the Pulumi home of
-    `environment`), else "stand-in". In the plugin cache of a Pulumi home the engine takes them without a
-    warning.
+
+def plugins(home: Path, environment: Mapping[str, str]) -> dict[str, Path | None]:
+    """Fill PULUMI_HOME at `home` with the plugins that the SDKs ask for: the official ones, or None for a stand-in.
+
+    Official ones are those that the user has, in PATH or in the Pulumi home of `environment`: the very version that
+    the SDK asks for, else the newest that came after it. In the plugin cache of a Pulumi home the engine takes them
+    without a warning.
     """
-    own = Path(environment.get("PULUMI_HOME") or Path.home() / ".pulumi") / "plugins"
-    whose: dict[str, str] = {}
+    found: dict[str, Path | None] = {}
     for name in STAND_INS:
         file = f"pulumi-resource-{name}"
-        folder = f"resource-{name}-v{_wanted(name)}"
-        target = home / "plugins" / folder / file
-        installed = own / folder / file
-        if shutil.which(file, path=environment.get("PATH")):
-            whose[name] = "official"  # the engine itself prefers what is in PATH
-        elif _official(installed):
-            whose[name] = "official"
-            if installed != target:
-                write(target, [str(installed)])
-        else:
-            whose[name] = "stand-in"
+        target = home / "plugins" / f"resource-{name}-v{wanted(name)}" / file
+        if in_path := shutil.which(file, path=environment.get("PATH")):
+            found[name] = Path(in_path)  # the engine itself prefers what is in PATH
+            continue
+        found[name] = installed = _installed(pulumi_home(environment) / "plugins", name)
+        if installed is None:
             write(target, [python(), "-u", "-m", "bench.plugins", name])
-    return whose
+        elif installed != target:
+            write(target, [str(installed)])
+    return found
+
+
+def _installed(folder: Path, name: str) -> Path | None:
+    """The official plugin to take from a plugin cache."""
+    least = _numbers(wanted(name))
+    there = {
+        _numbers(path.parent.name.rpartition("-v")[2]): path
+        for path in folder.glob(f"resource-{name}-v*/pulumi-resource-{name}")
+        if _official(path)
+    }
+    newer = [version for version in there if version >= least and version[:1] == least[:1]]
+    return there[least if least in there else max(newer)] if newer else None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("-", maxsplit=1)[0].split(".") if part.isdigit())
 
 
 def _official(installed: Path) -> bool:
     """Whether a plugin is installed at that place: not a launcher of a stand-in, from an earlier `env`."""
-    if not installed.exists():
-        return False
     with installed.open("rb") as file:
         return b"bench.plugins" not in file.read(1000)
 
 
-def _wanted(name: str) -> str:
+def wanted(name: str) -> str:
     """The plugin version that the installed SDK asks the engine for: its own."""
     return metadata.version(f"pulumi-{name}")
 

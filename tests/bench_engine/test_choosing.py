@@ -56,19 +56,21 @@ def test_a_pulumi_that_does_not_run_is_not_taken(path: Path) -> None:
 
 def test_installed_plugins_are_preferred_and_the_rest_stood_in_for(tmp_path: Path, path: Path) -> None:
     own = tmp_path / "own"
-    version = launchers._wanted("hcloud")
+    version = launchers.wanted("hcloud")
     official = own / "plugins" / f"resource-hcloud-v{version}" / "pulumi-resource-hcloud"
     _program(official, "echo official")
     _program(own / "plugins" / "resource-docker-v0.0.1" / "pulumi-resource-docker", "echo too old")
+    newer = own / "plugins" / "resource-cloudflare-v6.999.0" / "pulumi-resource-cloudflare"
+    _program(newer, "echo official")
     _program(path / "pulumi-resource-command", "echo official")
 
     home = tmp_path / "home"
     whose = launchers.plugins(home, {"PULUMI_HOME": str(own), "PATH": str(path)})
     assert whose == {
-        "hcloud": "official",
-        "cloudflare": "stand-in",
-        "docker": "stand-in",
-        "command": "official",
+        "hcloud": official,
+        "cloudflare": newer,
+        "docker": None,
+        "command": path / "pulumi-resource-command",
     }
     through = home / "plugins" / f"resource-hcloud-v{version}" / "pulumi-resource-hcloud"
     assert subprocess.check_output([through], text=True) == "official\n"
@@ -76,7 +78,10 @@ def test_installed_plugins_are_preferred_and_the_rest_stood_in_for(tmp_path: Pat
 
     # An environment made from that environment is the same: a launcher of the bench is nobody's installation.
     for place in (tmp_path / "again", home):
-        assert launchers.plugins(place, {"PULUMI_HOME": str(home), "PATH": str(path)}) == whose
+        again = launchers.plugins(place, {"PULUMI_HOME": str(home), "PATH": str(path)})
+        assert {name: found is None for name, found in again.items()} == {
+            n: f is None for n, f in whose.items()
+        }
     assert subprocess.check_output([through], text=True) == "official\n"
 
 

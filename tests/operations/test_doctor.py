@@ -147,7 +147,7 @@ def test_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("pulumi", "ssh", "passphrase"), False
     )
     assert "make demo" in found["pulumi"].remedy
-    for name in ("pulumi", "ssh"):
+    for name in ("pulumi", "pulumi-language-python", "ssh"):
         shutil.copy("/bin/true", tmp_path / name)
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "set")
     assert all(each.ok for each in doctor.machine())
