@@ -42,7 +42,7 @@ class Project:
         (folder / ".gatehouse" / "state").mkdir(parents=True)
         self.environment = {
             **ensure().env(os.environ),
-            "PULUMI_CONFIG_PASSPHRASE": "test",
+            "PULUMI_CONFIG_PASSPHRASE": "only for tests",
             "PULUMI_BACKEND_URL": f"file://{folder}/.gatehouse/state",
             "PYTHONPATH": str(folder),
             "NO_COLOR": "1",

@@ -28,10 +28,8 @@ class Client(pulumi.ComponentResource):
         if problems := list(refused):
             raise SettingsError(problems, "Nothing was touched:")
         super().__init__(memory.CLIENT, settings.client)
-        for warning in settings.warnings:
+        for warning in (*settings.warnings, *remembered.doubts(settings)):
             pulumi.log.warn(str(warning))
-        if remembered.moves(settings):
-            pulumi.log.warn(remembered.moved(settings).what)
         inside = pulumi.ResourceOptions(parent=self)
         self.outputs: dict[str, Any] = {
             "adminUrl": f"{settings.issuer_base}/if/admin/",

@@ -20,6 +20,7 @@ CLIENT = "gatehouse:client:Client"
 """The type of the component whose outputs hold the memory."""
 OUTPUT = "memory"
 """The name of that output. Frozen, as are the names inside: they lie in states."""
+PERSON = "pulumi-python:dynamic/authentik_core:user"
 CONFIRM = "GATEHOUSE_CONFIRM"
 """Set to the client's name, it agrees to what is refused until it is confirmed."""
 # What gatehouse protects, by type and name in the state: the setting that asks for it, and whether it does.
@@ -51,13 +52,21 @@ class Memory:
     """Those of them whose highest generation is not in use any more."""
     protected: frozenset[tuple[str, str]] = frozenset()
     """What refuses to be destroyed, by type and name."""
+    people: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Name and e-mail address of everybody who has an account, by what they go by in the state."""
 
     @classmethod
     def of(cls, resources: Iterable[Mapping[str, Any]]) -> Memory:
-        """The memory in the resources of a state: each with `urn`, `type`, `outputs`, and `protect` if it is known."""
+        """The memory in the resources of a state: each with `urn`, `type`, `outputs`, and `protect` if it is known.
+
+        A run that came to nothing (a wrong token, a domain with a typo) leaves nothing that binds the next one.
+        """
+        resources = list(resources)
+        if all(each["type"].startswith(("pulumi:", "gatehouse:")) for each in resources):
+            return cls()
         known: dict[str, Any] = {}
         before: dict[str, Any] = {}  # what a state from before there was a memory says in other places
-        protected = set()
+        protected, people = set(), {}
         for each in resources:
             outputs, name = each.get("outputs") or {}, str(each["urn"]).rpartition("::")[2]
             if each["type"] == CLIENT:
@@ -66,6 +75,8 @@ class Memory:
                 before["issuer"] = str(outputs["adminUrl"]).removesuffix("/if/admin/")
             elif each["type"] == "pulumi:providers:pulumi-python" and name == "npm":
                 before["identity"] = outputs.get("gatehouse:identity")
+            elif each["type"] == PERSON:
+                people[name] = (str(outputs.get("name")), str(outputs.get("email")))
             if (each["type"], name) in KEPT and (each.get("protect") or outputs.get("deleteProtection")):
                 protected.add((each["type"], name))
         known = {**before, **known}
@@ -77,6 +88,7 @@ class Memory:
             generations={name: int(generation) for name, generation in known.get("generations", {}).items()},
             retired=frozenset(known.get("retired", ())),
             protected=frozenset(protected),
+            people=people,
         )
 
     def after(self, settings: Settings, secrets: Secrets, identity: str | None) -> dict[str, Any]:
@@ -148,6 +160,20 @@ class Memory:
                     f"would get in with it again",
                     f"Write, below gatehouse:secrets: generations: {{{name}: {least}}}",
                 )
+
+    def doubts(self, settings: Settings) -> Iterator[Problem]:
+        """What an operator may not have meant: a line of the file that is another person's now."""
+        for index, person in enumerate(settings.people):
+            before = self.people.get(person.id, (person.name, person.email))
+            if before[0] != person.name and before[1] != person.email:
+                yield Problem(
+                    dotted("people", index),
+                    f"{person.username} was {before[0]} ({before[1]}) and would be {person.name} ({person.email}), "
+                    f"with the same account: password, devices and sessions of the former stay",
+                    "If this is somebody else, take the former one out first and run `up`, then add the new one",
+                )
+        if self.moves(settings):
+            yield self.moved(settings)
 
     def moves(self, settings: Settings) -> bool:
         """Whether authentik would answer elsewhere than it has."""

@@ -109,9 +109,8 @@ def remembered(before: Before) -> Iterator[Finding]:
     for problem in objections:
         if before.command != LOGIN or problem.path == "gatehouse:rootSecret":
             yield Finding(problem.path, problem.what, problem.remedy)
-    if before.command == DOCTOR and before.memory.moves(before.settings):
-        moved = before.memory.moved(before.settings)
-        yield Finding(moved.path, moved.what, moved.remedy, advice=True)
+    for doubt in before.memory.doubts(before.settings) if before.command == DOCTOR else ():
+        yield Finding(doubt.path, doubt.what, doubt.remedy, advice=True)
 
 
 def planned(before: Before) -> Iterator[Finding]:

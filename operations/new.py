@@ -14,6 +14,7 @@ import yaml
 from components.secrets import new_root_secret
 from components.settings import parse
 from operations.errors import OperatorError
+from operations.passphrase import passphrase
 from operations.stack import PROJECT, ROOT, Stack, require_engine
 
 TEMPLATE = """\
@@ -89,11 +90,12 @@ def new(wanted: NewClient) -> Stack:
         wanted = replace(wanted, ssh_key=public_key(wanted.ssh_key))
     check(wanted, root)
     require_engine()
-    if not (os.environ.get("PULUMI_CONFIG_PASSPHRASE") or os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE")):
-        raise OperatorError(
-            "There is no passphrase to encrypt the client's root secret with.",
-            "Set PULUMI_CONFIG_PASSPHRASE_FILE to a file that only you can read.",
-        )
+    for finding in passphrase():
+        if not finding.ok:
+            raise OperatorError(
+                f"There is no passphrase to encrypt the client's root secret with: {finding.what}.",
+                finding.remedy,
+            )
     stack.file.parent.mkdir(exist_ok=True)
     _ = stack.automation
     encrypted = encrypt(stack, root)

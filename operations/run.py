@@ -121,7 +121,7 @@ def up(
     if rebuild and rebuild.protected:
         asking.append(f"This deletes {stack.name}'s server and makes it anew.")
     if before.memory.moves(before.settings):
-        moved = before.memory.moved(before.settings).what
+        moved = str(before.memory.moved(before.settings))
         say(f"{moved}\n")
         told.add(moved)
         asking.append(f"This moves {stack.name}'s authentik to {before.settings.issuer_base}.")

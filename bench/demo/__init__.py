@@ -204,7 +204,7 @@ class Demo:
         """The operator's environment: the world's, with a passphrase and a state of the demo's own."""
         return {
             **self.world.env(),
-            "PULUMI_CONFIG_PASSPHRASE": "demo",
+            "PULUMI_CONFIG_PASSPHRASE": "only for the demo",
             "PULUMI_BACKEND_URL": f"file://{self.state}",
             "PYTHONPATH": str(ROOT),
         }

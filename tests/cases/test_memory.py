@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bench.plain import PlainWorld
-from components.memory import CLIENT, KEPT, Memory
+from components.memory import CLIENT, KEPT, PERSON, Memory
 from components.secrets import Secrets, new_root_secret
 from tests.host import mocks
 from tests.operations.client import BenchClient
@@ -133,9 +133,11 @@ def test_a_state_from_before_there_was_a_memory_gets_one(client: BenchClient) ->
 def forget(client: BenchClient) -> None:
     """Take the memory out of the state, as an earlier version of gatehouse left it."""
     exported = json.loads(client.pulumi("stack", "export"))
-    for each in exported["deployment"]["resources"]:
+    kept = [each for each in exported["deployment"]["resources"] if each["type"] != "pulumi:providers:pulumi"]
+    for each in kept:
         if each["type"] == CLIENT:
             each["outputs"] = {}
+    exported["deployment"]["resources"] = kept
     client.pulumi("stack", "import", given=json.dumps(exported))
 
 
@@ -155,7 +157,12 @@ def state(*kept: tuple[str, str], **outputs: Any) -> list[dict[str, Any]]:
     secrets = mocks.secrets()
     memory = Memory().after(mocks.settings(), secrets, "gatehouse@acme.example") | outputs
     component = {"urn": "a::b::c::acme", "type": CLIENT, "outputs": {"memory": memory}}
-    return [component, *({"urn": f"a::b::c::{name}", "type": kind, "protect": True} for kind, name in kept)]
+    key = {"urn": "a::b::c::deploy", "type": "hcloud:index/sshKey:SshKey"}
+    return [
+        component,
+        key,
+        *({"urn": f"a::b::c::{name}", "type": kind, "protect": True} for kind, name in kept),
+    ]
 
 
 def objections(resources: list[dict[str, Any]], **settings: Any) -> list[str]:
@@ -197,6 +204,8 @@ def test_another_domain_is_to_be_confirmed_and_npm_is_logged_in_to_as_before() -
             "outputs": {"gatehouse:identity": "gatehouse@old.example"},
         },
     ]
+    older.append({"urn": "a::b::c::deploy", "type": "hcloud:index/sshKey:SshKey"})
+    assert Memory.of(older[:-1]) == Memory()  # nothing was made yet: there is nothing to lose
     assert Memory.of(older).issuer == "https://auth.old.example"
     assert Memory.of(older).identity == "gatehouse@old.example"
     assert len(objections(older)) == 1
@@ -211,3 +220,24 @@ def test_an_override_retires_what_was_derived_and_a_client_keeps_its_name() -> N
     assert objections(known, secrets={"overrides": {"redis/password": "abcdefabcdef"}}) == []
     known[0]["urn"] = "a::b::c::beta"
     assert "client beta" in objections(known, secrets={"generations": {"redis/password": 2}})[0]
+
+
+@pytest.mark.case("14")
+def test_a_line_that_becomes_another_persons_is_pointed_out() -> None:
+    jane = {
+        "urn": "a::b::c::jane",
+        "type": PERSON,
+        "outputs": {"name": "Jane Doe", "email": "jane@acme.example"},
+    }
+
+    def doubts(**person: str) -> list[str]:
+        wanted = mocks.settings(people=[{**JANE, **person}])
+        return [str(each) for each in Memory.of([*state(), jane]).doubts(wanted)]
+
+    assert doubts() == []
+    assert doubts(name="Jane Smith") == []  # she has married
+    assert doubts(email="doe@acme.example") == []
+    (said,) = doubts(name="Jane Smith", email="smith@acme.example")
+    assert said.startswith(
+        "gatehouse:people[0]: jane was Jane Doe (jane@acme.example) and would be Jane Smith"
+    )

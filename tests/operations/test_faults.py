@@ -50,9 +50,11 @@ def test_authentik_is_not_there(client: BenchClient) -> None:
     set_url = ("config", "set", "--stack", "acme", "--path", "gatehouse:authentik.url")
     client.project.pulumi(*set_url, "http://127.0.0.1:9")
     try:
-        said = client.up(check=False)
+        assert "--yes does not cover this" in client.up(check=False)
+        said = client.project.gatehouse("up", "acme", "--yes", "--confirm", "acme", check=False)
     finally:
         client.project.pulumi(*set_url, client.world.issuer)
+        client.project.gatehouse("up", "acme", "--yes", "--confirm", "acme")
     assert "authentik at http://127.0.0.1:9" in said
     assert "cannot connect" in said
     assert "then run the same command again" in said
@@ -149,11 +151,11 @@ def test_a_wrong_passphrase(client: BenchClient) -> None:
 
 
 def test_no_passphrase(client: BenchClient) -> None:
-    del client.project.environment["PULUMI_CONFIG_PASSPHRASE"]
+    passphrase = client.project.environment.pop("PULUMI_CONFIG_PASSPHRASE")
     try:
         said = refused(client)
     finally:
-        client.project.environment["PULUMI_CONFIG_PASSPHRASE"] = "test"
+        client.project.environment["PULUMI_CONFIG_PASSPHRASE"] = passphrase
     assert "Set PULUMI_CONFIG_PASSPHRASE" in said
 
 
