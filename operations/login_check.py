@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from components.apps import planned
-from components.apps.protocols.oidc import issuer, web_redirect
+from components.apps.protocols.oidc import issuer, written_out
 from components.settings import App, Person, Settings
 from components.settings.scopes import asked
 from operations.browser import Where
@@ -110,12 +110,17 @@ def candidates(
 
 def attempt(settings: Settings, app: App, person: Person) -> LoginResult:
     """Log one person in to one app, the way a browser and the app would."""
-    secrets = settings.derived()
+    secrets, redirect_uri = settings.derived(), written_out(app)
+    if redirect_uri is None:
+        raise OperatorError(
+            f"{app.key} has patterns as redirect URIs only, none of which can be tried.",
+            f"Name another app, or write one of the redirect URIs of gatehouse:apps.{app.key} out.",
+        )
     client = Client(
         issuer=issuer(app, settings),
         client_id=secrets.value(f"app/{app.id}/client-id"),
         client_secret=secrets.value(f"app/{app.id}/client-secret"),
-        redirect_uri=web_redirect(app),
+        redirect_uri=redirect_uri,
         scopes=" ".join(asked(app)),
     )
     return log_in(client, person.username, secrets.value(f"person/{person.id}/password"))

@@ -20,7 +20,7 @@ from components.settings.host import SERVER_TYPES, memory_findings
 from components.settings.login_checks import check_login, login_warnings
 from components.settings.model import Settings
 from components.settings.names import nearest
-from components.settings.object_checks import check_secrets
+from components.settings.object_checks import check_secrets, object_warnings
 from components.settings.protocol_checks import app_warnings
 from components.settings.secret_forms import sealing
 
@@ -65,6 +65,7 @@ def warnings(settings: Settings) -> Iterator[Problem]:
     yield from missing_token(settings)
     yield from app_warnings(settings)
     yield from login_warnings(settings)
+    yield from object_warnings(settings)
     if settings.server and settings.server.type in SERVER_TYPES:
         type_ = settings.server.type
         yield from memory_findings(dotted("server", "type"), type_, SERVER_TYPES[type_], len(settings.apps))[

@@ -17,6 +17,7 @@ from components.settings.names import nearest
 from components.settings.redirects import RegexUri, other_host, too_wide
 from components.settings.scopes import OWN_SCOPES, WITH_PROFILE, asked, raw_scopes, scope_of
 
+_OUTPOST = "authentik_outposts.outpost"
 _SAML_MAPPING = "authentik_providers_saml.samlpropertymapping"
 _SPEAKS: Mapping[Protocol, str] = {
     "oidc": "speaks oidc",
@@ -129,7 +130,7 @@ def _no_expression(text: str) -> tuple[str, str] | None:
     return None
 
 
-def _proxy(_: Settings, app: App) -> Iterator[Problem]:
+def _proxy(settings: Settings, app: App) -> Iterator[Problem]:
     path, host = ("apps", app.key), urlsplit(app.url).hostname or ""
     if app.mode == "proxy" and app.upstream is None:
         yield Problem(
@@ -142,6 +143,17 @@ def _proxy(_: Settings, app: App) -> Iterator[Problem]:
             dotted(*path, "upstream"),
             f"with mode {app.mode} a web server of your own stands before the app, and gatehouse does not",
             "Take it out, or take mode out",
+        )
+    served = [raw.opened.get("providers") for raw in settings.objects if raw.kind == _OUTPOST]
+    elsewhere = settings.box.kind == "none" or any(
+        app.key in providers for providers in served if isinstance(providers, list)
+    )
+    if app.mode != "proxy" and not elsewhere:
+        yield Problem(
+            dotted(*path, "mode"),
+            "the box's own proxy lets no visitor say which app is meant: no other web server can ask through it",
+            "Take mode out and let gatehouse stand before the app (upstream), or declare an outpost of your own in "
+            f"gatehouse:objects with {app.key} among its providers",
         )
     if app.mode == "forward_domain" and app.cookie_domain is None:
         parent = host.partition(".")[2] if host.count(".") > 1 else host

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.engine
 
 FILES = Path(__file__).resolve().parent / "files"
 NOWHERE = {
-    "server": None, "box": "none", "operators": None, "secrets": None,
+    "server": None, "box": "none", "operators": None, "secrets": None, "network": None, "redis": None, "email": None,
     "authentik": {"version": "2026.8.3", "url": "https://auth.acme.example", "token": {"secure": "t"}},
     "people": None, "objects": None,
 }  # fmt: skip

@@ -22,10 +22,12 @@ def redirect_uris(app: App) -> tuple[str | RegexUri, ...]:
     return app.redirect_uris or tuple(app.url + path for path in (preset.redirect_paths if preset else ()))
 
 
-def web_redirect(app: App) -> str:
-    """One of the redirect URIs that a browser can be sent to, or any where there is none."""
+def written_out(app: App) -> str | None:
+    """A redirect URI that is written out, one that a browser can be sent to first; None where all are patterns."""
     whole = [uri for uri in redirect_uris(app) if isinstance(uri, str)]
-    return next((uri for uri in whole if uri.startswith(("https://", "http://"))), *whole[:1])
+    return next(
+        (uri for uri in whole if uri.startswith(("https://", "http://"))), whole[0] if whole else None
+    )
 
 
 def issuer(app: App, settings: Settings) -> str:

@@ -42,7 +42,9 @@ def fields(app: App, _: Given) -> Mapping[str, Any]:
 
 
 def told(app: App, given: Given) -> Mapping[str, str]:
-    """Whom the app's own web server has to ask about each request, where it asks."""
-    if app.mode == "proxy":
+    """Whom the app's own web server has to ask about each request, where it asks. gatehouse's own box answers nobody
+    there: its proxy lets no visitor say which app is meant.
+    """
+    if app.mode == "proxy" or given.settings.box.kind != "none":
         return {}
     return {"outpostUrl": f"{given.authentik}/outpost.goauthentik.io"}
