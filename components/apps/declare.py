@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pulumi
 
 from components import login
+from components.apps.access import declare_access, mode
 from components.apps.people import declare_people
 from components.apps.protocols import PROTOCOLS, claims, ldap
 from components.apps.protocols.common import Given
@@ -19,7 +20,6 @@ from components.settings.base import dotted
 from components.settings.scopes import SCOPE_MAPPING
 from components.settings.secret_forms import sealing
 
-BINDING = "authentik_policies.policybinding"
 OUTPOST = "authentik_outposts.outpost"
 SCIM = "authentik_providers_scim.scimprovider"
 EMBEDDED = "authentik Embedded Outpost"
@@ -34,10 +34,9 @@ def declare(plan: Plan, settings: Settings, secrets: Secrets) -> None:
     """
     declare_people(plan, settings, secrets)
     given = Given(settings, secrets)
-    ids = {group.name: group.id for group in settings.groups}
     for app in settings.apps:
         _declare_provider(plan, app, given)
-        _declare_application(plan, app, ids)
+        _declare_application(plan, app, settings)
     raw = {(each.kind, each.name): each for each in settings.objects}
     if behind := [app.key for app in settings.apps if app.speaks == "proxy"]:
         _declare_embedded(plan, behind, settings.issuer_base, raw.pop((OUTPOST, EMBEDDED), None))
@@ -148,7 +147,7 @@ def _declare_embedded(plan: Plan, behind: Sequence[str], host: str, raw: RawObje
     plan.add(OUTPOST, EMBEDDED, whole, adopt=True, sealed=sealed, logical_name=raw.id if raw else None)
 
 
-def _declare_application(plan: Plan, app: App, ids: Mapping[str, str]) -> None:
+def _declare_application(plan: Plan, app: App, settings: Settings) -> None:
     preset = app.well_known
     fields = {
         "name": display_name(app),
@@ -159,7 +158,7 @@ def _declare_application(plan: Plan, app: App, ids: Mapping[str, str]) -> None:
         "meta_description": app.description,
         "group": app.group,
         "open_in_new_tab": app.open_in_new_tab or None,
-        "policy_engine_mode": "any",
+        "policy_engine_mode": mode(app, settings),
         **app.extra.application,
     }
     plan.add(
@@ -168,18 +167,11 @@ def _declare_application(plan: Plan, app: App, ids: Mapping[str, str]) -> None:
         fields,
         adopt=app.adopt,
         defaulted=unsaid(app, APPLICATION, fields),
+        foreign=app.foreign_access or settings.foreign_access,
         logical_name=app.id,
         origin=dotted("apps", app.key),
     )
-    for group in app.groups:
-        plan.add(
-            BINDING,
-            f"{app.key}: {group}",
-            {"target": app.key, "group": group, "order": 0},
-            adopt=app.adopt,
-            logical_name=f"{app.id}/{ids.get(group, group)}",
-            origin=dotted("apps", app.key, "groups"),
-        )
+    declare_access(plan, app, settings)
 
 
 def display_name(app: App) -> str:

@@ -63,6 +63,7 @@ class Plan:
         defaulted: Iterable[str] = (),
         owner: str = "",
         keep: Mapping[str, str] | None = None,
+        foreign: str = "keep",
     ) -> None:
         """Declare one object.
 
@@ -73,8 +74,9 @@ class Plan:
         operator wrote it, for findings. `formerly`: other kinds that the object may be of in the state; then it is
         replaced, the old one first. `defaulted`: fields that the operator did not write, which an object that is taken
         over does not get. `owner`: the object that has this one, by which one that is taken over is found. `keep`:
-        fields that taking over never changes, each with the command that declares what is there. Nothing is checked
-        here; `register` reports everything together.
+        fields that taking over never changes, each with the command that declares what is there. `foreign`: what
+        happens to an application's bindings that nobody declares (keep or remove). Nothing is checked here; `register`
+        reports everything together.
         """
         whole = {key: value for key, value in fields.items() if value is not None}
         if kind in self._line.labels():
@@ -95,6 +97,7 @@ class Plan:
                 frozenset(defaulted) & whole.keys(),
                 owner,
                 keep or {},
+                foreign,
             )
         )
 

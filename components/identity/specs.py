@@ -25,6 +25,7 @@ class Spec:
     defaulted: frozenset[str] = frozenset()
     owner: str = ""
     keep: Mapping[str, str] = field(default_factory=dict)
+    foreign: str = "keep"
     elsewhere: frozenset[str] = frozenset()
     """Fields that another resource of the stack manages."""
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from components.settings.app_fields import APPLICATION, PROVIDERS, SETTINGS, said_by
 from components.settings.apps import SETTINGS_OF, App
 from components.settings.base import Problem, dotted
-from components.settings.checking import declared, either, touched
+from components.settings.checking import either, touched
 from components.settings.forms import LOOPBACK
 from components.settings.model import Settings
 from components.settings.names import nearest
@@ -16,7 +16,7 @@ from components.settings.presets import presets
 from components.settings.protocol_checks import check_protocol
 
 
-def check_apps(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
+def check_apps(settings: Settings, _: frozenset[str]) -> Iterator[Problem]:
     ids: dict[str, str] = {}
     for app in settings.apps:
         path = ("apps", app.key)
@@ -27,7 +27,6 @@ def check_apps(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
                 "Give each app an id of its own",
             )
         ids.setdefault(app.id, app.key)
-        yield from declared(settings, broken, app.groups, (*path, "groups"))
         if app.preset and app.preset not in presets():
             others = f"Take one of {either(presets())}, or protocol: oidc and redirectUris"
             what = f"there is no preset {app.preset!r}"
@@ -49,16 +48,6 @@ def check_apps(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
             continue
         yield from check_protocol(settings, app)
         yield from _fields(app)
-        if (
-            app.group is not None
-            and not app.groups
-            and app.group in {group.name for group in settings.groups}
-        ):
-            yield Problem(
-                dotted(*path, "group"),
-                f"this is the heading on the start page, and lets nobody in or out, though {app.group} is a group",
-                f"Write groups: [{app.group}]",
-            )
 
 
 def _fields(app: App) -> Iterator[Problem]:

@@ -27,7 +27,7 @@ SETTINGS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     APPLICATION: {
         "slug": KEPT,
         "provider": KEPT,
-        "policy_engine_mode": KEPT,
+        "policy_engine_mode": ("require",),
         "backchannel_providers": ("scim",),
         "name": ("name",),
         "meta_launch_url": ("launch_url",),

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from components.settings.app_access import AccessSettings
 from components.settings.app_extras import ExtraFields, Scim
 from components.settings.app_ldap import LdapSettings
 from components.settings.app_oidc import OidcSettings
@@ -27,7 +28,7 @@ SETTINGS_OF: Mapping[Protocol, type[Model]] = {
 """What an app may be told because of its protocol."""
 
 
-class App(LdapSettings, SamlSettings, ProxySettings, OidcSettings):
+class App(LdapSettings, SamlSettings, ProxySettings, OidcSettings, AccessSettings):
     """One app. `preset` for a well-known one, `protocol` for any other."""
 
     misnomers: ClassVar[Mapping[str, tuple[str, str]]] = {
@@ -61,9 +62,6 @@ class App(LdapSettings, SamlSettings, ProxySettings, OidcSettings):
     upstream: Upstream | None = None
     """Where the app is reached: http://dashboard:8080 for a container `dashboard` of the box's Docker network
     `gatehouse`, or another machine. With it, gatehouse serves the app's URL."""
-
-    groups: tuple[str, ...] = ()
-    """Whose people may use it, each declared in `groups`; without any, everybody who has an account."""
 
     launch_url: Url | None = None
     """Where authentik's start page leads to; defaults to `url`."""

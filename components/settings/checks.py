@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_camel
 
 from components.lines import known, newest, number, uses_redis
 from components.secrets import SecretError, check_override, form_of, secret_names
+from components.settings.access_checks import check_access
 from components.settings.app_checks import check_apps, check_icons, check_overlaid, check_urls
 from components.settings.base import Problem, dotted
 from components.settings.checking import declared, either, touched
@@ -37,6 +38,7 @@ def check(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
         _people,
         _groups,
         check_apps,
+        check_access,
         check_urls,
         check_icons,
         check_overlaid,

@@ -91,6 +91,10 @@ class Settings(Model):
     )
     """Apps by a short name of your choice, which is also the slug in their URLs at authentik."""
 
+    foreign_access: Literal["keep", "remove"] = "keep"
+    """What happens to bindings of an app that somebody made by hand, which let others in or keep them out: keep (each
+    `preview --refresh` and `up` names them, and `up` asks whether to remove them) or remove."""
+
     objects: tuple[RawObject, ...] = ()
     """Any other objects of authentik's."""
 

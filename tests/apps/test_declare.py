@@ -78,7 +78,12 @@ def test_an_older_line_gets_no_field_that_it_does_not_have() -> None:
 
 
 def test_an_app_that_stays_logged_in_may_refresh() -> None:
-    app = {"preset": "grafana", "url": "https://grafana.acme.example", "scopes": ["openid", "offline_access"]}
+    app = {
+        "everyone": True,
+        "preset": "grafana",
+        "url": "https://grafana.acme.example",
+        "scopes": ["openid", "offline_access"],
+    }
     provider = planned(settings(apps={"grafana": app})).objects[OAUTH2, "grafana"]
     assert provider["grant_types"] == ["authorization_code", "refresh_token"]
     assert provider["property_mappings"] == [
@@ -94,7 +99,7 @@ def test_secrets_are_outputs_from_the_first() -> None:
 
 
 def test_a_public_app_has_no_secret() -> None:
-    app = {
+    app = {"everyone": True,
         "protocol": "oidc", "url": "https://spa.acme.example", "clientType": "public",
         "redirectUris": ["https://spa.acme.example/cb"],
     }  # fmt: skip
@@ -104,7 +109,10 @@ def test_a_public_app_has_no_secret() -> None:
 
 
 def test_a_renamed_app_keeps_its_place_in_the_state_and_its_client() -> None:
-    old, raw = settings(), {"preset": "grafana", "url": "https://grafana.acme.example", "id": "grafana"}
+    old, raw = (
+        settings(),
+        {"everyone": True, "preset": "grafana", "url": "https://grafana.acme.example", "id": "grafana"},
+    )
     root = old.root_secret.get_secret_value()
     before = planned(old).objects[OAUTH2, "grafana"]
     after = planned(settings(rootSecret=root, apps={"metrics": raw})).objects[OAUTH2, "metrics"]
@@ -114,7 +122,12 @@ def test_a_renamed_app_keeps_its_place_in_the_state_and_its_client() -> None:
 
 def test_apps_behind_the_proxy_share_the_embedded_outpost() -> None:
     apps = {
-        name: {"protocol": "proxy", "url": f"https://{name}.acme.example", "upstream": f"http://{name}:8080"}
+        name: {
+            "everyone": True,
+            "protocol": "proxy",
+            "url": f"https://{name}.acme.example",
+            "upstream": f"http://{name}:8080",
+        }
         for name in ("one", "two")
     }
     plan = planned(settings(apps=apps))

@@ -19,12 +19,12 @@ pytestmark = pytest.mark.engine
 
 APPS: dict[str, Any] = {
     "grafana": {"preset": "grafana", "url": "https://grafana.acme.example", "groups": ["staff"]},
-    "files": {"preset": "nextcloud", "url": "https://files.acme.example"},
+    "files": {"everyone": True, "preset": "nextcloud", "url": "https://files.acme.example"},
     "spa": {
         "protocol": "oidc", "url": "https://spa.acme.example", "clientType": "public",
         "redirectUris": ["https://spa.acme.example/cb"], "groups": ["staff", "board"],
     },
-    "dash": {"protocol": "proxy", "url": "https://dash.acme.example", "upstream": "http://dash:8080"},
+    "dash": {"everyone": True, "protocol": "proxy", "url": "https://dash.acme.example", "upstream": "http://dash:8080"},
 }  # fmt: skip
 JANE = {"username": "jane", "name": "Jane Doe", "email": "jane@acme.example", "groups": ["staff"]}
 
@@ -124,7 +124,12 @@ def providers(stack: Stack) -> set[int]:
 
 
 def test_an_app_that_changes_its_protocol_gives_its_old_provider_up_first(stack: Stack) -> None:
-    behind = {"protocol": "proxy", "url": APPS["grafana"]["url"], "upstream": "http://grafana:3000"}
+    behind = {
+        "everyone": True,
+        "protocol": "proxy",
+        "url": APPS["grafana"]["url"],
+        "upstream": "http://grafana:3000",
+    }
     stack.project.edit("acme", {"apps": {**APPS, "grafana": {**behind, "groups": ["staff"]}}})
     planned = stack.preview()
     assert planned["replace"] == 2  # the provider, and the access that is closed meanwhile

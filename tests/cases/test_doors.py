@@ -18,13 +18,18 @@ import pytest
 from bench.authentik.access import may_use
 from bench.authentik.testing import Running, serve
 from bench.figures import record
-from tests.operations.client import BenchClient
+from tests.operations.client import BenchClient, wait_for
 
 pytestmark = [pytest.mark.engine, pytest.mark.case("1")]
 
 Settings = dict[str, Any]
 APPLICATIONS = "/core/applications/"
+POLICY = "authentik_policies_expression.expressionpolicy"
 WRITES = "POST|PUT|PATCH|DELETE"
+KILLED_AFTER = (3, 11, 19)
+"""Writes of the edit that are carried out before the run is killed."""
+TOLD: dict[str, tuple[int, int]] = {}
+"""Points at which it was asked, and doors that were found open, by test."""
 
 
 def oidc(key: str, **more: Any) -> Settings:
@@ -38,29 +43,41 @@ def behind(key: str, **more: Any) -> Settings:
 
 FIRST: Settings = {
     "groups": ["staff", "board"],
+    "objects": [
+        {"kind": POLICY, "name": "always", "fields": {"expression": "return True"}},
+        {"kind": POLICY, "name": "hours", "fields": {"expression": "return True"}},
+    ],
     "people": [{"username": "jane", "name": "Jane", "email": "jane@acme.example", "groups": ["staff"]}],
     "apps": {
         "grafana": oidc("grafana", groups=["staff"]),
-        "wiki": oidc("wiki", groups=["staff", "board"]),
-        "shop": oidc("shop"),
-        "dash": behind("dash", groups=["staff"]),
+        "wiki": oidc("wiki", groups=["staff", "board"], policies=["always", "hours"]),
+        "shop": oidc("shop", everyone=True),
+        "dash": behind("dash", groups=["staff"], policies=["always"]),
         "tools": behind("tools", groups=["board", "staff"]),
-        "door": behind("door"),
+        "door": behind("door", everyone=True),
     },
 }
 
 
 def edited() -> Settings:
-    """Other groups, an app for everybody closed, one opened, one more, one less."""
+    """Other groups, policies that come and go, an app for everybody closed, one opened, one more, one less."""
     settings = copy.deepcopy(FIRST)
     settings["groups"] = ["staff", "board", "guests"]
     apps = settings["apps"]
-    apps["grafana"]["groups"] = ["board"]
-    apps["wiki"]["groups"] = ["guests"]
-    apps["shop"]["groups"] = ["staff"]
-    apps["dash"] = behind("dash")
+    apps["grafana"] |= {"groups": ["board", "guests"], "policies": ["always"]}
+    apps["wiki"] = oidc("wiki", groups=["guests", "staff"])
+    apps["shop"] = oidc("shop", groups=["staff"])
+    apps["dash"] = behind("dash", everyone=True)
     del apps["tools"]
-    apps["chat"] = oidc("chat", groups=["guests", "staff"])
+    apps["chat"] = oidc("chat", groups=["guests"], users=["jane"], policies=["hours"])
+    return settings
+
+
+def changed() -> Settings:
+    """The same without an app that comes or goes, so that there is a way back."""
+    settings = edited()
+    del settings["apps"]["chat"]
+    settings["apps"]["tools"] = behind("tools", groups=["guests", "board"], policies=["hours"])
     return settings
 
 
@@ -68,14 +85,14 @@ def swapped() -> Settings:
     """Each app speaks the other protocol."""
     settings = edited()
     for key, app in settings["apps"].items():
-        groups = {"groups": app["groups"]} if "groups" in app else {}
-        settings["apps"][key] = (behind if app["protocol"] == "oidc" else oidc)(key, **groups)
+        who = {name: app[name] for name in ("groups", "users", "policies", "everyone") if name in app}
+        settings["apps"][key] = (behind if app["protocol"] == "oidc" else oidc)(key, **who)
     return settings
 
 
 def everyone(*stages: Settings) -> set[str]:
     """Apps that one of these files opens to everybody."""
-    return {key for stage in stages for key, app in stage["apps"].items() if not app.get("groups")}
+    return {key for stage in stages for key, app in stage["apps"].items() if app.get("everyone")}
 
 
 @dataclass
@@ -97,6 +114,14 @@ class Watch:
                 for app in store.all(APPLICATIONS)
                 if app["provider"] is not None and may_use(store, self.outsider, app)
             }
+
+    def note(self, what: str) -> None:
+        """Add what was found to the figures of this module. Raises AssertionError for a door that was open."""
+        print(f"{what}: asked at {self.points} points, found open: {self.found or 'none'}")
+        TOLD[what] = (self.points, len(self.found))
+        points, found = (sum(numbers) for numbers in zip(*TOLD.values(), strict=True))
+        record("test", doors_open=(found, 0), door_kill_points=(points, None))
+        assert self.found == []
 
     def __enter__(self) -> Watch:
         api = self.server.server.api
@@ -159,7 +184,28 @@ def test_no_write_opens_a_door(client: BenchClient, watch: Watch) -> None:
     client.pulumi("preview", "--refresh", "--expect-no-changes")
     watch.allowed = everyone(stage)
     client.pulumi("destroy")
-    print(f"asked at {watch.points} points, found open: {watch.found}")
-    record("test", doors_open=(len(watch.found), 0), door_kill_points=(watch.points, None))
-    assert watch.found == []
     assert watch.open() == set()
+    watch.note("a client's life")
+
+
+def test_a_killed_run_and_another_edit_open_no_door(client: BenchClient, watch: Watch) -> None:
+    """Killed for good at some points of an edit; what follows is another edit, not the rest of the first."""
+    client.up()
+    for after in KILLED_AFTER:
+        watch.allowed = everyone(FIRST, changed())
+        client.edit(**changed())
+        client.freeze(WRITES, "^/api/v3/", after)
+        log = client.project.folder / "killed.log"
+        run = client.project.start("up", "acme", "--yes", log=log)
+        try:
+            wait_for(lambda run=run: client.frozen() or run.poll() is not None, f"{after} writes", 180)  # type: ignore[misc]
+            assert run.poll() is None, log.read_text()
+        finally:
+            client.kill(run)
+            client.no_faults()
+        assert watch.open() <= watch.allowed
+        client.edit(**copy.deepcopy(FIRST))
+        client.up()
+        assert watch.open() == everyone(FIRST)
+    client.pulumi("preview", "--refresh", "--expect-no-changes")
+    watch.note("killed runs")

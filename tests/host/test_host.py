@@ -89,7 +89,7 @@ def test_hardening_is_run_by_what_it_does_and_by_nothing_else() -> None:
         and "delete" not in command.inputs
     )
     assert declare()["Command hardening"].inputs == command.inputs
-    apps = {"grafana": {"preset": "grafana", "url": "https://grafana.acme.example"}}
+    apps = {"grafana": {"everyone": True, "preset": "grafana", "url": "https://grafana.acme.example"}}
     assert declare(apps=apps)["Command hardening"].inputs["stdin"] == command.inputs["stdin"]
 
 
@@ -120,8 +120,8 @@ def test_a_box_known_by_name_is_an_alias() -> None:
 
 def test_only_apps_that_the_box_serves_get_a_name_in_dns() -> None:
     some = settings(apps={
-        "dash": {"protocol": "proxy", "url": "https://dash.acme.example", "upstream": "http://dashboard:8080"},
-        "grafana": {"preset": "grafana", "url": "https://grafana.acme.example"},
+        "dash": {"everyone": True, "protocol": "proxy", "url": "https://dash.acme.example", "upstream": "http://dashboard:8080"},
+        "grafana": {"everyone": True, "preset": "grafana", "url": "https://grafana.acme.example"},
     })  # fmt: skip
     assert served_hosts(some) == ["auth.acme.example", "dash.acme.example"]
 

@@ -35,7 +35,12 @@ PROMPT, QUESTIONS = "authentik_stages_prompt.prompt", "authentik_stages_prompt.p
 EXPRESSION, FLOW = "authentik_policies_expression.expressionpolicy", "authentik_flows.flow"
 STEP, BRAND = "authentik_flows.flowstagebinding", "authentik_brands.brand"
 WRITE, DENY = "authentik_stages_user_write.userwritestage", "authentik_stages_deny.denystage"
-NEW = {"protocol": "oidc", "url": "https://new.acme.example", "redirectUris": ["https://new.acme.example/cb"]}
+NEW = {
+    "everyone": True,
+    "protocol": "oidc",
+    "url": "https://new.acme.example",
+    "redirectUris": ["https://new.acme.example/cb"],
+}
 ROTATED = {"generations": {"app/wiki/client-secret": 2}}
 
 

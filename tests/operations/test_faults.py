@@ -120,7 +120,9 @@ def test_something_else_has_the_name(client: BenchClient) -> None:
     body = {"name": "By hand", "slug": "files"}
     client.api.post("/api/v3/core/applications/", json=body).raise_for_status()
     before = client.one("application", "files")
-    client.edit(apps={"files": {"preset": "nextcloud", "url": "https://files.acme.example"}})
+    client.edit(
+        apps={"files": {"everyone": True, "preset": "nextcloud", "url": "https://files.acme.example"}}
+    )
     said = client.up(check=False)
     assert f"application 'files' is there already (pk {before['pk']})" in said
     assert "Give yours another name, or take over what is there with `adopt: true`" in said

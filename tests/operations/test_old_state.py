@@ -34,6 +34,8 @@ class Left:
         self.issuer, self.token, self.version = server.url, recorded["token"], "2026.8.3"
         with server.store.writing():
             server.store._load([tuple(row) for row in recorded["rows"]])
+        for app in recorded["settings"]["apps"].values():
+            app.setdefault("everyone", not app.get("groups"))  # which that version did not ask for
         self.client = BenchClient(folder, self, root=recorded["root"], **recorded["settings"])  # type: ignore[arg-type]
         self.client.pulumi("stack", "init", check=False)
         self.client.project.pulumi("stack", "import", "--stack", "acme", given=json.dumps(recorded["state"]))

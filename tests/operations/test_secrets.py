@@ -27,6 +27,7 @@ PEOPLE = [
 APPS: dict[str, Any] = {
     "grafana": {"preset": "grafana", "url": "https://grafana.acme.example", "groups": ["staff"]},
     "wiki": {
+        "everyone": True,
         "protocol": "oidc",
         "url": "https://wiki.acme.example",
         "redirectUris": ["https://wiki.acme.example/cb"],

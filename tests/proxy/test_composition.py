@@ -13,9 +13,19 @@ from tests.host.mocks import KEY, Registered, run, secrets, settings
 
 TOKEN = "cf-token-" + "a" * 31
 APPS = {
-    "dash": {"protocol": "proxy", "url": "https://dash.acme.example", "upstream": "http://dashboard:8080"},
-    "wiki": {"preset": "grafana", "url": "https://wiki.acme.example", "upstream": "https://wiki.lan"},
-    "grafana": {"preset": "grafana", "url": "https://grafana.acme.example"},
+    "dash": {
+        "everyone": True,
+        "protocol": "proxy",
+        "url": "https://dash.acme.example",
+        "upstream": "http://dashboard:8080",
+    },
+    "wiki": {
+        "everyone": True,
+        "preset": "grafana",
+        "url": "https://wiki.acme.example",
+        "upstream": "https://wiki.lan",
+    },
+    "grafana": {"everyone": True, "preset": "grafana", "url": "https://grafana.acme.example"},
 }
 
 
@@ -127,8 +137,18 @@ def test_an_app_keeps_its_own_say_about_framing() -> None:
 
 def test_the_bare_domain_speaks_for_itself_alone() -> None:
     apps = {
-        "site": {"preset": "grafana", "url": "https://acme.example", "upstream": "http://site:80"},
-        "wiki": {"preset": "grafana", "url": "https://wiki.acme.example", "upstream": "http://wiki:80"},
+        "site": {
+            "everyone": True,
+            "preset": "grafana",
+            "url": "https://acme.example",
+            "upstream": "http://site:80",
+        },
+        "wiki": {
+            "everyone": True,
+            "preset": "grafana",
+            "url": "https://wiki.acme.example",
+            "upstream": "http://wiki:80",
+        },
     }
     told = {
         route.host: proxy.advanced_config(route).splitlines()[0]

@@ -22,7 +22,12 @@ def settings(app: dict[str, Any], **changes: Any) -> Settings:
 
 def warned(*uris: Any) -> list[tuple[str, str]]:
     """(end of the path, what) of the warnings about redirect URIs."""
-    app = {"protocol": "oidc", "url": "https://wiki.acme.example", "redirectUris": list(uris)}
+    app = {
+        "everyone": True,
+        "protocol": "oidc",
+        "url": "https://wiki.acme.example",
+        "redirectUris": list(uris),
+    }
     return [
         (warning.path.removeprefix("gatehouse:apps.wiki.redirectUris"), warning.what)
         for warning in settings(app).warnings
@@ -63,7 +68,13 @@ def test_redirect_uris_that_are_wider_than_they_look(uri: Any, about: str) -> No
 
 
 def behind(**more: Any) -> dict[str, Any]:
-    return {"protocol": "proxy", "url": "https://wiki.acme.example", "upstream": "http://wiki:80", **more}
+    return {
+        "everyone": True,
+        "protocol": "proxy",
+        "url": "https://wiki.acme.example",
+        "upstream": "http://wiki:80",
+        **more,
+    }
 
 
 def test_open_paths_and_who_may_be_believed_there() -> None:
@@ -76,7 +87,7 @@ def test_open_paths_and_who_may_be_believed_there() -> None:
 
 
 def test_a_client_secret_of_ones_own_takes_the_place_of_the_derived_one() -> None:
-    app = {"preset": "grafana", "url": "https://wiki.acme.example", "clientId": "wiki"}
+    app = {"everyone": True, "preset": "grafana", "url": "https://wiki.acme.example", "clientId": "wiki"}
     own = settings({**app, "clientSecret": {"secure": "theirs-0123456789"}}).derived()
     assert own.value("app/wiki/client-id") == "wiki"
     assert own.value("app/wiki/client-secret") == "theirs-0123456789"
@@ -87,7 +98,7 @@ def test_a_client_secret_of_ones_own_takes_the_place_of_the_derived_one() -> Non
 
 def test_scopes_that_something_gives() -> None:
     raw = {"kind": "authentik_providers_oauth2.scopemapping", "name": "minio", "fields": {"scope_name": "s3"}}
-    app = {
+    app = {"everyone": True,
         "protocol": "oidc", "url": "https://wiki.acme.example", "redirectUris": ["https://wiki.acme.example/cb"],
         "scopes": ["openid", "profile", "groups", "s3", "quota"],
         "claims": {"quota": {"attribute": "quota", "scope": "quota"}},

@@ -56,7 +56,14 @@ def test_no_secret_is_in_a_print() -> None:
 
 
 def test_an_app_keeps_its_id_when_it_is_renamed() -> None:
-    apps = {"metrics": {"id": "grafana", "preset": "grafana", "url": "https://grafana.acme.example"}}
+    apps = {
+        "metrics": {
+            "everyone": True,
+            "id": "grafana",
+            "preset": "grafana",
+            "url": "https://grafana.acme.example",
+        }
+    }
     before, after = settings(), settings(apps=apps)
     name = "app/{}/client-id"
     assert after.apps[0].key == "metrics"
@@ -119,7 +126,10 @@ def test_who_may_use_ssh_is_not_decided_here_on_a_box_that_was_there() -> None:
 
 
 def many_apps(count: int) -> dict[str, Any]:
-    return {f"app{n}": {"preset": "grafana", "url": f"https://app{n}.acme.example"} for n in range(count)}
+    return {
+        f"app{n}": {"everyone": True, "preset": "grafana", "url": f"https://app{n}.acme.example"}
+        for n in range(count)
+    }
 
 
 def test_little_memory_for_many_apps_is_advised_against() -> None:

@@ -1,0 +1,66 @@
+"""Who may use an app, as authentik's bindings.
+
+authentik has one mode for all bindings of an application: any of them, or all. Groups and people are alternatives, and
+policies are conditions; where there are several of the former, and one of the latter at least, a policy of ours stands
+for the former.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from components.identity.plan import Plan
+from components.settings import App, Settings
+from components.settings.access_checks import BINDING, bound_app
+from components.settings.base import dotted
+
+POLICY = "authentik_policies_expression.expressionpolicy"
+WHOLE = {"enabled": True, "negate": False, "failure_result": False, "order": 0, "timeout": 30}
+"""What a binding says besides whom it lets in: said, so that what somebody changes by hand is seen and repaired."""
+
+
+def mode(app: App, settings: Settings) -> Literal["all", "any"]:
+    """Whether one of the app's bindings is enough."""
+    raw = any(bound_app(settings, each) == app and each.fields.get("policy") for each in settings.objects)
+    return "all" if (app.policies or raw) and app.require == "all" else "any"
+
+
+def declare_access(plan: Plan, app: App, settings: Settings) -> None:
+    """Add the app's bindings to the plan."""
+    for field, name, logical in _bindings(plan, app, settings):
+        plan.add(
+            BINDING,
+            f"{app.key}: {name}",
+            {"target": app.key, field: name, **WHOLE},
+            adopt=app.adopt,
+            logical_name=logical,
+            origin=dotted("apps", app.key, {"policy": "policies"}.get(field, f"{field}s")),
+        )
+
+
+def _bindings(plan: Plan, app: App, settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """(field, name, logical name) of each."""
+    ids = {("group", group.name): group.id for group in settings.groups}
+    ids |= {("user", person.username): person.id for person in settings.people}
+    subjects = list(app.subjects)
+    if len(subjects) > 1 and mode(app, settings) == "all":
+        name = f"{app.key}: who may use it"
+        plan.add(POLICY, name, {"expression": expression(app)}, logical_name=f"{app.id}: people")
+        yield "policy", name, f"{app.id}: people"
+    else:
+        for field, name in subjects:
+            known = ids.get((field, name), name)
+            yield field, name, f"{app.id}/{known}" if field == "group" else f"{app.id}: user {known}"
+    for name in app.policies:
+        yield "policy", name, f"{app.id}: policy {name}"
+
+
+def expression(app: App) -> str:
+    """Whether somebody is in one of the app's groups, or in one below it, or is one of its users."""
+    conditions: list[Any] = []
+    if app.groups:
+        conditions.append(f"ak_is_group_member(request.user, name__in={sorted(app.groups)!r})")
+    if app.users:
+        conditions.append(f"request.user.username in {sorted(app.users)!r}")
+    return f"return {' or '.join(conditions)}"
