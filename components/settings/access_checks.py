@@ -25,9 +25,9 @@ def check_access(settings: Settings, broken: frozenset[str]) -> Iterator[Problem
             continue
         named = " and ".join(name for name in ("groups", "users") if getattr(app, name))
         if app.everyone and named:
-            what = f"with it everybody who has an account may use the app, whatever {named} says"
+            what = f"with it everybody who has an account may use the app, whatever is in {named}"
             yield Problem(dotted(*path, "everyone"), what, f"Take it out, or take {named} out")
-        elif not named and app.group in {group.name for group in settings.groups}:
+        elif not app.everyone and not named and app.group in {group.name for group in settings.groups}:
             yield Problem(
                 dotted(*path, "group"),
                 f"this is the heading on the start page, and lets nobody in or out, though {app.group} is a group",
