@@ -54,6 +54,9 @@ OWNERS: Mapping[str, tuple[str, str, str]] = {
 MERGED: Mapping[str, frozenset[str]] = {"authentik_outposts.outpost": frozenset({"config"})}
 """Objects with settings of many owners, which authentik replaces whole."""
 
+SHARED: Mapping[str, frozenset[str]] = {"authentik_outposts.outpost": frozenset({"providers"})}
+"""Lists that the apps of this stack are put into, beside those that others have put there."""
+
 TOGETHER: Mapping[str, tuple[str, str]] = {
     "@any_provider": ("/providers/all/", "name"),
     "@any_policy": ("/policies/all/", "name"),
@@ -224,6 +227,7 @@ class Line:
             ),
             free=frozenset(name for name, field in facts.items() if _is_free(field)),
             merged=MERGED.get(label, frozenset()),
+            shared=SHARED.get(label, frozenset()),
             instants=frozenset(name for name, field in facts.items() if field.get("format") == "date-time"),
             cleared=dict(self._cleared(label, facts)),
             never_null=frozenset(name for name, field in facts.items() if not field.get("nullable")),

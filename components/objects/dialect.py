@@ -103,6 +103,8 @@ class Kind:
     """Fields whose objects the server fills up with defaults: only what is declared is compared."""
     merged: frozenset[str] = frozenset()
     """Objects that the server replaces whole, while we declare some members: the others are sent as they are."""
+    shared: frozenset[str] = frozenset()
+    """Lists with members of many owners: in an object that was there before, those of others stay."""
     instants: frozenset[str] = frozenset()
     """Dates with time: compared as moments, not as texts."""
     cleared: Mapping[str, Any] = field(default_factory=dict)

@@ -62,7 +62,7 @@ class Look:
         if dangling := list(self._dangling(kind, own)):
             return dangling
         known = {name: value for name, value in own.fields.items() if not is_unknown(value)}
-        others = self._reconciler.kept(kind, own, known, there)
+        others = self._reconciler.adopting.kept(kind, own, known, there)
         if others:
             return [_at_its_name(kind, self._words.other_secret(kind, own, others))]
         return []
@@ -111,6 +111,7 @@ class Look:
             for name, value in fields.items()
             if not is_unknown(value) and name not in kind.write_only and name not in kind.setters
         }
+        there = self._reconciler.adopting.ours(kind, known, there)
         seen = said.observed(self._store, self._dialect, kind, known, there)
         return [
             f"{name} (its value is secret)"

@@ -7,11 +7,12 @@ what was claimed by this very process.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from components.objects import fields as said
+from components.objects.adopting import Adopting
 from components.objects.declared import Declared
 from components.objects.dialect import Dialect, Kind
 from components.objects.errors import ObjectError
@@ -54,6 +55,7 @@ class Reconciler:
         self.store = Store(dialect)
         self._words = Words(dialect)
         self._writer = Writer(dialect, self.store, self._words)
+        self.adopting = Adopting(dialect, self.store)
         self._before_us = Notes("adopting", dialect.where, "taken over")
         self._begun = Begun(dialect.where)
         self.run = Run()
@@ -100,7 +102,7 @@ class Reconciler:
         if item is None:
             return None
         pk = str(item[kind.pk]) if held.pk == UNSEEN else held.pk
-        return replace(held, pk=pk, fields=self._observed(kind, held.fields, item))
+        return replace(held, pk=pk, fields=self._observed(kind, held.fields, item, held.adopted))
 
     def update(self, held: Held, wanted: Declared) -> Held:
         """Bring the object to what is declared; writes nothing if it is so already.
@@ -114,11 +116,13 @@ class Reconciler:
         item = self._find(kind, held)
         if item is None:
             raise self._words.gone(kind, wanted.logical, held.fields)
-        before = {**self._before(kind, wanted.fields, item), **held.before} if held.adopted else {}
+        before = {**self.adopting.before(kind, wanted.fields, item), **held.before} if held.adopted else {}
         body = self._writer.body(kind, wanted)
         for name in held.fields:
             if name not in {*wanted.fields, *kind.setters, *wanted.elsewhere}:
                 self._clear(kind, name, body, before)
+        if held.adopted:
+            self.adopting.share(kind, body, item, held.fields)
         fresh = {
             name: value
             for name, value in wanted.fields.items()
@@ -130,7 +134,7 @@ class Reconciler:
                 raise self._words.name_taken(kind, wanted.logical, wanted.fields, str(other[kind.pk]))
         self.run.claim(kind, item)
         item = self._writer.update(kind, wanted, item, body, fresh)
-        return replace(held, fields=self._observed(kind, wanted.fields, item), before=before)
+        return replace(held, fields=self._observed(kind, wanted.fields, item, held.adopted), before=before)
 
     def delete(self, kind: Kind, logical: str, held: Held) -> str:
         """Delete what we made; give back what we adopted; leave everything else. Returns what was done, in words."""
@@ -174,7 +178,10 @@ class Reconciler:
         kind = self._dialect.kind(wanted.kind).with_sealed(wanted.sealed)
         return kind, replace(wanted, fields=said.settled(self._dialect, kind, wanted.fields))
 
-    def _observed(self, kind: Kind, declared: Mapping[str, Any], item: Object) -> Fields:
+    def _observed(
+        self, kind: Kind, declared: Mapping[str, Any], item: Object, adopted: bool = False
+    ) -> Fields:
+        item = self.adopting.ours(kind, declared, item) if adopted else item
         return said.observed(self.store, self._dialect, kind, declared, item)
 
     def _find(self, kind: Kind, held: Held) -> Object | None:
@@ -251,11 +258,13 @@ class Reconciler:
             other = self._dialect.kind(shadow)
             if self.store.by_pk(other, str(there[kind.pk])) is not None:
                 raise self._words.shadow(kind, wanted.logical, wanted.fields, other)
-        others = self.kept(kind, wanted, body, there)
+        others = self.adopting.kept(kind, wanted, body, there)
         if others:
             raise self._words.other_secret(kind, wanted, others)
         self.run.claim(kind, there)
-        pk, before = str(there[kind.pk]), self._before(kind, {*wanted.fields, *wanted.elsewhere}, there)
+        self.adopting.share(kind, body, there, {})
+        pk = str(there[kind.pk])
+        before = self.adopting.before(kind, {*wanted.fields, *wanted.elsewhere}, there)
         note = f"took over {titled(kind, wanted.fields)} (pk {pk}), which was there"
         agrees = self._writer.agrees(kind, body, there)
         killed = (kind.name, wanted.logical) in self.pending
@@ -275,27 +284,8 @@ class Reconciler:
             note += f"; its {' and '.join(left)} {'is' if len(left) == 1 else 'are'} left as found"
         kept = {name: value for name, value in body.items() if name not in kind.write_only}
         item = self._writer.update(kind, wanted, there, kept, {})
-        observed = self._observed(kind, wanted.fields, item)
+        observed = self._observed(kind, wanted.fields, item, adopted=True)
         return Held(pk, observed, adopted=True, before=before, note=note)
-
-    @staticmethod
-    def kept(kind: Kind, wanted: Declared, body: Mapping[str, Any], there: Object) -> list[str]:
-        """Fields that have another value than the declared one, which taking over does not write."""
-        return [
-            name
-            for name in sorted({*kind.secret, *wanted.keep} - kind.write_only)
-            if name in body and not said.holds(kind, name, body[name], there.get(name))
-        ]
-
-    def _before(self, kind: Kind, fields: Iterable[str], item: Object) -> Fields:
-        before: Fields = {}
-        for name in fields:
-            if name in kind.secret or _unreadable(kind, name):
-                continue
-            found = item.get(name)
-            named = name in kind.references
-            before[name] = said.said_by(self.store, self._dialect, kind, name, found) if named else found
-        return before
 
     def _clear(self, kind: Kind, name: str, body: dict[str, Any], before: dict[str, Any]) -> None:
         """Say for a field that is no longer declared what it shall be: what it was before us, else empty."""
@@ -307,18 +297,8 @@ class Reconciler:
             body[name] = kind.cleared[name]
 
     def _restore(self, kind: Kind, wanted: Declared, item: Object, held: Held) -> None:
-        body: dict[str, Any] = {}
-        for name, value in held.before.items():
-            if value is None and name in kind.never_null:
-                continue  # it stays as it is
-            try:
-                body[name] = said.sent(self.store, kind, name, value)
-            except Missing:
-                continue  # what it pointed to is gone; the field stays as it is
-        if not all(
-            value == item.get(name) if name in kind.free else said.holds(kind, name, value, item.get(name))
-            for name, value in body.items()
-        ):
+        body = self.adopting.given_back(kind, held.before, held.fields, item)
+        if body is not None:
             self._writer.send(kind, wanted, item, body, "restore the former values of")
             self.store.forget(kind)
 
