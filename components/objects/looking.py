@@ -64,7 +64,7 @@ class Look:
         known = {name: value for name, value in own.fields.items() if not is_unknown(value)}
         others = self._reconciler.adopting.kept(kind, own, known, there)
         if others:
-            return [_at_its_name(kind, self._words.other_secret(kind, own, others))]
+            return [_at_its_name(kind, self._words.other_secret(kind, own, others, there))]
         return []
 
     def outlook(self, wanted: Declared) -> str:

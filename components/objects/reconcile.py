@@ -209,13 +209,17 @@ class Reconciler:
     def found(self, kind: Kind, wanted: Declared) -> Object | None:
         """The object that is called as this one shall be, if there is one; what is taken over may be called otherwise.
 
-        Raises ObjectError when what its owner has is of another kind.
+        Raises ObjectError when what its owner has is of another kind, or something else has its name.
         """
         if wanted.adopt and wanted.owner:
             owned, other = self.store.owned(kind, wanted.owner)
             if other is not None:
                 raise self._words.of_another_kind(kind, wanted, other)
             if owned is not None:
+                family = self._dialect.kind(kind.groups[0]) if kind.groups else kind
+                alike = self.store.matches(family, key_of(kind, wanted.fields))
+                if any(each[kind.pk] != owned[kind.pk] for each in alike):
+                    raise self._words.two_bearers(kind, wanted, owned)
                 return owned
         return self._there(kind, self._writer.body(kind, wanted.own(kind, wanted.fields)), pk=None)
 
@@ -260,7 +264,7 @@ class Reconciler:
                 raise self._words.shadow(kind, wanted.logical, wanted.fields, other)
         others = self.adopting.kept(kind, wanted, body, there)
         if others:
-            raise self._words.other_secret(kind, wanted, others)
+            raise self._words.other_secret(kind, wanted, others, there)
         self.run.claim(kind, there)
         self.adopting.share(kind, body, there, {})
         pk = str(there[kind.pk])

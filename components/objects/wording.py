@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from shlex import quote
 from typing import Any
 
 from components.objects.declared import Declared
@@ -46,16 +47,33 @@ class Words:
             "Rename or remove the other one first; to swap two names, go through a third one in two runs",
         )
 
-    def other_secret(self, kind: Kind, wanted: Declared, names: list[str]) -> ObjectError:
+    def other_secret(
+        self, kind: Kind, wanted: Declared, names: list[str], there: Mapping[str, Any]
+    ) -> ObjectError:
         """An object that is to be adopted has secrets of its own, or what else it is known by elsewhere."""
-        those, one = " and ".join(names), "it" if len(names) == 1 else "each"
-        commands = [wanted.keep[name] for name in names if name in wanted.keep]
+        those = " and ".join(names)
+        commands = [
+            f"{wanted.keep[name]} (it asks for the {name}, which the server shows where this object is edited)"
+            if name in kind.hidden
+            else f"{wanted.keep[name]} {quote(str(there[name]))}"
+            for name in names
+            if name in wanted.keep
+        ]
         return ObjectError(
             f"{titled(kind, wanted.fields)} is there and has another {those}, which taking over leaves as found",
             self.place(wanted.logical),
-            f"Copy {one} from there, and give it to the command that asks for it: {'; '.join(commands)}"
+            f"Declare what is there: {'; '.join(commands)}"
             if commands
             else f"Take {those} out of its fields: what is there is then kept",
+        )
+
+    def two_bearers(self, kind: Kind, wanted: Declared, owned: Mapping[str, Any]) -> ObjectError:
+        """What is to be adopted is called otherwise, and another object is called as it is declared."""
+        name = called(kind, wanted.fields)
+        return ObjectError(
+            f"{wanted.owner!r} has {titled(kind, owned)}, and another one that it does not have is called {name!r}",
+            self.place(wanted.logical),
+            f"Give that other one, {name!r}, another name by hand: here, the name would mean both",
         )
 
     def of_another_kind(self, kind: Kind, wanted: Declared, other: Mapping[str, Any]) -> ObjectError:
@@ -63,7 +81,7 @@ class Words:
         owner = title(self._dialect.kind(kind.owner[0])) if kind.owner else ""
         what = str(other.get("verbose_name") or "one of another kind")
         return ObjectError(
-            f"{owner} {wanted.owner!r} has {called(kind, other)!r} ({what}), and is declared with an {title(kind)}",
+            f"{owner} {wanted.owner!r} has {called(kind, other)!r} ({what}), and {title(kind)} is declared for it",
             self.place(wanted.logical),
             "Declare what it has; to have another one made, take the one that is there off it by hand first",
         )

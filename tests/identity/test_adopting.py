@@ -31,7 +31,7 @@ def flows(admin: httpx.Client) -> dict[str, str]:
 
 
 def proxy(admin: httpx.Client, name: str) -> Any:
-    hosts = {"external_host": f"https://{name}.example", "internal_host": f"http://{name}"}
+    hosts = {"external_host": "https://dash.example", "internal_host": "http://dash"}
     made = admin.post("/providers/proxy/", json={"name": name, "mode": "proxy", **hosts, **flows(admin)})
     assert made.status_code == 201, made.text
     return made.json()["pk"]
@@ -83,6 +83,11 @@ def test_a_provider_of_another_kind_is_refused_in_words(server: Running, admin: 
         with pytest.raises(ObjectError) as caught:
             engine(server).create(wanted)
         assert f"application {slug!r} has {words}" in str(caught.value)
+    other = proxy(admin, "dash")
+    with pytest.raises(ObjectError, match="another one that it does not have is called 'dash'"):
+        engine(server).create(Declared(PROXY, "dash", {"name": "dash"}, True, owner="dash"))
+    renamed = {"name": "another", "mode": "proxy", "internal_host": "http://dash"}
+    assert admin.patch(f"/providers/proxy/{other}/", json=renamed).status_code == 200
     held = engine(server).create(
         Declared(PROXY, "dash", {"name": "dash"}, True, defaulted=frozenset({"name"}), owner="dash")
     )
