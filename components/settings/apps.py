@@ -85,7 +85,8 @@ class App(LdapSettings, SamlSettings, ProxySettings, OidcSettings, AccessSetting
     """Single fields of authentik's API that no setting stands for."""
 
     adopt: bool = False
-    """Whether provider and application of this name that exist already may be taken over."""
+    """Whether an application of this name that exists already may be taken over, and the provider that it has. Both
+    keep what no setting here says; client id and secret must be said if they are others than gatehouse would derive."""
 
     @property
     def id(self) -> str:

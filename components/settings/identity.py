@@ -47,7 +47,8 @@ class Group(Model):
     """Whether its people administrate authentik."""
 
     adopt: bool = False
-    """Whether a group of this name that exists already may be taken over."""
+    """Whether a group of this name that exists already may be taken over. It keeps its members, and whatever else the
+    file does not say."""
 
     @property
     def id(self) -> str:
@@ -81,7 +82,8 @@ class Person(Model):
     """Set to false to lock them out of everything at once and keep their account."""
 
     adopt: bool = False
-    """Whether an account of this name that exists already may be taken over. Its password is then left alone."""
+    """Whether an account of this name that exists already may be taken over. It keeps its password, its groups unless
+    `groups` is written (these are then all of them), and whether it may log in unless `active` is."""
 
     @property
     def id(self) -> str:
@@ -107,7 +109,7 @@ class RawObject(Model):
     something secure in it, is secret in state and previews as well."""
 
     adopt: bool = False
-    """Whether an object of this name that exists already may be taken over."""
+    """Whether an object of this name that exists already may be taken over. It keeps every field that is not written."""
 
     @property
     def id(self) -> str:

@@ -129,7 +129,8 @@ def test_check_objects_by_the_catalog_of_the_line() -> None:
             ),
             ("", "invalidation_flow is missing. Give it the name of another object"),
         ]
-        token = props("authentik_core.token", "x", identifier="ci/cd", expires="2031-01-31T12:00:00")
+        said = {"identifier": "ci/cd", "intent": "app_password", "expires": "2031-01-31T12:00:00"}
+        token = props("authentik_core.token", "x", **said)
         assert sorted(engine.failures(token), reverse=True) == [
             ("identifier", "has '/' in it. Use letters from a to z, digits, - and _ only"),
             ("expires", "says no time zone. Write 2031-01-31T12:00:00+00:00, or with Z, if that is UTC"),
