@@ -109,7 +109,7 @@ class RawObject(Model):
     something secure in it, is secret in state and previews as well."""
 
     adopt: bool = False
-    """Whether an object of this name that exists already may be taken over. It keeps all fields that are not written."""
+    """Whether an object of this name that exists already may be taken over. It keeps fields that are not written."""
 
     @property
     def id(self) -> str:
