@@ -286,6 +286,46 @@ def test_a_server_that_is_made_anew_in_one_run_has_all_data(whole: Whole) -> Non
     assert "No change." in whole.up()
 
 
+@pytest.mark.case("9")
+def test_another_root_secret_leaves_the_clients_files_alone(whole: Whole) -> None:
+    whole.up()
+    folder = whole.project.folder / ".gatehouse" / "acme"
+    before = {name: (folder / name).read_bytes() for name in ("deploy_key", "known_hosts", "ssh_config")}
+    set_root = ("config", "set", "--stack", "acme", "--secret", "gatehouse:rootSecret")
+    whole.project.pulumi(*set_root, given=new_root_secret())
+    try:
+        for said in (
+            whole.project.pulumi("preview", "--stack", "acme", check=False),
+            whole.project.gatehouse("up", "acme", "--yes", check=False),
+        ):
+            assert "not the root secret that acme was brought up with" in " ".join(said.split())
+    finally:
+        whole.project.pulumi(*set_root, given=whole.root)
+    assert {name: (folder / name).read_bytes() for name in before} == before
+
+
+@pytest.mark.case("11")
+def test_a_changed_domain_goes_through_in_one_run(whole: Whole) -> None:
+    whole.up()
+    server, containers = (
+        whole.server(),
+        whole.on_box("docker", "ps", "--quiet", "--filter", "name=gatehouse-npm"),
+    )
+    whole.project.edit("acme", {"domain": "demo.example"})
+    said = whole.project.gatehouse("up", "acme", "--yes", check=False)
+    assert "authentik has answered at https://auth.acme.example, and would answer at" in said
+    assert "--confirm acme" in said
+    whole.gatehouse("up", "acme", "--yes", "--confirm", "acme")
+    told = json.loads(whole.project.pulumi("stack", "output", "--json", "--stack", "acme"))
+    assert told["apps"]["grafana"]["issuer"] == "https://auth.demo.example/application/o/grafana/"
+    assert "auth.acme.example" not in json.dumps(json.loads(whole.clouds()))
+    # Nothing that gatehouse gets in with follows the domain: the proxy is the same, and is logged in to.
+    assert whole.on_box("docker", "ps", "--quiet", "--filter", "name=gatehouse-npm") == containers
+    assert whole.server() == server
+    assert "No change." in whole.up()
+    test_people_log_in_as_declared(whole)
+
+
 def test_nothing_is_left_after_destroy(whole: Whole) -> None:
     whole.gatehouse("destroy", "acme", "--confirm", "acme")
     assert whole.world.leftovers() == []
