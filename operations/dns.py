@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
-from components.host.dns import wanted
+from components.host.dns import first_address, wanted
 from components.settings import Settings
 from operations.clouds import CLOUDFLARE, checked
 from operations.finding import Finding
@@ -29,6 +29,8 @@ class Foreign:
     taken: frozenset[str]
     """Types that the state has a record of already."""
     records: tuple[Mapping[str, Any], ...]
+    leads_here: bool
+    """Whether all of them lead to the box already, as one that was made by a run which did not come to know of it."""
 
     def adoptable(self) -> dict[str, str] | None:
         """What is to be taken over, as `components.host.dns.adopted` has it; None where that cannot be."""
@@ -66,7 +68,7 @@ def foreign(settings: Settings, deployment: Mapping[str, Any]) -> Iterator[Forei
     }
     ours = {str(each.get("id")) for each in resources}
     named = {str(each["urn"]).rpartition("::")[2] for each in resources}
-    hosts = wanted(settings)
+    hosts, here = wanted(settings), {settings.box.host, *_addresses(deployment.get("resources") or [])}
     found: dict[str, list[Mapping[str, Any]]] = {}
     with CLOUDFLARE.client(settings) as api:
         for record in _records(api, settings.domain):
@@ -75,7 +77,17 @@ def foreign(settings: Settings, deployment: Mapping[str, Any]) -> Iterator[Forei
                 found.setdefault(record["name"], []).append(record)
     for host, records in sorted(found.items()):
         taken = frozenset(type for type in hosts[host] if f"{host}-{type}" in named)
-        yield Foreign(host, hosts[host], taken, tuple(records))
+        leads_here = all(record["content"] in here for record in records)
+        yield Foreign(host, hosts[host], taken, tuple(records), leads_here)
+
+
+def _addresses(resources: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """The box's addresses, as the state has them."""
+    for each in resources:
+        if each["type"] == "hcloud:index/primaryIp:PrimaryIp" and (
+            address := each.get("outputs", {}).get("ipAddress")
+        ):
+            yield first_address(address) if ":" in address else address
 
 
 def _records(api: httpx.Client, domain: str) -> Iterator[dict[str, Any]]:

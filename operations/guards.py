@@ -76,9 +76,8 @@ class Before:
     @property
     def taken_over(self) -> dict[str, str]:
         """Those of them that the run is to take over: see `components.host.dns.adopted`."""
-        if not self.written.dns.adopt:
-            return {}
-        return {name: place for each in self.foreign for name, place in (each.adoptable() or {}).items()}
+        meant = [each for each in self.foreign if each.leads_here or self.written.dns.adopt]
+        return {name: place for each in meant for name, place in (each.adoptable() or {}).items()}
 
     @cached_property
     def plan(self) -> tuple[Plan, Secrets]:
@@ -151,9 +150,8 @@ def lost(before: Before) -> Iterator[Finding]:
 
 def records(before: Before) -> Iterator[Finding]:
     """Whether names that the box is to serve lead elsewhere."""
-    adopt = before.written.dns.adopt
     for each in before.foreign:
-        if not adopt or each.adoptable() is None:
+        if not each.adoptable() or not (each.leads_here or before.written.dns.adopt):
             yield each.finding()
         elif before.command == DOCTOR:
             yield Finding(

@@ -6,12 +6,11 @@ new one is made only when `rebuild` is counted up. Addresses and volume outlive 
 
 from __future__ import annotations
 
-import ipaddress
-
 import pulumi
 import pulumi_hcloud as hcloud
 
 from components.host import server_type
+from components.host.dns import first_address
 from components.host.user_data import user_data
 from components.secrets import Secrets
 from components.settings import Settings
@@ -161,8 +160,3 @@ class Cloud:
         return hcloud.ServerPublicNetArgs(
             ipv4_enabled=True, ipv4=self._ipv4.id.apply(int), ipv6_enabled=True, ipv6=self._ipv6.id.apply(int)
         )
-
-
-def first_address(network: str) -> str:
-    """The address that a server takes of its /64, which the API gives with or without `/64`."""
-    return str(ipaddress.IPv6Network(network.removesuffix("/64") + "/64")[1])

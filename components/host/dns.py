@@ -158,3 +158,8 @@ def adopted() -> Mapping[str, str]:
     """
     found: dict[str, str] = json.loads(os.environ.get(ADOPT) or "{}")
     return found
+
+
+def first_address(network: str) -> str:
+    """The address that a server takes of its /64, which the API gives with or without `/64`."""
+    return str(ipaddress.IPv6Network(network.removesuffix("/64") + "/64")[1])

@@ -122,6 +122,15 @@ def test_what_is_ours_or_was_under_way_is_not_in_the_way(zone: Zone) -> None:
     zone.add(AUTH, "A", "192.0.2.1")
     (one,) = foreign(settings(), {"resources": [{"type": RECORD, "urn": urn, "id": id_}]})
     assert one.adoptable() is None
+    # One that leads to the box already is taken in without being asked for: nobody notices.
+    box = {
+        "type": "hcloud:index/primaryIp:PrimaryIp",
+        "urn": "a::ipv4",
+        "outputs": {"ipAddress": "203.0.113.10"},
+    }
+    zone.add(DASH, "A", "203.0.113.10")
+    led = {each.host: each.leads_here for each in foreign(settings(), {"resources": [box]})}
+    assert led == {AUTH: False, DASH: True}
     # An address of a kind that the box has not would lead visitors elsewhere too.
     zone.add(DASH, "AAAA", "2001:db8::2")
     found = {each.host: each for each in foreign(settings(network={"ipv6": False}), {})}

@@ -9,8 +9,7 @@ import pulumi
 import pytest
 
 from components.host import dns, server_type
-from components.host.cloud import first_address
-from components.host.dns import served_hosts
+from components.host.dns import first_address, served_hosts
 from components.host.host import Host
 from tests.host.mocks import KEY, SERVER_TYPE, Registered, run, secrets, settings
 
