@@ -18,7 +18,7 @@ from components.objects import fields as said
 from components.objects.dialect import Dialect, Kind, Reference
 from components.objects.errors import ObjectError
 from components.objects.fields import Fields
-from components.objects.reconcile import Declared, Held, Reconciler
+from components.objects.reconcile import UNSEEN, Declared, Held, Reconciler
 from components.objects.store import Object
 from components.objects.values import is_empty
 from components.objects.wording import Words
@@ -86,6 +86,8 @@ class Access:
         item = self._find(held)
         if item is None:
             return None
+        if held.pk == UNSEEN:
+            held = self._taken_in(held, item)
         fields = {name: value for name, value in held.fields.items() if name in OPENING}
         seen = said.observed(self._store, self._dialect, self._application, fields, item)
         known = held.memory.get("bindings", {})
@@ -93,6 +95,13 @@ class Access:
         bindings = [each for each in held.fields.get("bindings", []) if known.get(each) in there]
         called = self._store.name_of(self._application, item)
         return replace(held, fields={**seen, "application": called, "bindings": bindings})
+
+    def _taken_in(self, held: Held, item: Object) -> Held:
+        """The access of a client whose state was lost: bindings are known by what they say alone."""
+        there = {self._said(each): str(each[self._binding.pk]) for each in self._bindings(item)}
+        known = {each: there[each] for each in held.fields.get("bindings", []) if each in there}
+        memory = {"before": {}, "bindings": known, "adopted": []}
+        return replace(held, pk=str(item[self._application.pk]), memory=memory)
 
     def delete(self, kind: Kind, logical: str, held: Held) -> str:
         """Detach the provider, unless it was attached before this stack."""
