@@ -189,7 +189,7 @@ def refused(case: str, **apps: Any) -> list[str]:
 def test_a_raw_object_that_is_an_apps_own_is_refused_with_where_to_say_it() -> None:
     provider, application = refused("overlay")
     assert "it is the provider of the app immich" in provider
-    assert "redirectUris of gatehouse:apps.immich" in provider
+    assert "redirectUris or postLogoutUris of gatehouse:apps.immich" in provider
     assert "group of gatehouse:apps.immich" in application
 
 
