@@ -51,7 +51,7 @@ def test_every_line_takes_what_is_declared(version: str) -> None:
 @pytest.mark.parametrize("version", LINES)
 def test_every_line_takes_apps_of_every_protocol_with_all_that_they_may_say(version: str) -> None:
     elsewhere = {"version": version, "url": "https://sso.acme.example", "token": "t" * 40}
-    nowhere = dict.fromkeys(("server", "operators", "secrets", "network", "redis", "email", "people"))
+    nowhere = dict.fromkeys(("server", "operators", "secrets", "network", "redis", "email"))
     login = {
         "mfa": {"requiredFor": ["staff"]}, "recovery": True,
         "invitations": {"spring": {"group": "staff", "expires": "2099-01-01T00:00:00+00:00"}},
@@ -94,7 +94,7 @@ def test_a_preset_becomes_provider_application_and_binding() -> None:
 
 def test_where_people_go_after_a_logout() -> None:
     app = {
-        "preset": "grafana", "url": "https://grafana.acme.example",
+        "preset": "grafana", "url": "https://grafana.acme.example", "everyone": True,
         "postLogoutUris": ["https://grafana.acme.example/login"],
     }  # fmt: skip
     provider = planned(settings(apps={"grafana": app})).objects[OAUTH2, "grafana"]
