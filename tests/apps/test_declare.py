@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pulumi
@@ -243,3 +244,38 @@ def test_nonsense_about_the_embedded_outpost_is_a_finding(fields: dict[str, Any]
     raw = {"kind": "authentik_outposts.outpost", "name": "authentik Embedded Outpost", "fields": fields}
     (finding,) = planned(settings(objects=[raw])).findings()
     assert next(iter(fields)) in str(finding)
+
+
+def test_a_raw_object_may_say_more_of_what_the_login_adopts() -> None:
+    kind, name = (
+        "authentik_stages_identification.identificationstage",
+        "default-authentication-identification",
+    )
+    raw = {"kind": kind, "name": name, "adopt": True, "fields": {"show_matched_user": False}}
+    plan = planned(settings(login={"recovery": True}, objects=[raw]))
+    assert plan.objects[kind, name]["recovery_flow"] == "gatehouse-recovery"
+    assert plan.objects[kind, name]["show_matched_user"] is False
+    assert plan.findings() == []
+
+
+def test_a_raw_object_does_not_undo_what_the_login_says() -> None:
+    raw = {
+        "kind": "authentik_brands.brand", "name": "authentik-default", "adopt": True,
+        "fields": {"flow_recovery": "default-password-change"},
+    }  # fmt: skip
+    (finding,) = planned(settings(login={"recovery": True}, objects=[raw])).findings()
+    assert (
+        "is declared twice (the other: authentik_brands.brand 'authentik-default' (gatehouse:login.recovery))"
+        in str(finding)
+    )
+
+
+def test_claims_are_what_they_say() -> None:
+    app = {"preset": "grafana", "url": "https://grafana.acme.example", "everyone": True}
+    claims = {"who": {"attribute": "wer 'da'"}, "first": {"expression": "request.user.name.split()[0]"}}
+    plan = planned(settings(apps={"grafana": {**app, "claims": {**claims, "smile": ["😀", 1, True]}}}))
+    expression = plan.objects["authentik_providers_oauth2.scopemapping", "grafana: profile"]["expression"]
+    user = SimpleNamespace(name="Jane Doe", group_attributes=lambda _: {"wer 'da'": "ja"})
+    names: dict[str, Any] = {"request": SimpleNamespace(user=user)}
+    exec("def handler():\n" + "".join(f"    {line}\n" for line in expression.split("\n")), names)
+    assert names["handler"]() == {"first": "Jane", "who": "ja", "smile": ["😀", 1, True]}
