@@ -1,7 +1,8 @@
 """A pytest plugin that keeps, from run to run, which cases of tests/cases are right: out/figures/cases.json.
 
 A test says which case it is of by `@pytest.mark.case("polmode")`. A case is right while all of its tests that have been
-run pass; one that has no test is not.
+run pass; one that has no test is not. Likewise, a test says by `@pytest.mark.heals("power_cut")` that it ends a run
+badly in a way of its own, and that one `gatehouse up` puts it right: out/figures/healed.json.
 """
 
 from __future__ import annotations
@@ -15,32 +16,41 @@ import pytest
 from bench.figures import FIGURES, record
 from bench.paths import ROOT
 
-_RESULTS = FIGURES / "cases-by-test.json"
+MARKS = ("case", "heals")
+HEALED = 20
+"""Ways to end a run badly that are to be healed, at the least."""
 
 
 class Scoring:
-    """Collects what tests of cases said, in the process that gets all reports."""
+    """Collects what tests with a mark said, in the process that gets all reports."""
 
     def __init__(self) -> None:
-        self._ended: dict[str, dict[str, bool]] = {}
+        self._ended: dict[str, dict[str, dict[str, bool]]] = {mark: {} for mark in MARKS}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        for name, case in report.user_properties:
-            if name == "case" and (report.when == "call" or report.failed):
-                tests = self._ended.setdefault(str(case), {})
+        for mark, name in report.user_properties:
+            if mark in MARKS and (report.when == "call" or report.failed):
+                tests = self._ended[mark].setdefault(str(name), {})
                 tests[report.nodeid] = report.passed and tests.get(report.nodeid, True)
 
     def pytest_sessionfinish(self) -> None:
-        if not self._ended:
-            return
+        if self._ended["case"]:
+            known, wanted = self._known("case"), list(cases())
+            right = [case for case in wanted if known.get(case) and all(known[case].values())]
+            record("cases", cases_right=(len(right), len(wanted)), cases_all=(len(wanted), None))
+        if self._ended["heals"]:
+            healed = [way for way, tests in self._known("heals").items() if all(tests.values())]
+            record("healed", runs_healed=(len(healed), HEALED))
+
+    def _known(self, mark: str) -> dict[str, dict[str, bool]]:
+        """What tests with the mark said in this run and in those before."""
         FIGURES.mkdir(parents=True, exist_ok=True)
-        known: dict[str, dict[str, bool]] = json.loads(_RESULTS.read_text()) if _RESULTS.exists() else {}
-        for case, tests in self._ended.items():
-            known[case] = known.get(case, {}) | tests
-        _RESULTS.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n")
-        wanted = list(cases())
-        right = [case for case in wanted if known.get(case) and all(known[case].values())]
-        record("cases", cases_right=(len(right), len(wanted)), cases_all=(len(wanted), None))
+        file = FIGURES / f"{mark}-by-test.json"
+        known: dict[str, dict[str, bool]] = json.loads(file.read_text()) if file.exists() else {}
+        for name, tests in self._ended[mark].items():
+            known[name] = known.get(name, {}) | tests
+        file.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n")
+        return known
 
 
 def cases() -> Iterator[str]:
@@ -57,7 +67,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let a test's reports say which cases it is of."""
+    """Let a test's reports say what it is marked with."""
     for item in items:
-        for mark in item.iter_markers("case"):
-            item.user_properties.extend(("case", str(name)) for name in mark.args)
+        for mark in MARKS:
+            for each in item.iter_markers(mark):
+                item.user_properties.extend((mark, str(name)) for name in each.args)

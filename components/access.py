@@ -34,6 +34,7 @@ _ADDRESS = re.compile(
     r"ssh:(?P<client>[a-z][a-z0-9-]*)@(?P<host>[\w.-]+|\[[0-9a-fA-F:.]+\])(:(?P<port>\d+))?/(?P<target>[\w.-]+:\d+)"
 )
 _READY = b"gatehouse tunnel\n"
+_SSH_FAILED = 255
 
 
 class AccessError(Exception):
@@ -127,6 +128,22 @@ def leave(client: str, host: str, port: int = 22) -> None:
     command = [*_to(client, str(port)), "-O", "exit", host.strip("[]")]
     with contextlib.suppress(subprocess.TimeoutExpired):
         subprocess.run(command, capture_output=True, check=False, timeout=CONNECT_SECONDS)
+
+
+def on_box(
+    client: str, host: str, port: int, command: Sequence[str], seconds: float = 60.0
+) -> subprocess.CompletedProcess[str]:
+    """Run a command on the box, whatever it ends with. Raises an AccessError when there is no way in."""
+    try:
+        done = subprocess.run(
+            [*_to(client, str(port)), host.strip("[]"), *command],
+            capture_output=True, text=True, check=False, timeout=seconds, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise _failure(client, host, f"no answer within {seconds:.0f} s") from None
+    if done.returncode == _SSH_FAILED:
+        raise _failure(client, host.strip("[]"), done.stderr)
+    return done
 
 
 @dataclass

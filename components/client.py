@@ -71,6 +71,5 @@ class Client(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
         made = plan.register(provider, objects)
-        if invitations := login.links(settings, made):
-            self.outputs["invitations"] = invitations
+        self.outputs["invitations"] = login.links(settings, made)
         self.register_outputs({memory.OUTPUT: remembered.after(settings, secrets, identity)})

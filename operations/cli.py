@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import threading
+import warnings
 from typing import Annotated
 
 import httpx
@@ -260,10 +262,21 @@ def catalog(
     console.print("Then: python -m components.identity.generate, and make check", soft_wrap=True)
 
 
+INTERRUPTED = 130
+_excepthook = threading.excepthook
+
+
 def main() -> None:
     """Run the command line; an error that has a remedy is printed without a traceback."""
+    # When a run is interrupted, the threads with which the Automation API reads its output stumble over its end.
+    threading.excepthook = lambda args: None if "closed file" in str(args.exc_value) else _excepthook(args)
+    warnings.filterwarnings("ignore", "Error in event stream")
     try:
         app(prog_name="./gatehouse")
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            print("gatehouse: interrupted; the next `up` goes on from here.", file=sys.stderr)
+        raise
     except (OperatorError, SettingsError) as error:
         print(f"gatehouse: {error}", file=sys.stderr)
         sys.exit(1)

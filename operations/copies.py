@@ -80,7 +80,8 @@ def mend(stack: Stack) -> list[str]:
     when = datetime.fromtimestamp(newest.stat().st_mtime).astimezone()
     private_files.write(state, newest.read_text())
     words = f"the newest copy that is whole, of {when:%Y-%m-%d %H:%M:%S}, was put in its place"
-    return [f"The state of {stack.name} had been cut off while it was written: {words}."]
+    more = f"If something is said to be there already, `./gatehouse recover {stack.name}` takes it in"
+    return [f"The state of {stack.name} had been cut off while it was written: {words}. {more}."]
 
 
 def _copies(stack: Stack, state: Path) -> Iterator[Path]:

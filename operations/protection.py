@@ -74,6 +74,11 @@ def make_way(stack: Stack, found: Rebuild) -> None:
     if found.protected:
         lift_at_hetzner(stack, [found.server])
         stack.pulumi("state", "unprotect", str(found.server["urn"]), "--yes")
+    refresh_clouds(stack)
+
+
+def refresh_clouds(stack: Stack) -> None:
+    """Refresh what can be asked without the box, without the program."""
     targets = [
         each["urn"]
         for each in stack.deployment().get("resources", [])

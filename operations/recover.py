@@ -26,13 +26,12 @@ from operations.errors import OperatorError
 from operations.guards import RECOVER, refuse
 from operations.heal import FINDERS, Finder, outputs
 from operations.screen import Say
-from operations.stack import Stack, explained
+from operations.stack import Stack, explained, without
 from operations.wanted import PROVIDER, SIGNATURE, Wanted, new_id, plan, quietly
 from operations.words import TYPES
 
 OBJECT = "pulumi-python:dynamic/"
 """Objects of authentik's and Nginx Proxy Manager's, which the refresh finds by their names."""
-APPLICATION = f"{OBJECT}authentik_core:application"
 COMMAND = "command:local:Command"
 ON_BOX = {
     "Container": ("container", "{id}"),
@@ -218,11 +217,10 @@ class _Search:
         """Note what the refresh made of what was put into the state, and take out again what is another's."""
         deployment = self._stack.deployment()
         there = {each["urn"]: each for each in deployment["resources"]}
-        found = [one for one in fresh if one.urn in there]
-        anothers = _reaching({one.urn for one in found if self._is_anothers(one, there[one.urn])}, found)
-        # What makes an app and its provider one is of both: another's provider has another's app.
-        apps = {urn for one in found if one.urn in anothers for urn in one.needs if f"{APPLICATION}::" in urn}
-        anothers = _reaching(anothers | apps, found)
+        anothers: set[str] = set()
+        for one in fresh:  # each after what it leads to
+            if one.urn in there and (self._is_anothers(one, there[one.urn]) or anothers & {*one.needs}):
+                anothers.add(one.urn)
         for one in fresh:
             if one.urn not in there:
                 self._note(one, Verdict.MISSING, note=MADE_NEXT)
@@ -235,7 +233,7 @@ class _Search:
                 self._note(one, Verdict.FOUND, str(entry["id"]), "; ".join(self._remarks(one, entry)))
         if anothers:
             deployment["resources"] = [
-                _without(each, anothers) for each in deployment["resources"] if each["urn"] not in anothers
+                without(each, anothers) for each in deployment["resources"] if each["urn"] not in anothers
             ]
             self._stack.put(deployment)
 
@@ -298,15 +296,6 @@ def _is_thing(one: Wanted) -> bool:
     return one.custom and not one.type.startswith(PROVIDER)
 
 
-def _reaching(urns: set[str], found: list[Wanted]) -> set[str]:
-    """These, and whatever leads to one of them; `found` has each after what it leads to."""
-    reached = set(urns)
-    for one in found:
-        if reached & {*one.needs}:
-            reached.add(one.urn)
-    return reached
-
-
 def _is_own(name: str, value: Any) -> bool:
     """Whether an input is the engine's or our own, or secret, so that it says nothing about the object."""
     return name == META or name.startswith("__") or (isinstance(value, dict) and SIGNATURE in value)
@@ -316,11 +305,3 @@ def _same(wanted: Any, found: Any) -> bool:
     if isinstance(wanted, list) and isinstance(found, list):
         return sorted(map(str, wanted)) == sorted(map(str, found))
     return bool(wanted == found)
-
-
-def _without(resource: Mapping[str, Any], gone: set[str]) -> dict[str, Any]:
-    """A resource of the state that no longer depends on what is taken out of it."""
-    kept = {name: [urn for urn in urns or () if urn not in gone]
-            for name, urns in resource.get("propertyDependencies", {}).items()}  # fmt: skip
-    needed = [urn for urn in resource.get("dependencies", ()) if urn not in gone]
-    return {**resource, "dependencies": needed, "propertyDependencies": kept}

@@ -10,15 +10,15 @@ from typing import Any
 from pulumi.automation import CommandError
 
 from components.host.dns import ADOPT
-from components.identity.access import ENVIRONMENT as FOREIGN_ACCESS
 from components.memory import CONFIRM
 from components.objects.looking import ENVIRONMENT, SAID
-from operations import backend, copies, guards, protection
+from operations import backend, box, copies, guards, protection
 from operations.errors import OperatorError
 from operations.heal import forget, heal
 from operations.protection import Rebuild
 from operations.screen import Say, Screen
 from operations.stack import Stack, explained
+from operations.unrecorded import take_in
 
 NOTHING = "No change."
 
@@ -31,6 +31,9 @@ def preview(stack: Stack, say: Say, *, refresh: bool, diff: bool, pulumi: bool =
     """
     before = guards.refuse(stack.require(), guards.LOOKING if refresh else guards.PREVIEW, say)
     tell(stack, {ADOPT: json.dumps(before.taken_over)})
+    if refresh:
+        refresh, told = box.before_preview(stack, say)
+        tell(stack, told)
     rebuild = protection.rebuild(stack)
     if rebuild:
         say(f"{rebuild}\n")
@@ -111,13 +114,17 @@ def up(
         say(note)
     before = guards.refuse(stack, guards.UP, say)
     healed = heal(stack)
-    for note in healed.notes:
+    for note in (*healed.notes, *take_in(stack, say)):
         say(note)
-    tell(stack, {**healed.environment, ADOPT: json.dumps(before.taken_over)})
+    seen, away = box.before_up(stack, say) if refresh else (True, {})
+    tell(stack, {**healed.environment, **away, ADOPT: json.dumps(before.taken_over)})
+    if not seen:
+        protection.refresh_clouds(stack)
     rebuild = protection.rebuild(stack)
     if rebuild:
         say(f"{rebuild}\n")
-        refresh = False
+    look = seen and not rebuild
+    refresh = look and refresh
     asking, told = [], set()
     if rebuild and rebuild.protected:
         asking.append(f"This deletes {stack.name}'s server and makes it anew.")
@@ -133,8 +140,6 @@ def up(
         some = _preview(stack, plan, refresh=refresh, diff=False, rebuild=rebuild)
         if not some and before.memory.root:
             return NOTHING
-        if plan.foreign and confirm(f"Remove what the stack file does not have ({'; '.join(plan.foreign)})?"):
-            tell(stack, {FOREIGN_ACCESS: "remove"})
         if some and not asking and not confirm(f"Do this to {stack.name}?"):
             raise OperatorError("Nothing was touched.", "")
     if asking:
@@ -143,7 +148,7 @@ def up(
     if rebuild:
         protection.make_way(stack, rebuild)
     screen = Screen(say, pulumi=pulumi, told=told)
-    changed = _bring_up(stack, screen, refresh=refresh or (bool(healed.environment) and not rebuild))
+    changed = _bring_up(stack, screen, refresh=refresh or (look and bool(healed.environment)))
     if before.taken_over:  # the engine imports what is there as it is; only the next run may change it
         tell(stack, {ADOPT: ""})
         changed += _bring_up(stack, Screen(say, pulumi=pulumi, told=told), refresh=False)
@@ -176,8 +181,8 @@ def destroy(stack: Stack, say: Say, *, pulumi: bool = False) -> str:
     healed = heal(stack)
     for note in healed.notes:
         say(note)
+    tell(stack, {**healed.environment, **box.before_destroy(stack, say), CONFIRM: stack.name})
     protection.lift_at_hetzner(stack, stack.deployment().get("resources", []))
-    tell(stack, {**healed.environment, CONFIRM: stack.name})
     # The program protects again what a state edit lifts.
     with explained(), _environment(stack, protection.IGNORE), Screen(say, pulumi=pulumi) as screen:
         stack.automation.destroy(

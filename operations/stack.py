@@ -6,7 +6,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -147,6 +147,17 @@ class Stack:
                 on_output,
                 on_output,
             )
+
+
+def without(resource: Mapping[str, Any], gone: Container[str]) -> dict[str, Any]:
+    """A resource of the state that no longer hangs on what is taken out of it, by URN."""
+    named = (resource.get("propertyDependencies") or {}).items()
+    kept = {name: [urn for urn in urns or () if urn not in gone] for name, urns in named}
+    needed = [urn for urn in resource.get("dependencies") or () if urn not in gone]
+    left = {**resource, "dependencies": needed, "propertyDependencies": kept}
+    if left.get("deletedWith") in gone:
+        del left["deletedWith"]
+    return left
 
 
 @contextmanager

@@ -111,8 +111,10 @@ def test_all_calls_wait_together(monkeypatch: pytest.MonkeyPatch, capfd: pytest.
             200
         ] * 8
     said = capfd.readouterr().err.splitlines()
-    assert [line.partition(";")[0] for line in said if "so far" in line] == ["server: answers HTTP 502"]
-    assert [line for line in said if "answers again, after" in line] == said[1:]
+    waited = [line for line in said if "so far" in line]
+    assert 1 <= len(waited) <= 2, "eight calls, one wait (or two, where an old answer comes in late)"
+    assert waited[0].startswith("server: answers HTTP 502; waited for ")
+    assert "answers again, after" in said[-1]
 
 
 def test_one_look_does_not_wait() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from bench.clouds.serving import Clouds
@@ -96,6 +97,31 @@ def test_a_server_that_a_killed_run_had_ordered_is_found_again(project: Project,
     server.delete().wait_until_finished()
     project.gatehouse("destroy", "acme", "--confirm", "acme")
     assert made(clouds) == {kind: [] for kind in KINDS}
+
+
+@pytest.mark.heals("server_ordered_and_not_told")
+def test_what_a_run_that_failed_had_ordered_is_found_by_its_label(project: Project, clouds: Clouds) -> None:
+    """The connection breaks after Hetzner has taken the order: the plugin fails, the engine forgets the create."""
+    for kind in ("volumes", "servers"):
+        fault = {"method": "POST", "path": f"/{kind}$", "cut": "after"}
+        httpx.post(f"{side(clouds)}/faults", json=fault).raise_for_status()
+    project.gatehouse("up", "acme", "--yes", check=False)
+    before = made(clouds)
+    httpx.delete(f"{side(clouds)}/faults").raise_for_status()
+    said = project.gatehouse("up", "acme", "--yes")
+    assert "had been made by an earlier run; taken into the state" in said
+    after = made(clouds)
+    assert {kind: len(ids) for kind, ids in after.items()} == dict.fromkeys(KINDS, 1)
+    assert {kind: ids for kind, ids in before.items() if ids} == {
+        kind: after[kind] for kind, ids in before.items() if ids
+    }
+    project.gatehouse("preview", "acme", "--refresh", "--expect-no-changes")
+    project.gatehouse("destroy", "acme", "--confirm", "acme")
+
+
+def side(clouds: Clouds) -> str:
+    """Where trouble with Hetzner is ordered."""
+    return clouds.hetzner_endpoint.removesuffix("/v1") + "/_bench"
 
 
 def test_bad_accounts_are_found_before_anything_is_made(project: Project, clouds: Clouds) -> None:
