@@ -37,7 +37,7 @@ editor, put this into the first line of a stack file:
     # yaml-language-server: $schema=schema.json
 
 Mistakes are reported all at once, by their path, before anything is contacted: `./gatehouse doctor NAME`. A complete
-example is [example-stack.yaml](example-stack.yaml).
+example is [example-stack.yaml](example-stack.yaml); what people want of apps is shown in [apps.md](apps.md).
 
 A setting that is marked *secure* is set with `pulumi config set --secret --path 'gatehouse:NAME' --stack CLIENT`; in
 clear it is refused.
