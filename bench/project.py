@@ -51,9 +51,9 @@ class Project:
             **(environment or {}),
         }
 
-    def gatehouse(self, *args: str, check: bool = True, **environment: str) -> str:
-        """Run one of the operator's commands; what it printed, both streams."""
-        return self._run([PYTHON, "-m", "operations", *args], check=check, **environment)
+    def gatehouse(self, *args: str, check: bool = True, given: str | None = None, **environment: str) -> str:
+        """Run one of the operator's commands; what it printed, both streams. `given`: what is typed meanwhile."""
+        return self._run([PYTHON, "-m", "operations", *args], check=check, given=given, **environment)
 
     def pulumi(self, *args: str, check: bool = True, given: str | None = None, **environment: str) -> str:
         """Run the engine's own CLI."""

@@ -71,5 +71,6 @@ class Client(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
         made = plan.register(provider, objects)
-        self.outputs["invitations"] = login.links(settings, made)
+        if invitations := login.links(settings, made):
+            self.outputs["invitations"] = invitations
         self.register_outputs({memory.OUTPUT: remembered.after(settings, secrets, identity)})

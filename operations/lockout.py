@@ -15,6 +15,7 @@ from components.identity.kinds import Line
 from components.identity.rights import GROUP, LISTS, ROLE, USER, Rights
 from components.identity.specs import Spec
 from components.objects.errors import ObjectError
+from components.objects.http import Refused
 from components.objects.provider import BEFORE, META
 from components.settings import Settings
 from operations.finding import Finding
@@ -39,7 +40,7 @@ def locked_out(
         if not server.answers():
             return
         rights = Rights.read(server)
-    except (ObjectError, AccessError):
+    except (ObjectError, AccessError, Refused):
         return
     after = rights.after()
     ours = [spec for spec in specs if spec.kind in KINDS]

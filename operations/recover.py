@@ -32,6 +32,7 @@ from operations.words import TYPES
 
 OBJECT = "pulumi-python:dynamic/"
 """Objects of authentik's and Nginx Proxy Manager's, which the refresh finds by their names."""
+APPLICATION = f"{OBJECT}authentik_core:application"
 COMMAND = "command:local:Command"
 ON_BOX = {
     "Container": ("container", "{id}"),
@@ -217,10 +218,11 @@ class _Search:
         """Note what the refresh made of what was put into the state, and take out again what is another's."""
         deployment = self._stack.deployment()
         there = {each["urn"]: each for each in deployment["resources"]}
-        anothers: set[str] = set()
-        for one in fresh:  # each after what it leads to
-            if one.urn in there and (self._is_anothers(one, there[one.urn]) or anothers & {*one.needs}):
-                anothers.add(one.urn)
+        found = [one for one in fresh if one.urn in there]
+        anothers = _reaching({one.urn for one in found if self._is_anothers(one, there[one.urn])}, found)
+        # What makes an app and its provider one is of both: another's provider has another's app.
+        apps = {urn for one in found if one.urn in anothers for urn in one.needs if f"{APPLICATION}::" in urn}
+        anothers = _reaching(anothers | apps, found)
         for one in fresh:
             if one.urn not in there:
                 self._note(one, Verdict.MISSING, note=MADE_NEXT)
@@ -294,6 +296,15 @@ class _Search:
 
 def _is_thing(one: Wanted) -> bool:
     return one.custom and not one.type.startswith(PROVIDER)
+
+
+def _reaching(urns: set[str], found: list[Wanted]) -> set[str]:
+    """These, and whatever leads to one of them; `found` has each after what it leads to."""
+    reached = set(urns)
+    for one in found:
+        if reached & {*one.needs}:
+            reached.add(one.urn)
+    return reached
 
 
 def _is_own(name: str, value: Any) -> bool:

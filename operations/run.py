@@ -10,6 +10,7 @@ from typing import Any
 from pulumi.automation import CommandError
 
 from components.host.dns import ADOPT
+from components.identity.access import ENVIRONMENT as FOREIGN_ACCESS
 from components.memory import CONFIRM
 from components.objects.looking import ENVIRONMENT, SAID
 from operations import backend, box, copies, guards, protection
@@ -140,6 +141,8 @@ def up(
         some = _preview(stack, plan, refresh=refresh, diff=False, rebuild=rebuild)
         if not some and before.memory.root:
             return NOTHING
+        if plan.foreign and confirm(f"Remove what the stack file does not have ({'; '.join(plan.foreign)})?"):
+            tell(stack, {FOREIGN_ACCESS: "remove"})
         if some and not asking and not confirm(f"Do this to {stack.name}?"):
             raise OperatorError("Nothing was touched.", "")
     if asking:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from pulumi.automation import CommandError, EngineEvent, OpType
 from pulumi.automation.events import DiagnosticEvent, StepEventMetadata
 
+from components.identity.access import FOREIGN
 from components.objects.provider import META
 from operations.words import ROOMS, Thing, edits, thing
 
@@ -58,6 +59,8 @@ class Screen:
     pulumi: bool = False
     """Show the engine's own words as they come."""
     told: set[str] = field(default_factory=set)
+    foreign: list[str] = field(default_factory=list)
+    """Bindings of apps that the stack file does not have, as what they do."""
     _began: float = field(default_factory=time.monotonic)
     _under_way: dict[str, tuple[Thing, float]] = field(default_factory=dict)
     _steps: list[tuple[OpType, Thing, str]] = field(default_factory=list)
@@ -131,6 +134,10 @@ class Screen:
         if operation is OpType.CREATE and _is_adopted(step, planned=self.planning):
             operation = OpType.IMPORT
         detail = "; ".join(_details(step, operation))
+        foreign = ((step.old and step.old.inputs) or {}).get(FOREIGN, [])
+        self.foreign += [f"{what.name}: {each}" for each in foreign]
+        if foreign and not detail:
+            return  # said already, by what the binding does
         self._steps.append((operation, what, detail))
         if not (self.planning or self.pulumi):
             self._time(f"{what} {OPERATIONS[operation].done}{f': {detail}' if detail else ''}")

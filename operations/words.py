@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from components.identity import catalog
+from components.identity.access import FOREIGN
 from components.identity.kinds import Line
 from components.proxy.kinds import KINDS as PROXY_KINDS
 
@@ -53,7 +54,7 @@ _BEGINNINGS = (
     ("authentik_", OTHER),
 )
 _DYNAMIC = "pulumi-python:dynamic/"
-_INTERNAL = frozenset({"__provider", "__defaults", "gatehouse", "gatehouse_before"})
+_INTERNAL = frozenset({"__provider", "__defaults", "gatehouse", "gatehouse_before", FOREIGN})
 SECRET = "[secret]"  # noqa: S105  (what the engine shows in a secret's place)
 _LONGEST = 60
 

@@ -24,7 +24,7 @@ from bench.authentik.oidc_rules import (
     refused,
 )
 from bench.authentik.store import Data
-from bench.authentik.tokens import LIFETIME, Grant, claims, payload, signed, subject
+from bench.authentik.tokens import Grant, claims, lifetime, payload, signed, subject
 
 
 class Grants:
@@ -79,12 +79,12 @@ class Grants:
             scope = " ".join(sorted(grant.scopes))
             access = signed(self.context, provider, {**full, **extra, "scope": scope})
             identity = signed(self.context, provider, inside)
-        self.access[access] = replace(grant, expires=time.time() + LIFETIME)
+        self.access[access] = replace(grant, expires=time.time() + lifetime(provider))
         answer = {
             "access_token": access,
             "token_type": "Bearer",
             "scope": scope,
-            "expires_in": LIFETIME,
+            "expires_in": lifetime(provider),
             "id_token": identity,
         }
         if "offline_access" in grant.scopes:

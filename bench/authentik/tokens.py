@@ -12,7 +12,7 @@ from typing import Any
 from joserfc import jwk, jwt
 
 from bench.authentik import crypto
-from bench.authentik.computed import uid
+from bench.authentik.computed import seconds, uid
 from bench.authentik.context import Context, groups_of
 from bench.authentik.policies import PolicyError, asked, helpers, returned
 from bench.authentik.store import Data
@@ -20,7 +20,6 @@ from bench.authentik.store import Data
 MAPPINGS = "/propertymappings/provider/scope/"
 MANAGED = "goauthentik.io/providers/oauth2/scope-"
 CERTIFICATES = "/crypto/certificatekeypairs/"
-LIFETIME = 3600  # seconds; authentik's default for access tokens is an hour
 
 Key = jwk.RSAKey | jwk.OctKey | jwk.ECKey
 
@@ -126,6 +125,11 @@ def signed(context: Context, provider: Data, payload: dict[str, Any]) -> str:
     return jwt.encode(header, payload, key, algorithms=[algorithm])
 
 
+def lifetime(provider: Data) -> int:
+    """How many seconds an access token of this provider lives."""
+    return seconds(provider["access_token_validity"])
+
+
 def payload(context: Context, provider: Data, user: Data, grant: Grant, issuer: str) -> dict[str, Any]:
     """What an access token says; an ID token says the same, with claims only where the provider includes them."""
     now = int(time.time())
@@ -133,7 +137,7 @@ def payload(context: Context, provider: Data, user: Data, grant: Grant, issuer: 
         "iss": issuer,
         "sub": subject(context, provider, user),
         "aud": provider["client_id"],
-        "exp": now + LIFETIME,
+        "exp": now + lifetime(provider),
         "iat": now,
         "auth_time": grant.auth_time,
         "acr": "goauthentik.io/providers/oauth2/default",

@@ -10,6 +10,7 @@ On the server the access is no object of its own: it is those fields of the appl
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -18,7 +19,7 @@ from components.objects import fields as said
 from components.objects.dialect import Dialect, Kind, Reference
 from components.objects.errors import ObjectError
 from components.objects.fields import Fields
-from components.objects.reconcile import Declared, Held, Reconciler
+from components.objects.reconcile import UNSEEN, Declared, Held, Reconciler
 from components.objects.store import Object
 from components.objects.values import is_empty
 from components.objects.wording import Words
@@ -33,6 +34,10 @@ PROVIDERS = ("provider", "backchannel_providers")
 OPENING = (*PROVIDERS, "policy_engine_mode")
 """Fields of an application that its access manages."""
 SUBJECTS = ("group", "user", "policy")
+FOREIGN = "foreign_bindings"
+"""What a read adds: bindings that the stack does not have, as what they do. Nothing declares it, and so it shows."""
+ENVIRONMENT = "GATEHOUSE_FOREIGN_ACCESS"
+"""Environment: `remove` where the operator has agreed to the removal of those that were shown."""
 
 
 def access_kind(application: Kind) -> Kind:
@@ -58,6 +63,21 @@ def text(subject: str, name: str, binding: Mapping[str, Any]) -> str:
         *(["disabled"] if binding.get("enabled") is False else []),
     ]
     return f"{subject} {name}" + (f" ({', '.join(marks)})" if marks else "")
+
+
+def effect(subject: str, name: str, binding: Mapping[str, Any], mode: Any) -> str:
+    """What a binding does, in words: "lets the group guests in"."""
+    who = {
+        ("group", False): f"the group {name}",
+        ("group", True): f"everybody who is not in the group {name}",
+        ("user", False): name,
+        ("user", True): f"everybody but {name}",
+        ("policy", False): f"everybody whom the policy {name} lets through",
+        ("policy", True): f"everybody whom the policy {name} does not let through",
+    }[subject, bool(binding.get("negate"))]
+    if binding.get("enabled") is False:
+        return f"is disabled, and would let {who} in"
+    return f"keeps out all but {who}" if mode == "all" else f"lets {who} in"
 
 
 class Access:
@@ -86,13 +106,31 @@ class Access:
         item = self._find(held)
         if item is None:
             return None
+        if held.pk == UNSEEN:
+            held = self._taken_in(held, item)
         fields = {name: value for name, value in held.fields.items() if name in OPENING}
         seen = said.observed(self._store, self._dialect, self._application, fields, item)
         known = held.memory.get("bindings", {})
-        there = {str(each[self._binding.pk]) for each in self._bindings(item)}
+        there = {str(each[self._binding.pk]): each for each in self._bindings(item)}
         bindings = [each for each in held.fields.get("bindings", []) if known.get(each) in there]
+        foreign = {
+            pk: self._effect(each, item) for pk, each in there.items() if pk not in set(known.values())
+        }
         called = self._store.name_of(self._application, item)
-        return replace(held, fields={**seen, "application": called, "bindings": bindings})
+        rest = {"foreign": held.fields["foreign"]} if "foreign" in held.fields else {}
+        rest |= {FOREIGN: sorted(foreign.values())} if foreign else {}
+        return replace(
+            held,
+            fields={**seen, **rest, "application": called, "bindings": bindings},
+            memory={**held.memory, "foreign": foreign},
+        )
+
+    def _taken_in(self, held: Held, item: Object) -> Held:
+        """The access of a client whose state was lost: bindings are known by what they say alone."""
+        there = {self._said(each): str(each[self._binding.pk]) for each in self._bindings(item)}
+        known = {each: there[each] for each in held.fields.get("bindings", []) if each in there}
+        memory = {"before": {}, "bindings": known, "adopted": []}
+        return replace(held, pk=str(item[self._application.pk]), memory=memory)
 
     def delete(self, kind: Kind, logical: str, held: Held) -> str:
         """Detach the provider, unless it was attached before this stack."""
@@ -126,6 +164,7 @@ class Access:
         if held:
             former = set(held.memory.get("bindings", {}).values()) - set(held.memory.get("adopted", ()))
             self._remove(wanted.logical, item, former - set(bindings.values()))
+        note = self._remove_foreign(wanted, item, held, set(bindings.values()))
         fields = {name: value for name, value in wanted.fields.items() if name in OPENING}
         for name in PROVIDERS:
             if held and name in held.fields and name not in fields:
@@ -139,7 +178,7 @@ class Access:
                 each for each in bindings.values() if self._run.before(self._binding, each) is not None
             ],
         }
-        return Held(pk, wanted.fields, memory=memory)
+        return Held(pk, wanted.fields, memory=memory, note=note)
 
     def _wanted_bindings(self, wanted: Declared, item: Object) -> dict[str, str]:
         """The pk of each wanted binding. Raises ObjectError for one that is not there as it is wanted."""
@@ -170,6 +209,27 @@ class Access:
             ):
                 self._writer.delete(self._binding, logical, each, each)
 
+    def _remove_foreign(self, wanted: Declared, item: Object, held: Held | None, ours: set[str]) -> str:
+        """Remove bindings that the stack does not have, where that is wanted; what was done, in words.
+
+        What the operator has agreed to is what was shown.
+        """
+        foreign = {
+            str(each[self._binding.pk]): self._effect(each, item)
+            for each in self._bindings(item)
+            if str(each[self._binding.pk]) not in ours
+        }
+        if wanted.fields.get("foreign") != "remove":
+            agreed = os.environ.get(ENVIRONMENT) == "remove"
+            shown = held.memory.get("foreign", {}) if held and agreed else {}
+            foreign = {pk: does for pk, does in foreign.items() if pk in shown}
+        left = {
+            pk for pk in foreign if self._run.is_held(self._binding, pk)
+        }  # the engine deletes these itself
+        self._remove(wanted.logical, item, foreign.keys() - left)
+        gone = [f"the binding that {does}" for pk, does in sorted(foreign.items()) if pk not in left]
+        return f"removed {', '.join(gone)}" if gone else ""
+
     def _before(self, item: Object, pk: str) -> Fields:
         """What was attached to an adopted application; nothing to one that this stack made."""
         before = self._run.before(self._application, pk)
@@ -189,9 +249,15 @@ class Access:
         return [each for each in self._store.all(self._binding) if str(each["target"]) == str(item["pk"])]
 
     def _said(self, binding: Object) -> str:
+        return text(*self._subject(binding), binding)
+
+    def _effect(self, binding: Object, item: Object) -> str:
+        return effect(*self._subject(binding), binding, item.get("policy_engine_mode"))
+
+    def _subject(self, binding: Object) -> tuple[str, str]:
+        """What a binding is about, and its name."""
         subject = next((name for name in SUBJECTS if not is_empty(binding.get(name))), SUBJECTS[0])
-        name = self._store.named(self._binding.references[subject], binding.get(subject))
-        return text(subject, name, binding)
+        return subject, self._store.named(self._binding.references[subject], binding.get(subject))
 
     def _sent(self, name: str, value: Any) -> Any:
         return said.sent(self._store, self._application, name, value)

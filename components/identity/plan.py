@@ -204,7 +204,9 @@ class Plan:
             first = spaces.setdefault((self._line.space(spec.kind), called), spec)
             if first is not spec:
                 what = f"{called!r} is declared twice (the other: {first.where}) in one name space"
-                yield Finding(spec.where, what, "Rename one")
+                yield Finding(
+                    spec.where, what, "Put both into one; or, if two objects are meant, give one another name"
+                )
             elif logicals.setdefault((spec.kind, spec.logical), spec) is not spec:
                 yield Finding(
                     spec.where, f"the logical name {spec.logical!r} is used twice", "Give one another"

@@ -6,17 +6,21 @@ State names this module and this class: neither may ever move or be renamed (a t
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
+
+from pulumi.dynamic import DiffResult
 
 from components.identity import check
-from components.identity.access import ACCESS, Access
+from components.identity.access import ACCESS, FOREIGN, Access
 from components.identity.catalog import newest
 from components.identity.dialect import Authentik
 from components.identity.kinds import Line
 from components.identity.specs import Spec
 from components.objects.dialect import Config, Dialect, Kind
 from components.objects.engine import Engine
-from components.objects.provider import ObjectProvider
+from components.objects.provider import META, ObjectProvider
 from components.objects.reconcile import Declared, Reconciler
+from components.objects.waiting import say
 
 
 class AuthentikProvider(ObjectProvider):
@@ -33,6 +37,13 @@ class AuthentikProvider(ObjectProvider):
     def engine(self, kind: Kind, general: Reconciler) -> Engine:
         """The general one, but for an application's access."""
         return Access(self._server, general) if kind.name == ACCESS else general
+
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """As of any object; of an access, also say what bindings do that the stack file does not have."""
+        fate = "; it is removed" if _news.get("foreign") == "remove" else ""
+        for each in _olds.get(FOREIGN, ()):
+            say(f"{_olds[META]['logical']}: {each} (a binding that the stack file does not have{fate})")
+        return super().diff(_id, _olds, _news)
 
     def answers(self) -> bool:
         """Whether authentik is up and takes our token."""

@@ -60,6 +60,8 @@ def _divide(whole: Split, application: int, access: int) -> None:
     bindings = list(_bindings(whole, application))
     slug = str(spec.fields.get("slug", spec.name))
     fields: dict[str, Any] = {name: spec.fields[name] for name in moved}
+    if spec.foreign == "remove":
+        fields["foreign"] = "remove"
     whole.specs[access] = Spec(
         ACCESS,
         spec.name,

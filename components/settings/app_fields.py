@@ -42,7 +42,7 @@ SETTINGS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "client_type": ("client_type",),
         "client_id": ("client_id",),
         "client_secret": ("client_secret",),
-        "redirect_uris": ("redirect_uris",),
+        "redirect_uris": ("redirect_uris", "post_logout_uris"),
         "property_mappings": ("scopes", "claims"),
         "sub_mode": ("sub_mode",),
         "access_code_validity": ("access_code_validity",),

@@ -95,6 +95,9 @@ class OidcSettings(Tokens, Consented, Signed):
     (`app.immich:///oauth-callback`) and of programs on one's own machine (`http://localhost:8000`); each is compared
     as it is, unless it is written as `{regex: …}`."""
 
+    post_logout_uris: tuple[RedirectUri, ...] = ()
+    """Where authentik may send people once they have logged out at the app, if the app asks for it (from 2026.5 on)."""
+
     scopes: tuple[Scope, ...] | None = None
     """What the app may ask for, in place of the preset's (openid, email, profile): authentik's own (`offline_access`,
     `entitlements` as well), those of `claims`, and those of scope mappings in `objects`."""

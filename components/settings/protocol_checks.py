@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import urlsplit
 
+from components.lines import number
 from components.secrets import SecretError, check_override
 from components.settings.app_saml import SAML_ATTRIBUTES
 from components.settings.apps import SETTINGS_OF, App, Protocol
@@ -60,6 +61,12 @@ def _oidc(settings: Settings, app: App) -> Iterator[Problem]:
             dotted(*path, "redirectUris"),
             "an oidc app needs at least one",
             f"Add what the app's documentation names, such as [{app.url}/oauth2/callback]",
+        )
+    if app.post_logout_uris and number(settings.authentik.line) < number("2026.5"):
+        yield Problem(
+            dotted(*path, "postLogoutUris"),
+            f"authentik {settings.authentik.line} sends nobody back after a logout",
+            "Take it out, or take a version of 2026.5 or newer",
         )
     known = [
         *OWN_SCOPES,
@@ -189,13 +196,13 @@ def _saml(settings: Settings, app: App) -> Iterator[Problem]:
             "Take it out, or say sign: none",
         )
     known = {*SAML_ATTRIBUTES, *raw_names(settings, _SAML_MAPPING)}
-    named = [(("attributes", index), name) for index, name in enumerate(app.attributes or ())]
+    named = [(dotted(*path, "attributes", index), name) for index, name in enumerate(app.attributes or ())]
     if app.name_id:
-        named.append((("nameId",), app.name_id))  # type: ignore[arg-type]
+        named.append((dotted(*path, "nameId"), app.name_id))
     for where, name in named:
         if name not in known:
             yield Problem(
-                dotted(*path, *where),
+                where,
                 f"there is no SAML property mapping {name!r}",
                 nearest(name, known)
                 or f"Take one of {either(sorted(known))}, or declare it in gatehouse:objects",
@@ -222,8 +229,12 @@ _CHECKS: Mapping[Protocol, Callable[[Settings, App], Iterator[Problem]]] = {
 def app_warnings(settings: Settings) -> Iterator[Problem]:
     """What works and is advised against."""
     for app in settings.apps:
-        for index, uri in enumerate(app.redirect_uris):
-            path = dotted("apps", app.key, "redirectUris", index)
+        lists = (("redirectUris", app.redirect_uris), ("postLogoutUris", app.post_logout_uris))
+        for path, uri in (
+            (dotted("apps", app.key, name, index), uri)
+            for name, uris in lists
+            for index, uri in enumerate(uris)
+        ):
             if isinstance(uri, RegexUri):
                 yield from (Problem(path, what, remedy) for what, remedy in too_wide(uri.regex))
             elif host := other_host(uri, app.url):

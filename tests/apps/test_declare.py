@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pulumi
@@ -9,6 +10,7 @@ from components.apps import declare, outputs
 from components.identity.plan import Plan
 from components.settings import Settings, parse
 from components.settings.app_fields import PROVIDERS
+from tests.cases.test_apps import EVERYTHING
 from tests.settings.files import decrypted, good, laid_over
 
 OAUTH2, PROXY = PROVIDERS["oidc"], PROVIDERS["proxy"]
@@ -47,6 +49,28 @@ def test_every_line_takes_what_is_declared(version: str) -> None:
     assert plan.warnings == []
 
 
+@pytest.mark.parametrize("version", LINES)
+def test_every_line_takes_apps_of_every_protocol_with_all_that_they_may_say(version: str) -> None:
+    elsewhere = {"version": version, "url": "https://sso.acme.example", "token": "t" * 40}
+    nowhere = dict.fromkeys(("server", "operators", "secrets", "network", "redis", "email"))
+    login = {
+        "mfa": {"requiredFor": ["staff"]}, "recovery": True,
+        "invitations": {"spring": {"group": "staff", "expires": "2099-01-01T00:00:00+00:00"}},
+    }  # fmt: skip
+    apps = {
+        **EVERYTHING,
+        "slack": {**EVERYTHING["slack"], "scim": {"url": "https://s.example/v2", "token": "t" * 20}},
+    }
+    found = settings(**nowhere, box="none", authentik=elsewhere, apps=apps, login=login)
+    plan = planned(found)
+    assert plan.findings() == []
+    assert plan.warnings == []
+    saml = plan.objects[PROVIDERS["saml"], "nassaml"]
+    assert ("issuer_override" if version == "2026.8.3" else "issuer") in saml
+    logout = "backchannel_logout_uri" if version == "2025.8.6" else "logout_uri"
+    assert plan.objects[OAUTH2, "outline"][logout] == "https://wiki.acme.example/logout"
+
+
 def test_a_preset_becomes_provider_application_and_binding() -> None:
     found = settings()
     plan = planned(found)
@@ -67,6 +91,18 @@ def test_a_preset_becomes_provider_application_and_binding() -> None:
     assert plan.objects["authentik_core.application", "grafana"]["provider"] == "grafana"
     binding = plan.objects["authentik_policies.policybinding", "grafana: engineering"]
     assert (binding["target"], binding["group"]) == ("grafana", "engineering")
+
+
+def test_where_people_go_after_a_logout() -> None:
+    app = {
+        "preset": "grafana", "url": "https://grafana.acme.example", "everyone": True,
+        "postLogoutUris": ["https://grafana.acme.example/login"],
+    }  # fmt: skip
+    provider = planned(settings(apps={"grafana": app})).objects[OAUTH2, "grafana"]
+    assert [(each["redirect_uri_type"], each["url"]) for each in provider["redirect_uris"]] == [
+        ("authorization", "https://grafana.acme.example/login/generic_oauth"),
+        ("logout", "https://grafana.acme.example/login"),
+    ]
 
 
 def test_an_older_line_gets_no_field_that_it_does_not_have() -> None:
@@ -208,3 +244,38 @@ def test_nonsense_about_the_embedded_outpost_is_a_finding(fields: dict[str, Any]
     raw = {"kind": "authentik_outposts.outpost", "name": "authentik Embedded Outpost", "fields": fields}
     (finding,) = planned(settings(objects=[raw])).findings()
     assert next(iter(fields)) in str(finding)
+
+
+def test_a_raw_object_may_say_more_of_what_the_login_adopts() -> None:
+    kind, name = (
+        "authentik_stages_identification.identificationstage",
+        "default-authentication-identification",
+    )
+    raw = {"kind": kind, "name": name, "adopt": True, "fields": {"show_matched_user": False}}
+    plan = planned(settings(login={"recovery": True}, objects=[raw]))
+    assert plan.objects[kind, name]["recovery_flow"] == "gatehouse-recovery"
+    assert plan.objects[kind, name]["show_matched_user"] is False
+    assert plan.findings() == []
+
+
+def test_a_raw_object_does_not_undo_what_the_login_says() -> None:
+    raw = {
+        "kind": "authentik_brands.brand", "name": "authentik-default", "adopt": True,
+        "fields": {"flow_recovery": "default-password-change"},
+    }  # fmt: skip
+    (finding,) = planned(settings(login={"recovery": True}, objects=[raw])).findings()
+    assert (
+        "is declared twice (the other: authentik_brands.brand 'authentik-default' (gatehouse:login.recovery))"
+        in str(finding)
+    )
+
+
+def test_claims_are_what_they_say() -> None:
+    app = {"preset": "grafana", "url": "https://grafana.acme.example", "everyone": True}
+    claims = {"who": {"attribute": "wer 'da'"}, "first": {"expression": "request.user.name.split()[0]"}}
+    plan = planned(settings(apps={"grafana": {**app, "claims": {**claims, "smile": ["😀", 1, True]}}}))
+    expression = plan.objects["authentik_providers_oauth2.scopemapping", "grafana: profile"]["expression"]
+    user = SimpleNamespace(name="Jane Doe", group_attributes=lambda _: {"wer 'da'": "ja"})
+    names: dict[str, Any] = {"request": SimpleNamespace(user=user)}
+    exec("def handler():\n" + "".join(f"    {line}\n" for line in expression.split("\n")), names)
+    assert names["handler"]() == {"first": "Jane", "who": "ja", "smile": ["😀", 1, True]}

@@ -189,7 +189,7 @@ def refused(case: str, **apps: Any) -> list[str]:
 def test_a_raw_object_that_is_an_apps_own_is_refused_with_where_to_say_it() -> None:
     provider, application = refused("overlay")
     assert "it is the provider of the app immich" in provider
-    assert "redirectUris of gatehouse:apps.immich" in provider
+    assert "redirectUris or postLogoutUris of gatehouse:apps.immich" in provider
     assert "group of gatehouse:apps.immich" in application
 
 
@@ -207,10 +207,10 @@ EVERYTHING: dict[str, Any] = {
         "subMode": "user_email", "accessTokenValidity": "hours=4", "logoutUri": "https://wiki.acme.example/logout",
         "description": "The wiki", "group": "Office", "openInNewTab": True, "signingKey": "none",
         "authorizationFlow": "default-provider-authorization-explicit-consent", "clientId": "outline",
-        "scopes": ["openid", "email", "profile", "groups"],
+        "scopes": ["openid", "email", "profile", "groups"], "policies": ["office-hours"], "users": ["jane"],
         "fields": {"provider": {"issuer_mode": "global"}, "application": {"meta_publisher": "Acme"}},
     },
-    "immich": {
+    "photos": {
         "protocol": "oidc", "url": "https://photos.acme.example", "groups": ["staff"], "group": "Media",
         "redirectUris": ["app.immich:///oauth-callback"],
     },
@@ -242,10 +242,13 @@ EVERYTHING: dict[str, Any] = {
 }  # fmt: skip
 
 
-@pytest.mark.case("overlay", "proxies", "saml", "scim")
+@pytest.mark.case("opts", "overlay", "proxies", "saml", "scim")
 def test_all_that_has_a_setting(client: Apps) -> None:
     """Every protocol at once: what authentik holds, what the apps are told, and that nothing is left to do."""
-    client.edit(groups=["staff"], objects=[], apps=EVERYTHING)
+    jane = {"username": "jane", "name": "Jane Doe", "email": "jane@acme.example"}
+    hours: dict[str, Any] = {"kind": "authentik_policies_expression.expressionpolicy", "name": "office-hours"}
+    hours["fields"] = {"expression": "return True"}
+    client.edit(groups=["staff"], people=[jane], objects=[hours], apps=EVERYTHING)
     secrets = {
         "apps.outline.clientSecret": "outline-secret-0123456789",
         "apps.slack.scim.token": "slack-token-0123456789",
@@ -281,7 +284,7 @@ def test_all_that_has_a_setting(client: Apps) -> None:
     assert ("regex", r"https://wiki\.acme\.example/.*") in uris(outline)
     shown = ("group", "meta_description", "open_in_new_tab", "meta_publisher")
     assert [application[name] for name in shown] == ["Office", "The wiki", True, "Acme"]
-    assert client.one("application", "immich")["group"] == "Media"
+    assert client.one("application", "photos")["group"] == "Media"
 
     sonarr, radarr, movies, tautulli = (
         client.provider(name, "proxy") for name in ("sonarr", "radarr", "movies", "tautulli")

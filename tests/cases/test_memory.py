@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench.plain import PlainWorld
-from components.memory import CLIENT, KEPT, PERSON, Memory
+from components.client import Client
+from components.memory import CLIENT, CONFIRM, KEPT, PERSON, Memory
 from components.secrets import Secrets, new_root_secret
+from components.settings import SettingsError
 from tests.host import mocks
 from tests.operations.client import BenchClient
 
@@ -144,10 +147,9 @@ def forget(client: BenchClient) -> None:
 # Without an engine --------------------------------------------------------------------------------------------------
 
 
-def test_what_is_protected_is_what_memory_knows_of() -> None:
+def test_what_is_protected_is_what_memory_knows_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The table of what gatehouse protects agrees with what the program registers as protected."""
-    from components.client import Client
-
+    monkeypatch.chdir(tmp_path)
     registered = mocks.run(lambda: Client(mocks.settings(cloudflareToken="x" * 40)))
     assert {(each.type, each.name) for each in registered if each.request.protect} == set(KEPT)
 
@@ -241,3 +243,36 @@ def test_a_line_that_becomes_another_persons_is_pointed_out() -> None:
     assert said.startswith(
         "gatehouse:people[0]: jane was Jane Doe (jane@acme.example) and would be Jane Smith"
     )
+
+
+def answers(resources: list[dict[str, Any]]) -> dict[str, Any]:
+    """The engine's answer to a program that asks for its own state."""
+    outputs = {each["urn"]: {"type": each["type"], "outputs": each.get("outputs", {})} for each in resources}
+    return {"pulumi:pulumi:readStackResourceOutputs": {"outputs": outputs}}
+
+
+@pytest.mark.case("11")
+def test_npm_is_logged_in_to_as_before_when_the_domain_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    moved = mocks.settings(domain="new.example", cloudflareToken="c" * 40)
+    with pytest.raises(SettingsError, match=r"authentik has answered at https://auth\.acme\.example"):
+        mocks.run(lambda: Client(moved), answers=answers(state()))
+    monkeypatch.setenv(CONFIRM, "acme")
+    found = mocks.run(lambda: Client(moved), answers=answers(state()))
+    first = "gatehouse@acme.example"
+    (container,) = [each for each in found if each.name == "npm" and "Container" in each.type]
+    assert f"INITIAL_ADMIN_EMAIL={first}" in container.inputs["envs"]
+    assert [each.inputs["gatehouse:identity"] for each in found if "gatehouse:identity" in each.inputs] == [
+        first
+    ]
+
+
+@pytest.mark.case("9")
+def test_no_file_is_written_for_another_root_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    another = mocks.settings(rootSecret=new_root_secret(), cloudflareToken="c" * 40)
+    with pytest.raises(SettingsError, match="not the root secret that acme was brought up with"):
+        mocks.run(lambda: Client(another), answers=answers(state()))
+    assert list(tmp_path.iterdir()) == []

@@ -191,39 +191,6 @@ def test_people_log_in_as_declared(whole: Whole) -> None:
     assert "mallory may not; refused" in said
 
 
-BY_IPV6 = """
-import socket, ssl
-with socket.create_connection(("::1", 443), 20) as plain:
-    with ssl._create_unverified_context().wrap_socket(plain, server_hostname="auth.acme.example") as connection:
-        connection.sendall(b"GET / HTTP/1.1\\r\\nHost: auth.acme.example\\r\\nConnection: close\\r\\n\\r\\n")
-        print(connection.recv(100).split()[1].decode())
-"""
-
-
-@pytest.mark.case("3")
-def test_visitors_come_by_ipv6_too(whole: Whole) -> None:
-    assert whole.on_box("python3", "-c", shlex.quote(BY_IPV6)).strip() in {"200", "302"}
-
-
-@pytest.mark.case("16")
-def test_apps_on_the_box_reach_the_proxy_and_nothing_else_of_the_client(whole: Whole) -> None:
-    inspect = "docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}' $(docker ps --quiet)"
-    inside = whole.on_box(inspect).split()
-    assert len(inside) >= 8, inside
-    box = [whole.project.pulumi("stack", "output", "address", "--stack", "acme").strip(), "172.31.240.1"]
-    targets = [
-        (one, port) for one in inside + box for port in (22, 80, 81, 443, 5432, 6379, 8080, 8443, 9000)
-    ]
-    program = REACH.format(targets=[*targets, ("169.254.169.254", 80), ("gatehouse-postgres", 5432)])
-    image = "ghcr.io/goauthentik/server:2026.8.3"  # there is a Python in it
-    app = f"docker run --rm --interactive --network gatehouse --entrypoint python3 {image} -"
-    address, _, told = whole.on_box(app, given=program).partition("\n")
-    proxy = "172.31.240.254"
-    assert json.loads(address) == [[one, port] for one in (proxy, *box) for port in (80, 443)]
-    # By its public name it is authentik, over https although nobody else's word is taken for that.
-    assert json.loads(told)["issuer"] == "https://auth.acme.example/application/o/grafana/"
-
-
 def test_no_secret_is_anywhere_in_clear(whole: Whole) -> None:
     clear = whole.project.pulumi("stack", "export", "--stack", "acme")
     shown = whole.project.pulumi("stack", "export", "--stack", "acme", "--show-secrets")
@@ -264,6 +231,39 @@ def test_a_client_whose_state_is_lost_is_taken_in(whole: Whole) -> None:
     whole.gatehouse("preview", "acme", "--expect-no-changes")
     whole.gatehouse("preview", "acme", "--refresh", "--expect-no-changes")
     test_people_log_in_as_declared(whole)
+
+
+BY_IPV6 = """
+import socket, ssl
+with socket.create_connection(("::1", 443), 20) as plain:
+    with ssl._create_unverified_context().wrap_socket(plain, server_hostname="auth.acme.example") as connection:
+        connection.sendall(b"GET / HTTP/1.1\\r\\nHost: auth.acme.example\\r\\nConnection: close\\r\\n\\r\\n")
+        print(connection.recv(100).split()[1].decode())
+"""
+
+
+@pytest.mark.case("3")
+def test_visitors_come_by_ipv6_too(whole: Whole) -> None:
+    assert whole.on_box("python3", "-c", shlex.quote(BY_IPV6)).strip() in {"200", "302"}
+
+
+@pytest.mark.case("16")
+def test_apps_on_the_box_reach_the_proxy_and_nothing_else_of_the_client(whole: Whole) -> None:
+    inspect = "docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}' $(docker ps --quiet)"
+    inside = whole.on_box(inspect).split()
+    assert len(inside) >= 8, inside
+    box = [whole.project.pulumi("stack", "output", "address", "--stack", "acme").strip(), "172.31.240.1"]
+    targets = [
+        (one, port) for one in inside + box for port in (22, 80, 81, 443, 5432, 6379, 8080, 8443, 9000)
+    ]
+    program = REACH.format(targets=[*targets, ("169.254.169.254", 80), ("gatehouse-postgres", 5432)])
+    image = "ghcr.io/goauthentik/server:2026.8.3"  # there is a Python in it
+    app = f"docker run --rm --interactive --network gatehouse --entrypoint python3 {image} -"
+    address, _, told = whole.on_box(app, given=program).partition("\n")
+    proxy = "172.31.240.254"
+    assert json.loads(address) == [[one, port] for one in (proxy, *box) for port in (80, 443)]
+    # By its public name it is authentik, over https although nobody else's word is taken for that.
+    assert json.loads(told)["issuer"] == "https://auth.acme.example/application/o/grafana/"
 
 
 def test_what_was_deleted_by_hand_comes_back(whole: Whole) -> None:

@@ -145,7 +145,10 @@ class Network(_Simple):
             "options": info.get("Options") or {},
             "ipamDriver": ipam.get("Driver") or "",
             "ipamOptions": ipam.get("Options") or ({} if reading else None),
-            "ipamConfigs": known.get("ipamConfigs") or pools,
+            "ipamConfigs": [
+                {**pool, "auxAddress": pool.get("auxAddress") or {}}
+                for pool in known.get("ipamConfigs") or pools
+            ],
             "labels": known.get("labels") or [],
         }
 

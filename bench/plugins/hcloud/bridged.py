@@ -166,6 +166,11 @@ class Sdk(Bridged):
             return {**value, DEFAULTS: []}
         return value
 
+    def refreshed(self, call: Call, outputs: Values) -> Values:
+        known = resource(self.kind)["inputProperties"]
+        inputs = super().refreshed(call, outputs)
+        return {k: self._noted(known.get(k, {}), v) for k, v in inputs.items()} | {DEFAULTS: []}
+
     def imported(self, outputs: Values) -> Values:
         return {k: self._imported(v) for k, v in super().imported(outputs).items()} | {DEFAULTS: []}
 

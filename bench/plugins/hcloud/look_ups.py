@@ -67,7 +67,7 @@ def server_type(provider: Any, arguments: Values, preview: bool) -> Values:
         "description": found.description,
         "disk": found.disk,
         "id": found.id,
-        "includedTraffic": 0,
+        "includedTraffic": next((price.get("included_traffic") for price in found.prices or []), None) or 0,
         "locations": places,
         "memory": found.memory,
         "name": found.name,

@@ -20,6 +20,7 @@ from bench.plugins.base import Call, Failed, Found
 from bench.plugins.hcloud.bridged import Sdk, bare
 from bench.plugins.hcloud.errors import gone, listed, sdk, sdk_text
 from bench.plugins.hcloud.network import change_addresses, first_address
+from bench.plugins.hcloud.retired import refuse_image, refuse_type
 from bench.plugins.values import UNKNOWN, Values, has_unknown
 
 _COMPUTED = (
@@ -161,7 +162,9 @@ class ServerResource(Sdk):
         client = self.provider.client
         with sdk():
             kind = self._type(new["serverType"])
+            refuse_type(kind, new.get("location"))
             image = self._image(new["image"], kind.architecture or "x86")
+            refuse_image(image, allowed=bool(new.get("allowDeprecatedImages")))
             keys = [_key(client, wanted) for wanted in new.get("sshKeys") or []]
             firewalls = [Firewall(id=int(number)) for number in new.get("firewallIds") or []]
             nets = new.get("publicNets")

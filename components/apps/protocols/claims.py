@@ -76,4 +76,4 @@ def _lines(claim: str, what: Claim) -> Iterator[str]:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text)
+    return json.dumps(text, ensure_ascii=False)

@@ -43,7 +43,10 @@ def fields(app: App, given: Given) -> Mapping[str, Any]:
         "client_type": app.client_type,
         "client_id": given.secrets.value(f"app/{app.id}/client-id"),
         "client_secret": given.secrets.output(f"app/{app.id}/client-secret") if confidential else None,
-        "redirect_uris": [_redirect_uri(uri, line) for uri in redirect_uris(app)],
+        "redirect_uris": [
+            *(_redirect_uri(uri, line, "authorization") for uri in redirect_uris(app)),
+            *(_redirect_uri(uri, line, "logout") for uri in app.post_logout_uris),
+        ],
         # Without the next two, authentik signs with HS256 and puts no claims into its tokens.
         "signing_key": None if app.signing_key == "none" else app.signing_key or SIGNING_KEY,
         "property_mappings": _mappings(app, given.settings),
@@ -77,10 +80,10 @@ def _mappings(app: App, settings: Settings) -> list[str]:
     return [*found, *(claims.name(app, scope) for scope in claims.scopes(app))]
 
 
-def _redirect_uri(uri: str | RegexUri, line: str) -> dict[str, str]:
+def _redirect_uri(uri: str | RegexUri, line: str, purpose: str) -> dict[str, str]:
     mode, text = ("regex", uri.regex) if isinstance(uri, RegexUri) else ("strict", uri)
     whole = {"matching_mode": mode, "url": text}
-    return whole | {"redirect_uri_type": "authorization"} if since(line, "2026.5") else whole
+    return whole | {"redirect_uri_type": purpose} if since(line, "2026.5") else whole
 
 
 def _grant_types(scopes: Iterable[str]) -> list[str]:
