@@ -44,6 +44,8 @@ _CARRIED_OUT = {OpType.CREATE_REPLACEMENT: OpType.REPLACE}
 # What the engine adds when something has failed: it says nothing new.
 _ECHOES = re.compile(r"(update|preview|destroy|refresh) failed|Resource monitor has terminated")
 _LIBRARY = re.compile(r"^(?:[\w.]*\.)?[A-Z]\w*Error: ")
+# What it puts before an objection of a provider's, the value among it.
+_CHECKED = re.compile(r"^\S+ resource '[^']*'(?:: property \S+ value \{.*?\})? has a problem: ", re.DOTALL)
 
 
 @dataclass
@@ -179,7 +181,7 @@ class Screen:
     # Words ---------------------------------------------------------------------------------------------------------
 
     def _hear(self, said: DiagnosticEvent) -> None:
-        text = _LIBRARY.sub("", said.message.strip())
+        text = _CHECKED.sub("", _LIBRARY.sub("", said.message.strip()))
         if said.severity == "debug" or said.ephemeral or not text or text in self.told or _ECHOES.match(text):
             return
         self.told.add(text)

@@ -68,9 +68,11 @@ class Look:
         return []
 
     def outlook(self, wanted: Declared) -> str:
-        """What taking over an object would change, in words."""
+        """What taking over an object would change, in words; empty for a tie of two others that is to be made."""
         kind = self._dialect.kind(wanted.kind).with_sealed(wanted.sealed)
         there = self._there(kind, wanted)
+        if there is None and len(kind.key) > 1:
+            return ""
         if there is None:
             return f"there is no {titled(kind, wanted.fields)} to take over; it would be made"
         own = wanted.own(kind, there).fields

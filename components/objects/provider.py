@@ -129,15 +129,21 @@ class ObjectProvider(ResourceProvider):
         new = META not in _olds and not self._reconciler.is_begun(wanted)
         if look is not None and not objections:
             objections = look.objections(wanted, new=new)
-        if new and wanted.adopt and not objections and self._foretelling != SAID:
-            say(f"{wanted.logical}: {self._outlook(look, kind, wanted)}")
+        foretelling = new and wanted.adopt and not objections and self._foretelling != SAID
+        if foretelling and (outlook := self._outlook(look, kind, wanted)):
+            say(f"{wanted.logical}: {outlook}")
         return CheckResult(props, [CheckFailure(field, text) for field, text in objections])
 
     @staticmethod
     def _outlook(look: Look | None, kind: Kind, wanted: Declared) -> str:
-        """What taking over an object would change. The engine shows that as any other creation."""
+        """What taking over an object would change. The engine shows that as any other creation.
+
+        Of what ties others together (bindings), which is made beside them, only what is there is spoken of.
+        """
         if look:
             return look.outlook(wanted)
+        if len(kind.key) > 1:
+            return ""
         return f"takes over {titled(kind, wanted.fields)}, if it is there (--refresh shows what that changes)"
 
     def objections(self, _wanted: Declared) -> Iterable[tuple[str, str]]:

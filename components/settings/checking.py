@@ -31,8 +31,16 @@ def declared(
             yield Problem(
                 dotted(*path, index),
                 f"there is no group {name!r}",
-                nearest(name, known) or f"Add {name} to gatehouse:groups",
+                nearest(name, known) or f"Add {_as_declared(name)} to gatehouse:groups",
             )
+
+
+def _as_declared(group: str) -> str:
+    """A group as it has to be declared: one that every authentik has can only be taken over."""
+    from components.identity.kinds import defaults  # noqa: PLC0415  (for mistakes alone)
+
+    there = group in defaults().get("authentik_core.group", {})
+    return f"{{name: {group}, adopt: true}}" if there else group
 
 
 def raw_names(settings: Settings, kind: str) -> set[str]:

@@ -157,7 +157,7 @@ def test_a_person_joins_the_administrators_and_no_right_is_taken_away(client: Be
     client.edit(**written | {"groups": ["staff"]})
     said = client.up(check=False)
     assert f"there is no group '{ADMINS}'" in said
-    assert f"Add {ADMINS} to gatehouse:groups" in said
+    assert f"Add {{name: {ADMINS}, adopt: true}} to gatehouse:groups" in said
     client.edit(groups=["staff", ADMINS])
     said = client.project.gatehouse("preview", "acme", "--refresh", check=False)
     assert "take over what is there with `adopt: true`" in said

@@ -7,14 +7,31 @@ import re
 from pathlib import Path
 
 import pytest
+from pulumi.automation import EngineEvent
+from pulumi.automation.events import DiagnosticEvent
 
 from bench.paths import ROOT
 from bench.plain import PlainWorld
+from operations.screen import Screen
 from operations.words import TYPES, edits, thing
 from tests.operations.client import BenchClient
 
 GRAFANA = {"preset": "grafana", "url": "https://grafana.acme.example", "groups": ["eng"]}
 JANE = {"username": "jane", "name": "Jane", "email": "jane@acme.example", "groups": ["staff"]}
+
+
+def test_an_objection_is_shown_without_the_engines_words_and_the_value() -> None:
+    said: list[str] = []
+    type_ = "pulumi-python:dynamic/authentik_core:group"
+    before = f"{type_} resource 'staff': property name value {{staff {{1}}}} has a problem: "
+    urn = f"urn:pulumi:acme::gatehouse::{type_}::staff"
+    with Screen(said.append, planning=True) as screen:
+        for begin in (before, f"{type_} resource 'other' has a problem: "):
+            event = DiagnosticEvent(f"{begin}it is there ({begin[-40:-30]})", "", "error", urn=urn)
+            screen.listen(EngineEvent(1, 1, diagnostic_event=event))
+    assert said[0] == "\nFailed:"
+    assert all(line.startswith("  group staff: it is there") for line in said[1:])
+    assert len(said) == 3
 
 
 @pytest.mark.engine
