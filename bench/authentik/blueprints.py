@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from typing import Any
 
 import yaml
@@ -10,10 +11,11 @@ import yaml
 from bench.authentik import crypto, defaults, writes
 from bench.authentik.catalog import Kind
 from bench.authentik.context import Context
-from bench.authentik.rules import Request
+from bench.authentik.fields import Invalid
+from bench.authentik.rules import Crash
 from bench.authentik.store import Data
 
-BLUEPRINTS = "/managed/blueprints/"
+BLUEPRINTS, TASKS = "/managed/blueprints/", "/tasks/tasks/"
 
 
 class BlueprintError(Exception):
@@ -73,6 +75,7 @@ def exists(path: str) -> bool:
 def apply(context: Context, blueprint: Data) -> None:
     """Apply a blueprint and note how it went."""
     metadata: dict[str, Any] = {}
+    why = ""
     try:
         if blueprint.get("content"):
             document = parse(blueprint["content"])
@@ -86,17 +89,43 @@ def apply(context: Context, blueprint: Data) -> None:
             for path, fields in defaults.tables()["examples"].get(blueprint["path"], []):
                 defaults.add(context, path, fields)
         status = "successful"
-    except (BlueprintError, KeyError, yaml.YAMLError):
-        status = "error"
+    except (BlueprintError, KeyError, yaml.YAMLError, Crash) as error:
+        status, why = "error", str(error) or type(error).__name__
+    note(context, blueprint, why)
     text = blueprint.get("content") or blueprint["path"]
-    done = {
-        "status": status,
-        "last_applied": crypto.now(),
-        "last_applied_hash": hashlib.sha512(text.encode()).hexdigest(),
-        "metadata": metadata,
-    }
+    done = {"status": status, "last_applied": crypto.now(), "metadata": metadata}
+    if not why:
+        done["last_applied_hash"] = hashlib.sha512(text.encode()).hexdigest()
     row = {name: value for name, value in blueprint.items() if name != "_apply"}
     context.store.replace(BLUEPRINTS, blueprint["pk"], {**row, **done})
+
+
+def note(context: Context, blueprint: Data, why: str) -> None:
+    """What the worker's task leaves behind, for the list of tasks."""
+    line: dict[str, Any] = {
+        "timestamp": crypto.now(),
+        "log_level": "warning" if why else "info",
+        "logger": "authentik.blueprints.v1.tasks",
+        "event": why or "Applied blueprint",
+        "attributes": {},
+    }
+    app, _, model = context.line.kinds[BLUEPRINTS].label.partition(".")
+    task = {
+        "message_id": str(uuid.uuid4()),
+        "queue_name": "default",
+        "actor_name": "authentik.blueprints.v1.tasks.apply_blueprint",
+        "state": "done",
+        "mtime": crypto.now(),
+        "rel_obj_app_label": app,
+        "rel_obj_model": model,
+        "rel_obj_id": str(blueprint["pk"]),
+        "uid": blueprint["name"],
+        "aggregated_status": "error" if why else "info",
+        "description": "Apply single blueprint.",
+    }
+    # Up to 2025.8 the lines were called messages.
+    name = "logs" if "logs" in context.line.schemas["Task"]["properties"] else "messages"
+    context.store.insert(TASKS, task["message_id"], {**task, name: [line], f"previous_{name}": []})
 
 
 def apply_waiting(context: Context) -> None:
@@ -137,7 +166,11 @@ class Application:
         if before is not None and state == "created":
             return before
         values = {**identifiers, **attributes}
-        return writes.apply(Request(self.context, kind, values, before, before is not None), None)
+        try:
+            request = writes.prepare(self.context, kind, values, before, partial=before is not None)
+        except Invalid as error:
+            raise BlueprintError(f"Entry invalid: Serializer errors {error.detail}") from None
+        return writes.apply(request, None)
 
     def resolve(self, value: Any) -> Any:
         """A value with its tags replaced."""

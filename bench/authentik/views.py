@@ -8,7 +8,7 @@ from xml.sax.saxutils import quoteattr
 
 import yaml
 
-from bench.authentik import blueprints, fields, writes
+from bench.authentik import blueprints, fields, lists, writes
 from bench.authentik.api import Action, Api
 from bench.authentik.calls import HTML, Answer, Call
 from bench.authentik.catalog import Kind
@@ -189,11 +189,21 @@ def part(name: str, call: Call, kind: Kind, body: dict[str, Any]) -> Any:
         raise Invalid({name: error.detail}) from None
 
 
+def tasks(api: Api, call: Call) -> Answer:
+    """GET /tasks/tasks/: what the worker did for objects of the API, the last one first."""
+    asked = call.first("rel_obj_id")
+    found: list[Any] = [row for row in api.store.all(blueprints.TASKS) if asked in (None, row["rel_obj_id"])]
+    found.sort(key=lambda row: str(row["mtime"]), reverse=True)
+    block, shown = lists.page(found, dict(call.query))
+    return Answer(200, lists.answer(block, list(shown)))
+
+
 VIEWS: dict[tuple[str, str], Action] = {
     ("GET", "/providers/oauth2/{id}/setup_urls/"): setup_urls,
     ("GET", "/providers/saml/{id}/metadata/"): saml_metadata,
     ("GET", "/flows/instances/{slug}/export/"): export_flow,
     ("GET", "/flows/inspector/{flow_slug}/"): inspector,
+    ("GET", "/tasks/tasks/"): tasks,
     ("GET", "/managed/blueprints/available/"): blueprint_files,
     ("POST", "/managed/blueprints/"): make_blueprint,
     ("POST", "/managed/blueprints/{instance_uuid}/apply/"): apply_blueprint,

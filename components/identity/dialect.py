@@ -155,6 +155,23 @@ class Authentik:
         after.change(kind.name, str(item[kind.pk]), body)
         return rights.objection(after)
 
+    def noted(self, kind: Kind, item: Mapping[str, Any]) -> Sequence[str]:
+        """What the worker's last task about the object said that went wrong; everything, where it marked nothing."""
+        app, _, model = kind.name.partition(".")
+        about = {
+            "rel_obj_content_type__app_label": app,
+            "rel_obj_content_type__model": model,
+            "rel_obj_id": str(item[kind.pk]),
+            "ordering": "-mtime",
+        }
+        try:
+            found = self.request("GET", "/tasks/tasks/", params=about)["results"]
+        except Refused:
+            return ()
+        lines = (found[0].get("logs") or found[0].get("messages") or []) if found else []
+        wrong = [line for line in lines if line.get("log_level") in {"warning", "error", "critical"}] or lines
+        return [str(line.get("event"))[:300] for line in wrong]
+
     def answers(self) -> bool:
         """Whether it is up and takes our token at the first look. Waits for nothing, and writes nothing."""
         from components.access import AccessError  # noqa: PLC0415  (ssh and keys, which a preview does not need)

@@ -16,13 +16,27 @@ from typing import Any
 from components.identity import catalog
 from components.identity.access import ACCESS, APPLICATION, access_kind
 from components.identity.texts import DURATION
-from components.objects.dialect import Kind, Reference, Setter
+from components.objects.dialect import Effect, Kind, Reference, Setter
 
 SETTERS: Mapping[str, Mapping[str, Setter]] = {
     "authentik_core.user": {"password": Setter("set_password/", "password")},
     "authentik_core.token": {"key": Setter("set_key/", "key")},
 }
 """Fields that the API takes by a call of their own and never gives back; the schema does not list them."""
+
+EFFECTS: Mapping[str, Effect] = {
+    "authentik_blueprints.blueprintinstance": Effect(
+        path="apply/",
+        verb="apply",
+        fields=frozenset({"content", "path", "context"}),
+        only={"enabled": True},
+        moment="last_applied",
+        status="status",
+        good=frozenset({"successful"}),
+        digest=("last_applied_hash", "content"),
+    ),
+}
+"""Kinds whose objects do nothing by being there. Recorded: the hash is that of the content as authentik gives it."""
 
 OWNED_BY_OTHER_SIDE: Mapping[str, Mapping[str, str]] = {
     "authentik_core.group": {"users": "the groups of each user", "children": "the parent of each group"},
@@ -217,6 +231,7 @@ class Line:
             secret=frozenset(row.get("secret", ())) | frozenset(SETTERS.get(label, {})),
             write_only=frozenset(write_only | {*row.get("write_only", ())}),
             setters=SETTERS.get(label, {}),
+            effect=EFFECTS.get(label),
             unordered=frozenset(
                 name for name, ref in row["refs"].items() if ref.get("many") and name not in references
             ),

@@ -144,6 +144,9 @@ def _facts(label: str, having: list[Line]) -> Iterator[str]:
         yield f"Before it is deleted, {_joined(sorted(kind.released))} is emptied: authentik would delete those too."
     if kind.repeat:
         yield f"Every update also sends {_joined(kind.repeat)}, since authentik demands it."
+    if kind.effect:
+        named = _joined(sorted(kind.effect.fields))
+        yield f"gatehouse has it applied when {named} changed or it is not in effect yet, and waits for the end."
     yield from in_words(newest, label)
 
 

@@ -34,6 +34,7 @@ A whole dialect for an imaginary server that keeps shelves and books:
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -72,6 +73,37 @@ class Setter:
 
 
 @dataclass(frozen=True)
+class Effect:
+    """A call by which objects of a kind take effect (POST below their URL), and which the server works off later."""
+
+    path: str
+    verb: str
+    """What the call does, in a word."""
+    fields: frozenset[str]
+    """Fields that take effect that way."""
+    only: Mapping[str, Any]
+    """Values that an object must have for the call to do anything."""
+    moment: str
+    """The field that changes when the server has got to it."""
+    status: str
+    good: frozenset[str]
+    """The field that says how it ended, and its values for a good end."""
+    digest: tuple[str, str]
+    """The field with the SHA-512 of what is in effect, and the field that this is of, where it is set."""
+
+    def applies(self, item: Mapping[str, Any]) -> bool:
+        """Whether the call would do anything for this object."""
+        return all(item.get(name) == value for name, value in self.only.items())
+
+    def is_due(self, item: Mapping[str, Any]) -> bool:
+        """Whether what the object holds has not taken effect, as far as the object tells."""
+        digest, of = self.digest
+        text = str(item.get(of) or "")
+        stale = text != "" and item.get(digest) != hashlib.sha512(text.encode()).hexdigest()
+        return self.applies(item) and (stale or item.get(self.status) not in self.good)
+
+
+@dataclass(frozen=True)
 class Kind:
     """Everything the engine needs to know about one kind of object. Facts only."""
 
@@ -96,6 +128,8 @@ class Kind:
     write_only: frozenset[str] = frozenset()
     """Never read back: the value last set counts."""
     setters: Mapping[str, Setter] = field(default_factory=dict)
+    effect: Effect | None = None
+    """How its objects take effect, where writing them is not enough."""
     unordered: frozenset[str] = frozenset()
     free: frozenset[str] = frozenset()
     """Fields that hold JSON of the program's own, which the server keeps as it is, blanks and all."""
@@ -202,4 +236,8 @@ class Dialect(Protocol):
 
         Raises `errors.ObjectError` where that would lock out whoever has to undo it.
         """
+        ...
+
+    def noted(self, kind: Kind, item: Mapping[str, Any]) -> Sequence[str]:
+        """What the server has noted of the last time that it brought the object into effect (see `Effect`)."""
         ...

@@ -122,6 +122,9 @@ def observed(store: Store, dialect: Dialect, kind: Kind, declared: Mapping[str, 
                 said = {member: inner for member, inner in said.items() if member in value}
             if said is not None:
                 seen[name] = said
+    if kind.effect and kind.effect.is_due(item):
+        waiting = f"(not in effect: {item.get(kind.effect.status)})"
+        seen |= dict.fromkeys(kind.effect.fields & seen.keys(), waiting)
     return seen
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
 from components.objects import fields as said
 from components.objects.declared import Declared
 from components.objects.dialect import Dialect, Kind
+from components.objects.effects import Effects
 from components.objects.errors import ObjectError, Unclear
 from components.objects.fields import Fields
 from components.objects.http import Refused
@@ -30,6 +31,7 @@ class Writer:
         self._dialect = dialect
         self._store = store
         self._words = words
+        self._effects = Effects(dialect, words)
 
     def body(self, kind: Kind, wanted: Declared) -> dict[str, Any]:
         """The declared fields as they are sent. Raises ObjectError for a name that nothing bears."""
@@ -78,6 +80,7 @@ class Writer:
             self.set_apart(kind, wanted.logical, item, wanted.fields)
             item = self.look(kind, item)
             self._agreed(kind, wanted, body, item)
+            item = self._in_effect(kind, wanted, item, body)
         except ObjectError as error:
             error.undone = self._take_back(kind, item)
             raise
@@ -92,14 +95,26 @@ class Writer:
         fresh: Mapping[str, Any],
     ) -> Object:
         """Write if anything differs, and see that it took. `fresh`: unreadable fields whose values are new."""
-        differs = not fresh.keys().isdisjoint(body) or not self.agrees(kind, body, item)
+        off = self._off(kind, body, item)
+        differs = bool(off) or not fresh.keys().isdisjoint(body)
         if differs:
             self.send(kind, wanted, item, body, "update")
             item = {**item, **{name: body[name] for name in (kind.url, kind.pk) if name in body}}
         if self.set_apart(kind, wanted.logical, item, fresh) or differs:
             item = self.look(kind, item)
             self._agreed(kind, wanted, body, item)
-        return item
+        return self._in_effect(kind, wanted, item, off)
+
+    def _in_effect(self, kind: Kind, wanted: Declared, item: Object, changed: Iterable[str]) -> Object:
+        """The object after the call by which it takes effect, where it needs one: for what changed, or did not yet."""
+        effect = kind.effect
+        if effect is None or effect.fields.isdisjoint(wanted.fields) or not effect.applies(item):
+            return item
+        if effect.fields.isdisjoint(changed) and not effect.is_due(item):
+            return item
+        found = self._effects.bring(effect, kind, wanted.logical, item, url(kind, item))
+        self._store.put(kind, found)
+        return found
 
     def agrees(self, kind: Kind, body: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
         """Whether the object has every value that can be read and that the body has."""

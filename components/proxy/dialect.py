@@ -114,6 +114,11 @@ class Npm:
 
     # Certificates --------------------------------------------------------------------------------------------------
 
+    def noted(self, kind: Kind, item: Mapping[str, Any]) -> Sequence[str]:
+        """Nothing here takes effect later."""
+        del kind, item
+        return ()
+
     def _write_certificate(self, method: str, path: str, body: object) -> Any:
         if method == "DELETE":
             self._refuse_in_use(path)

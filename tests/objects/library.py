@@ -115,6 +115,9 @@ class Library:
     def settle(self, kind: Kind, name: str, value: Any) -> Any:
         return value.lower() if name == "isbn" and isinstance(value, str) else value
 
+    def noted(self, kind: Kind, item: Mapping[str, Any]) -> list[str]:
+        return []
+
 
 def _kept(body: dict[str, Any]) -> dict[str, Any]:
     """What the server makes of a body: passwords are not given back, texts are trimmed, tags come back reversed."""

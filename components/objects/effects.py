@@ -1,0 +1,54 @@
+"""What takes effect by a call of its own, after it was written, and when the server gets to it."""
+
+from __future__ import annotations
+
+from components.objects.dialect import Dialect, Effect, Kind
+from components.objects.errors import ObjectError, Unclear
+from components.objects.http import Refused
+from components.objects.store import Object
+from components.objects.wording import Words, titled
+
+PATIENCE = 300.0
+"""Seconds for a server's worker to get to it; on a first start it has some minutes' work before."""
+
+
+class Effects:
+    """Brings objects of one server into effect."""
+
+    def __init__(self, dialect: Dialect, words: Words) -> None:
+        self._dialect = dialect
+        self._words = words
+
+    def bring(self, effect: Effect, kind: Kind, logical: str, item: Object, address: str) -> Object:
+        """Make the call and wait for its end; the object as it is then. Raises ObjectError where it ends badly."""
+        import tenacity  # noqa: PLC0415  (a tenth of a second, which a preview does not need)
+
+        def finished(found: Object) -> bool:
+            return bool(found.get(effect.moment) != item.get(effect.moment))
+
+        waiting = tenacity.Retrying(
+            retry=tenacity.retry_if_not_result(finished),
+            stop=tenacity.stop_after_delay(PATIENCE),
+            wait=tenacity.wait_exponential(0.2, max=2),
+            retry_error_callback=lambda state: state.outcome and state.outcome.result(),
+        )
+        try:
+            self._dialect.request("POST", address + effect.path)
+            found: Object = waiting(self._dialect.request, "GET", address)
+        except Refused as refused:
+            raise self._words.said_no(kind, logical, item, refused, effect.verb) from None
+        except Unclear:
+            raise self._words.silent(kind, logical, item, 1) from None
+        if finished(found) and not effect.is_due(found):
+            return found
+        status = found.get(effect.status)
+        if not finished(found):
+            what, remedy = f"is not done after {PATIENCE:.0f} s", "See whether its worker runs"
+        else:
+            told = "; ".join(self._dialect.noted(kind, found)) or "it does not say why"
+            what, remedy = f"ended with the status {status!r}: {told}", "Correct what is named"
+        raise ObjectError(
+            f"to {effect.verb} {titled(kind, item)} {what}",
+            self._words.place(logical),
+            f"{remedy}, then run the same command again",
+        )
