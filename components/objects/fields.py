@@ -123,8 +123,9 @@ def observed(store: Store, dialect: Dialect, kind: Kind, declared: Mapping[str, 
             if said is not None:
                 seen[name] = said
     if kind.effect and kind.effect.is_due(item):
-        waiting = f"(not in effect: {item.get(kind.effect.status)})"
-        seen |= dict.fromkeys(kind.effect.fields & seen.keys(), waiting)
+        named = sorted(kind.effect.fields & declared.keys())
+        if named and all(seen.get(name) == declared[name] for name in named):  # else its drift shows anyway
+            seen[named[0]] = f"(not in effect: {item.get(kind.effect.status)})"
     return seen
 
 

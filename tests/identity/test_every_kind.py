@@ -74,7 +74,8 @@ def test_every_kind_of_the_line(lived: Lived) -> None:
 
 
 def test_what_is_sent_is_what_authentiks_own_client_would_send(lived: Lived) -> None:
-    sent = [each for each in lived.writes if each.method != "DELETE"]
+    without_body = ("/apply/",)
+    sent = [e for e in lived.writes if e.method != "DELETE" and not e.path.endswith(without_body)]
     version = VERSIONS[lived.line.line]
     found = verdicts(version, [(each.model, each.body) for each in sent])
     wrong = [
