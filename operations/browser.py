@@ -25,6 +25,7 @@ class Where(StrEnum):
 
     REACH = "reach"
     REQUEST = "request"
+    LOGIN = "login"
     IDENTITY = "identity"
     FACTOR = "factor"
     POLICY = "policy"

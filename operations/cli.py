@@ -18,6 +18,7 @@ from components.settings import SettingsError
 from operations import catalog as lines
 from operations import doctor as doctor_checks
 from operations import guards, run
+from operations.browser import Where
 from operations.errors import OperatorError
 from operations.login_check import Checked
 from operations.login_check import login_check as check_logins
@@ -234,12 +235,17 @@ def login_check(
     def said(checked: Checked) -> None:
         colour, word = ("green", "as") if checked.ok else ("red", "NOT as")
         verdict = f"[{colour}]{word} {checked.measure}[/]"
-        wanted = "may log in" if checked.expected else "may not" + ", being not active" * (not checked.active)
+        inactive = ", being not active" * (checked.refusal is Where.IDENTITY)
+        wanted = "may log in" if checked.expected else f"may not{inactive}"
         ended = "logged in" if checked.result.accepted else f"refused: {checked.result.why}"
         console.print(f"{verdict}  {checked.app}: {checked.person} {wanted}; {escape(ended)}", soft_wrap=True)
 
     guards.refuse(Stack(name), guards.LOGIN, say)
-    if not check_logins(Stack(name), app_name, said):
+
+    def noted(text: str) -> None:
+        console.print(f"[yellow]{escape(text)}[/]", soft_wrap=True)
+
+    if not check_logins(Stack(name), app_name, said, noted):
         raise OperatorError(
             f"A login at {name} did not end as the stack file says.",
             "See above which, and why. People who have changed their first password, or have a second factor, "

@@ -12,11 +12,11 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import httpx
 
-from operations.browser import Browser, LoginError, Where, excerpt
+from operations.browser import STEPS, Browser, LoginError, Where, excerpt
 from operations.oidc import Client, ProviderError, RelyingParty
 
 TIMEOUT = 30.0
@@ -62,6 +62,29 @@ def log_in(
             return LoginResult(accepted=False, where=where, why=str(wrong))
         except httpx.HTTPError as broken:
             return LoginResult(accepted=False, where=Where.REACH, why=_unreachable(broken))
+
+
+def knock(
+    url: str, *, verify: ssl.SSLContext | bool = True, transport: httpx.BaseTransport | None = None
+) -> LoginResult:
+    """Open an app as somebody without a session, whom it has to send to the login (`Where.LOGIN`). Never raises."""
+    start = url
+    try:
+        with _client(verify, transport) as http:
+            for _ in range(STEPS):
+                answer = http.get(url, headers={"Accept": "text/html,*/*"})
+                if not answer.is_redirect:
+                    place = answer.request.url
+                    if answer.is_success:
+                        return LoginResult(accepted=True, where=Where.DONE)
+                    why = f"{place.host} answers {answer.status_code} without a login: {excerpt(answer)}"
+                    return LoginResult(accepted=False, where=Where.APP, why=why)
+                url = urljoin(url, answer.headers["location"])
+                if "/if/flow/" in urlsplit(url).path:
+                    return LoginResult(accepted=False, where=Where.LOGIN, why="sent to the login")
+    except httpx.HTTPError as broken:
+        return LoginResult(accepted=False, where=Where.REACH, why=_unreachable(broken))
+    return LoginResult(accepted=False, where=Where.APP, why=f"{start} goes round in circles")
 
 
 def _client(verify: ssl.SSLContext | bool, transport: httpx.BaseTransport | None) -> httpx.Client:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,12 +13,13 @@ from components.settings.scopes import asked
 from operations.browser import Where
 from operations.errors import OperatorError
 from operations.evaluation import Declared, Evaluation, authentik_of
-from operations.login import LoginResult, log_in
+from operations.login import LoginResult, knock, log_in
 from operations.oidc import Client
 from operations.stack import Stack
 
 WANTED = ((True, True), (True, False), (False, True))
 """Who is logged in to an app: (is active, may use it)."""
+STRANGER = "somebody without a session"
 MOST = 10
 """Others that authentik is asked about while one of these has not been found: each question takes it 0.1 s."""
 
@@ -29,42 +31,43 @@ class Checked:
     app: str
     person: str
     allowed: bool
-    """Whether authentik, asked, would let the person use the app."""
+    """Whether authentik, asked, would let the person in."""
     declared: bool | None
     """Whether the stack file does; None where it alone does not decide."""
-    active: bool
+    refusal: Where
+    """How somebody who may not is turned away: to be kept out by an error does not count."""
     result: LoginResult
 
     @property
     def expected(self) -> bool:
         """Whether the person should get in: as declared, or else as authentik has it."""
-        return self.active and (self.allowed if self.declared is None else self.declared)
+        return self.allowed if self.declared is None else self.declared
 
     @property
     def ok(self) -> bool:
-        """Whether it ended as it should, and as authentik says. To be kept out by an error does not count."""
-        if not self.active:
-            return self.result.where is Where.IDENTITY
+        """Whether it ended as it should, and as authentik says."""
         if self.allowed is not self.expected:
             return False
-        return self.result.accepted if self.allowed else self.result.where is Where.POLICY
+        return self.result.accepted if self.allowed else self.result.where is self.refusal
 
     @property
     def measure(self) -> str:
         """What it is measured by."""
-        return "declared" if self.declared is not None or not self.active else "authentik says"
+        return "authentik says" if self.declared is None else "declared"
 
 
-def login_check(stack: Stack, app: str | None, said: Callable[[Checked], None]) -> bool:
+def login_check(
+    stack: Stack, app: str | None, said: Callable[[Checked], None], noted: Callable[[str], None]
+) -> bool:
     """Log in to each app (or to one) as people who may and who may not; whether all ended as they should.
 
-    First passwords are derived, so this works until a person has changed theirs.
+    First passwords are derived, so this works until a person has changed theirs. What can't be checked is `noted`.
 
     Raises:
         OperatorError: there is no such app, nobody to log in with, or no authentik to ask.
     """
     settings = stack.require().settings()
-    wanted = [each for each in settings.apps if app in (None, each.key) and each.speaks == "oidc"]
+    wanted = [each for each in settings.apps if app in (None, each.key)]
     if not wanted:
         known = ", ".join(each.key for each in settings.apps) or "none"
         raise OperatorError(
@@ -79,12 +82,42 @@ def login_check(stack: Stack, app: str | None, said: Callable[[Checked], None]) 
     declared = Declared(planned(settings).specs)
     ended = []
     for each in wanted:
-        for person, allowed, told in candidates(each, people, evaluation, declared):
-            result = attempt(settings, each, person)
-            checked = Checked(each.key, person.username, allowed, told, person.active, result)
+        if why := out_of_reach(settings, each):
+            noted(f"not checked  {each.key}: {why}")
+            continue
+        for checked in checks(settings, each, people, evaluation, declared):
             ended.append(checked.ok)
             said(checked)
     return all(ended)
+
+
+def out_of_reach(settings: Settings, app: App) -> str:
+    """Why an app can't be logged in to from here; empty if it can."""
+    if app.speaks in ("saml", "ldap"):
+        return f"gatehouse itself does not speak {app.speaks.upper()}; log in to it by hand"
+    if app.speaks == "proxy" and settings.box.kind == "none":
+        return "with `box: none`, gatehouse has no proxy in front of it, and does not know yours; open it by hand"
+    if app.speaks == "oidc" and written_out(app) is None:
+        where = f"gatehouse:apps.{app.key}"
+        return f"it has patterns as redirect URIs only, none of which can be tried; write one of {where} out"
+    return ""
+
+
+def checks(
+    settings: Settings, app: App, people: Sequence[Person], evaluation: Evaluation, declared: Declared
+) -> Iterator[Checked]:
+    """All logins to one app."""
+    if app.speaks == "proxy":
+        is_open = any(re.search(path, "/") for path in app.skip_path_regex)
+        yield Checked(app.key, STRANGER, is_open, is_open, Where.LOGIN, knock(app.url))
+        if is_open:
+            return  # whoever comes is let in without being asked who it is
+    for person, allowed, told in candidates(app, people, evaluation, declared):
+        result = attempt(settings, app, person)
+        if person.active:
+            yield Checked(app.key, person.username, allowed, told, Where.POLICY, result)
+        else:
+            yield Checked(app.key, person.username, False, False, Where.IDENTITY, result)
 
 
 def candidates(
@@ -110,17 +143,15 @@ def candidates(
 
 def attempt(settings: Settings, app: App, person: Person) -> LoginResult:
     """Log one person in to one app, the way a browser and the app would."""
-    secrets, redirect_uri = settings.derived(), written_out(app)
-    if redirect_uri is None:
-        raise OperatorError(
-            f"{app.key} has patterns as redirect URIs only, none of which can be tried.",
-            f"Name another app, or write one of the redirect URIs of gatehouse:apps.{app.key} out.",
-        )
+    secrets = settings.derived()
+    password = secrets.value(f"person/{person.id}/password")
+    if app.speaks == "proxy":
+        return log_in(app.url, person.username, password)
     client = Client(
         issuer=issuer(app, settings),
         client_id=secrets.value(f"app/{app.id}/client-id"),
         client_secret=secrets.value(f"app/{app.id}/client-secret"),
-        redirect_uri=redirect_uri,
+        redirect_uri=written_out(app) or "",
         scopes=" ".join(asked(app)),
     )
-    return log_in(client, person.username, secrets.value(f"person/{person.id}/password"))
+    return log_in(client, person.username, password)

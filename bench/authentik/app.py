@@ -18,6 +18,7 @@ from bench.authentik.api import PREFIX, Api
 from bench.authentik.calls import Answer
 from bench.authentik.context import Context
 from bench.authentik.info import INFO
+from bench.authentik.outpost import Outpost
 from bench.authentik.pages import NOT_FOUND_PAGE
 from bench.authentik.policies import NotEmulatedError
 from bench.authentik.proxies import TrustedProxies
@@ -148,7 +149,9 @@ def build(server: Server, more: list[BaseRoute] | None = None) -> Starlette:
         return JSONResponse({"detail": str(error)}, 501)
 
     handlers: dict[Any, Any] = {404: not_found, NotEmulatedError: not_emulated}
-    middleware = []
+    middleware: list[Middleware] = []
     if server.api.line.name == "2026.8":
         middleware.append(Middleware(TrustedProxies, networks=server.settings.trusted_proxies))
+    if more is None:
+        middleware.append(Middleware(Outpost, context=Context(server.api.line, server.store)))
     return Starlette(routes=routes, exception_handlers=handlers, middleware=middleware)

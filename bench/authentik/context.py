@@ -14,7 +14,7 @@ FLOW_BINDINGS = "/flows/bindings/"
 USERS = "/core/users/"
 GROUPS = "/core/groups/"
 OUTPOSTS = "/outposts/instances/"
-OAUTH2 = "/providers/oauth2/"
+OAUTH2, PROXY = "/providers/oauth2/", "/providers/proxy/"
 Item = tuple[Kind, Data]
 
 
@@ -64,6 +64,11 @@ def members(store: Store, group: Data) -> list[Data]:
 def parents_of(group: Data) -> list[str]:
     """The groups that a group inherits from: `parents`, or `parent` up to 2025.10."""
     return list(group.get("parents") or []) + [pk for pk in [group.get("parent")] if pk]
+
+
+def client_of(store: Store, client_id: str) -> Data | None:
+    """The provider of an OAuth client; behind the proxy, the outpost is one."""
+    return store.find(OAUTH2, client_id=client_id) or store.find(PROXY, client_id=client_id)
 
 
 def groups_of(store: Store, user: Data) -> list[Data]:

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bench.authentik import crypto
-from bench.authentik.context import APPLICATIONS, OAUTH2, USERS, Context
+from bench.authentik.context import APPLICATIONS, OAUTH2, USERS, Context, client_of
 from bench.authentik.oidc_rules import (
     BAD_CLIENT,
     NO_STORE,
@@ -50,7 +50,7 @@ class Grants:
         """The token endpoint (RFC 6749, 4.1.3 and 6)."""
         form = await self.form(request)
         with self.store.reading():
-            provider = self.store.find(OAUTH2, client_id=form.get("client_id", ""))
+            provider = client_of(self.store, form.get("client_id", ""))
             if provider is None:
                 return refused("invalid_client", BAD_CLIENT)
             kind = form.get("grant_type", "")
@@ -131,7 +131,7 @@ class Grants:
         if grant is None or grant.expires < time.time():
             return dead
         with self.store.reading():
-            provider = self.store.find(OAUTH2, client_id=form.get("client_id", ""))
+            provider = client_of(self.store, form.get("client_id", ""))
             user = self.store.get(USERS, grant.user)
             application = self.store.find(APPLICATIONS, provider=provider["pk"]) if provider else None
             if provider is None or user is None or application is None:
@@ -146,7 +146,7 @@ class Grants:
         """Forget a token (RFC 7009); only its own client may."""
         form = await self.form(request)
         with self.store.reading():
-            provider = self.store.find(OAUTH2, client_id=form.get("client_id", ""))
+            provider = client_of(self.store, form.get("client_id", ""))
             if provider is None or not authentic(provider, form):
                 return refused("invalid_client", BAD_CLIENT, 401)
         for kept in (self.access, self.refresh):

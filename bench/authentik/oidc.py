@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from bench.authentik import published
 from bench.authentik.access import NOBODY, may_use
-from bench.authentik.context import APPLICATIONS, FLOWS, OAUTH2, Context
+from bench.authentik.context import APPLICATIONS, FLOWS, OAUTH2, Context, client_of
 from bench.authentik.executor import Executor, authentication_flow, redirect
 from bench.authentik.grants import Grants
 from bench.authentik.oidc_rules import METHODS, allowed_uri, allows, back, issuer, target
@@ -69,7 +69,7 @@ class OpenID:
         query = request.query_params
         session = self.sessions.of(request)
         with self.store.reading():
-            provider = self.store.find(OAUTH2, client_id=query.get("client_id", ""))
+            provider = client_of(self.store, query.get("client_id", ""))
             if provider is None or not allowed_uri(provider, query.get("redirect_uri", "")):
                 return page(text="The client or its redirection URI is not known.", status=400)
             application = self.store.find(APPLICATIONS, provider=provider["pk"])

@@ -87,7 +87,9 @@ def basic(request: Request) -> dict[str, str]:
 
 
 def allows(line: Line, provider: Data, grant_type: str) -> bool:
-    """Whether the provider gives this kind of grant. Since 2026.5 it says which; it starts with none."""
+    """Whether the provider gives this kind of grant. Since 2026.5 it says which; a proxy need not."""
+    if "external_host" in provider:
+        return grant_type == "authorization_code"
     matters = "grant_types" in line.schemas["OAuth2ProviderRequest"]["properties"]
     return not matters or grant_type in (provider.get("grant_types") or [])
 

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from bench.authentik.avatars import avatar
-from bench.authentik.context import APPLICATIONS, OAUTH2, USERS
+from bench.authentik.context import APPLICATIONS, USERS, client_of
 from bench.authentik.passwords import matches
 from bench.authentik.sessions import Plan
 from bench.authentik.store import Data, Store
@@ -119,7 +119,7 @@ def application_before(store: Store, plan: Plan) -> Data | None:
     """The application that the browser is on its way to."""
     _, _, query = plan.target.partition("?")
     client = (parse_qs(query).get("client_id") or [""])[0]
-    provider = store.find(OAUTH2, client_id=client) if client else None
+    provider = client_of(store, client) if client else None
     return store.find(APPLICATIONS, provider=provider["pk"]) if provider else None
 
 

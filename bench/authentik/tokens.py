@@ -14,11 +14,12 @@ from joserfc import jwk, jwt
 from bench.authentik import crypto
 from bench.authentik.computed import seconds, uid
 from bench.authentik.context import Context, groups_of
-from bench.authentik.policies import PolicyError, asked, helpers, returned
+from bench.authentik.policies import PolicyError, asked, helpers, person, returned
 from bench.authentik.store import Data
 
 MAPPINGS = "/propertymappings/provider/scope/"
 MANAGED = "goauthentik.io/providers/oauth2/scope-"
+PROXIED = "goauthentik.io/providers/proxy/scope-proxy"
 CERTIFICATES = "/crypto/certificatekeypairs/"
 
 Key = jwk.RSAKey | jwk.OctKey | jwk.ECKey
@@ -53,7 +54,11 @@ def claims(context: Context, provider: Data, user: Data, scopes: list[str]) -> d
         if mapping["scope_name"] not in scopes:
             continue
         managed = str(mapping.get("managed") or "")
-        if managed.startswith(MANAGED):
+        if managed == PROXIED:
+            about = person(context.store, user)
+            shown = {"user_attributes": about.group_attributes(), "is_superuser": about.is_superuser}
+            found |= {"ak_proxy": shown}
+        elif managed.startswith(MANAGED):
             found |= standard(context, user, managed.removeprefix(MANAGED))
         else:
             found |= own(context, provider, user, mapping)

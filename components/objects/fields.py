@@ -122,10 +122,9 @@ def observed(store: Store, dialect: Dialect, kind: Kind, declared: Mapping[str, 
                 said = {member: inner for member, inner in said.items() if member in value}
             if said is not None:
                 seen[name] = said
-    if kind.effect and kind.effect.is_due(item):
-        named = sorted(kind.effect.fields & declared.keys())
-        if named and all(seen.get(name) == declared[name] for name in named):  # else its drift shows anyway
-            seen[named[0]] = f"(not in effect: {item.get(kind.effect.status)})"
+    if kind.effect and kind.effect.is_due(item) and seen == declared:  # else what differs shows it anyway
+        for name in sorted(kind.effect.fields & seen.keys())[:1]:
+            seen[name] = f"(not in effect: {item.get(kind.effect.status)})"
     return seen
 
 

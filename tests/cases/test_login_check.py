@@ -31,7 +31,14 @@ GONE = {
 def client(world: PlainWorld, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BenchClient]:
     # The group above is of the stack; that of the person is a raw object.
     people = [*NESTED["people"], OUTSIDE, GONE]
-    client = BenchClient(tmp_path_factory.mktemp("client"), world, **{**NESTED, "people": people})
+    dash = {
+        "protocol": "proxy",
+        "url": "https://dash.acme.example",
+        "upstream": "http://dash",
+        "groups": ["users"],
+    }
+    settings = {**NESTED, "people": people, "apps": {**NESTED["apps"], "dash": dash}}
+    client = BenchClient(tmp_path_factory.mktemp("client"), world, **settings)
     client.up()
     yield client
     client.end()
@@ -44,6 +51,7 @@ def test_a_person_in_a_group_below_gets_in(client: BenchClient) -> None:
     assert "as declared  cloud: mike may not; refused" in said
     assert "as declared  cloud: olga may not, being not active; refused" in said
     assert "NOT" not in said
+    assert "not checked  dash: with `box: none`, gatehouse has no proxy in front of it" in said
     # A policy beside the group lets everybody in: that is authentik's word, and not the file's.
     policy = {"name": "everybody", "expression": "return True"}
     made = client.api.post("/api/v3/policies/expression/", json=policy).raise_for_status().json()
