@@ -12,17 +12,13 @@ from typing import Any
 
 from components.access import AccessError
 from components.identity.dialect import Authentik
-from components.identity.kinds import Line
 from components.identity.specs import Spec
 from components.objects.errors import ObjectError
 from components.objects.http import Refused
-from components.settings import Settings
 from operations.errors import OperatorError
-from operations.stack import PROJECT, Stack
 
 APPLICATION, BINDING = "authentik_core.application", "authentik_policies.policybinding"
 GROUP, USER = "authentik_core.group", "authentik_core.user"
-_PROVIDER = "pulumi:providers:pulumi-python"
 
 
 class Evaluation:
@@ -55,26 +51,6 @@ class Evaluation:
             raise OperatorError(what, remedy) from None
         except (ObjectError, AccessError) as error:
             raise OperatorError(f"authentik does not say who may log in: {error}", "See above.") from None
-
-
-def authentik_of(stack: Stack, settings: Settings) -> Authentik:
-    """The authentik that the stack file names, or that of the client's box. Raises OperatorError without one."""
-    line = Line(settings.authentik.line)
-    if settings.box.kind == "none":
-        token = settings.authentik.token
-        return Authentik(settings.authentik.url or "", token.get_secret_value() if token else "", None, line)
-    inputs = [
-        each.get("inputs", {})
-        for each in stack.deployment().get("resources", [])
-        if each["type"] == _PROVIDER
-    ]
-    # Only this provider has a line; the other one of this type is Nginx Proxy Manager's.
-    addresses = [each[f"{PROJECT}:address"] for each in inputs if f"{PROJECT}:line" in each]
-    if not addresses:
-        raise OperatorError(
-            f"{stack.name} has no authentik yet.", f"Bring it up first: ./gatehouse up {stack.name}"
-        )
-    return Authentik(str(addresses[0]), settings.derived().value("authentik/service-token"), None, line)
 
 
 class Declared:

@@ -10,20 +10,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from components.access import AccessError
-from components.identity.dialect import Authentik
-from components.identity.kinds import Line
 from components.identity.rights import GROUP, LISTS, ROLE, USER, Rights
 from components.identity.specs import Spec
 from components.objects.errors import ObjectError
 from components.objects.http import Refused
 from components.objects.provider import BEFORE, META
 from components.settings import Settings
+from operations.asking import authentik_of
 from operations.finding import Finding
-from operations.stack import PROJECT, Stack
+from operations.stack import Stack
 
 KINDS = (GROUP, USER, ROLE)
 _FIELDS = {"is_superuser", "is_active", "parent", *LISTS}
-_PROVIDER = "pulumi:providers:pulumi-python"
 
 
 def locked_out(
@@ -33,7 +31,7 @@ def locked_out(
 
     Nothing is looked at where authentik does not answer: it is not there yet, or the run will say so.
     """
-    server = _server(settings, resources)
+    server = authentik_of(settings, resources)
     if server is None or (not specs and settings.box.kind != "none"):
         return  # with its box, authentik itself goes
     try:
@@ -49,17 +47,6 @@ def locked_out(
     objection = rights.objection(after)
     if objection:
         yield Finding("authentik", *objection)
-
-
-def _server(settings: Settings, resources: list[dict[str, Any]]) -> Authentik | None:
-    line = Line(settings.authentik.line)
-    if settings.box.kind == "none":
-        token = settings.authentik.token
-        return Authentik(settings.authentik.url or "", token.get_secret_value() if token else "", None, line)
-    inputs = (each.get("inputs", {}) for each in resources if each["type"] == _PROVIDER)
-    addresses = [each.get("address") or each.get(f"{PROJECT}:address") for each in inputs if "line" in each]
-    derived = settings.derived().value("authentik/service-token")
-    return Authentik(str(addresses[0]), derived, None, line) if addresses else None
 
 
 def _held(stack: Stack, resources: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:

@@ -10,9 +10,10 @@ from components.apps import planned
 from components.apps.protocols.oidc import issuer, written_out
 from components.settings import App, Person, Settings
 from components.settings.scopes import asked
+from operations.asking import authentik_of
 from operations.browser import Where
 from operations.errors import OperatorError
-from operations.evaluation import Declared, Evaluation, authentik_of
+from operations.evaluation import Declared, Evaluation
 from operations.login import LoginResult, knock, log_in
 from operations.oidc import Client
 from operations.stack import Stack
@@ -73,7 +74,12 @@ def login_check(
         raise OperatorError(
             f"{stack.name} has no app to log in to{f' named {app}' if app else ''}.", f"Apps: {known}"
         )
-    evaluation = Evaluation(authentik_of(stack, settings))
+    server = authentik_of(settings, stack.deployment().get("resources", []))
+    if server is None:
+        raise OperatorError(
+            f"{stack.name} has no authentik yet.", f"Bring it up first: ./gatehouse up {stack.name}"
+        )
+    evaluation = Evaluation(server)
     people = [each for each in settings.people if not each.adopt and evaluation.knows(each.username)]
     if not people:
         raise OperatorError(

@@ -1,0 +1,24 @@
+"""The client's authentik, as the operator's commands ask it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from components.identity.dialect import Authentik
+from components.identity.kinds import Line
+from components.settings import Settings
+from operations.stack import PROJECT
+
+_PROVIDER = "pulumi:providers:pulumi-python"
+
+
+def authentik_of(settings: Settings, resources: list[dict[str, Any]]) -> Authentik | None:
+    """The authentik that the stack file names, or that of the box in the state's `resources`; None without one."""
+    line = Line(settings.authentik.line)
+    if settings.box.kind == "none":
+        token = settings.authentik.token
+        return Authentik(settings.authentik.url or "", token.get_secret_value() if token else "", None, line)
+    inputs = (each.get("inputs", {}) for each in resources if each["type"] == _PROVIDER)
+    addresses = [each.get("address") or each.get(f"{PROJECT}:address") for each in inputs if "line" in each]
+    derived = settings.derived().value("authentik/service-token")
+    return Authentik(str(addresses[0]), derived, None, line) if addresses else None
