@@ -122,7 +122,8 @@ def observed(store: Store, dialect: Dialect, kind: Kind, declared: Mapping[str, 
                 said = {member: inner for member, inner in said.items() if member in value}
             if said is not None:
                 seen[name] = said
-    if kind.effect and kind.effect.is_due(item) and seen == declared:  # else what differs shows it anyway
+    if kind.effect and kind.effect.is_due(item):
+        # Whatever it holds by now: a run that wrote it and could not bring it into effect is to be gone on with.
         for name in sorted(kind.effect.fields & seen.keys())[:1]:
             seen[name] = f"(not in effect: {item.get(kind.effect.status)})"
     return seen
