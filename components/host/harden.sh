@@ -173,7 +173,7 @@ systemctl try-reload-or-restart ssh.service
 let_in=("$SSH_PORT/tcp" "${OPEN[@]}")
 # Ports that an earlier run opened and that are to be closed; the rules of somebody else bear no mark.
 outdated() {
-  sed -nE 's|^([0-9]+/[a-z]+) .*# gatehouse$|\1|p' <<<"$1" | grep -vxF -f <(printf '%s\n' "${let_in[@]}") || true
+  sed -nE 's|^([0-9]+/[a-z]+) .*# gatehouse$|\1|p' <<<"$1" | sort -u | grep -vxF -f <(printf '%s\n' "${let_in[@]}") || true
 }
 firewall_is_right() {
   local told port
