@@ -1,0 +1,84 @@
+"""Follows remedies of stack files to the letter: "Write x" and "Take it out" as they stand, others as a person would.
+
+What a person would do is in followed.yaml (settings that are laid over a file of tests/settings/bad) and in
+followed_objects.yaml (raw objects before and after).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from components.apps import declare
+from components.identity.plan import Plan
+from components.identity.specs import Finding
+from components.settings import Settings, SettingsError, parse
+from components.settings.base import Problem
+from tests.settings.files import decrypted, good, laid_over, read
+
+HERE = Path(__file__).resolve().parent
+FOLLOWED: dict[str, dict[str, Any]] = yaml.safe_load((HERE / "followed.yaml").read_text())
+OBJECTS: list[dict[str, Any]] = yaml.safe_load((HERE / "followed_objects.yaml").read_text())
+
+
+def mistakes(settings: dict[str, Any], *, sealed: bool) -> list[Problem]:
+    """All that is wrong with a stack file, as checking it or planning its objects says."""
+    raw = settings if sealed else decrypted(settings)
+    try:
+        found = parse(raw, sealed=sealed)
+    except SettingsError as error:
+        return error.problems
+    return [] if sealed else list(_planned(found))
+
+
+def findings(case: dict[str, Any], side: str) -> list[Finding]:
+    """What a plan of these raw objects objects to, warnings included."""
+    plan = Plan(case.get("line", "2026.8"))
+    for kind, name, fields in case[side]:
+        plan.add(f"authentik_{kind}", name, dict(fields))
+    return [*plan.findings(), *plan.warnings]
+
+
+def _planned(settings: Settings) -> Iterator[Problem]:
+    plan = Plan(settings.authentik.line)
+    declare(plan, settings, settings.derived())
+    for finding in plan.findings():
+        yield Problem(finding.where, finding.what, finding.remedy)
+
+
+def follow(path: Path) -> tuple[list[Problem], list[Problem]]:
+    """What is wrong with a bad file, and what is still wrong once all its remedies were followed."""
+    case = read(path)
+    sealed = bool(case.get("sealed"))
+    settings = laid_over(good(), case["config"])
+    before = mistakes(settings, sealed=sealed)
+    done = sorted(before, key=lambda problem: problem.path, reverse=True)  # later list members first
+    for problem in done:
+        to_the_letter(settings, problem)
+    return before, mistakes(laid_over(settings, FOLLOWED.get(path.stem, {})), sealed=sealed)
+
+
+def to_the_letter(settings: dict[str, Any], problem: Problem) -> None:
+    """Do what a remedy says, where it says a value, a name or to take something out; and nothing otherwise."""
+    steps = _steps(problem.path)
+    *way, last = steps
+    place: Any = settings
+    for step in way:
+        place = place[step]
+    if written := re.fullmatch(r"Write (\S+)", problem.remedy):
+        if re.search(rf"no (setting|secret) {re.escape(repr(last))}", problem.what):
+            place[written[1]] = place.pop(last)
+        else:
+            place[last] = written[1]
+    elif problem.remedy == "Take it out":
+        del place[last]
+
+
+def _steps(path: str) -> list[str | int]:
+    """`gatehouse:people[0].email` as ["people", 0, "email"]."""
+    parts = re.findall(r"""\["([^"]+)"\]|\[(\d+)\]|([^.\[\]]+)""", path.removeprefix("gatehouse:"))
+    return [int(number) if number else quoted or name for quoted, number, name in parts]
