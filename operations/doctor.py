@@ -134,8 +134,9 @@ def seen_at_hetzner(settings: Settings, resources: list[dict[str, Any]]) -> Find
     return Finding(
         "Hetzner project",
         f"the token's project has nothing of the {len(ours)} things that were made for {settings.client}",
-        f"It is another project's token: correct {HETZNER.source(settings)}. If all of them were deleted by hand, let "
-        f"the state forget them first: pulumi refresh --stack {settings.client}",
+        f"Correct {HETZNER.source(settings)}: this is another project's token. Only if Hetzner's console shows that it "
+        f"is the client's project, and everything in it was deleted by hand, let the state forget it: pulumi refresh "
+        f"--stack {settings.client}",
     )
 
 

@@ -68,6 +68,10 @@ def _problem(detail: ErrorDetails, client: str) -> Problem:
             choices = context["expected"].replace("'", "")
             near = nearest(str(given), choices.replace(" or ", ", ").split(", "))
             return Problem(path, f"{given!r} is not a choice", near or f"Take one of {choices}")
+        case "greater_than_equal":
+            return Problem(path, f"{_shown(given)} is too small", f"Write {context['ge']} or more")
+        case "less_than_equal":
+            return Problem(path, f"{_shown(given)} is too large", f"Write {context['le']} or less")
         case kind if kind in _WORDS:
             what, remedy = _WORDS[kind]
             return Problem(path, f"{_shown(given)} {what}", remedy)

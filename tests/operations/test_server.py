@@ -159,7 +159,7 @@ def test_a_token_of_another_project_is_noticed(project: Project, clouds: Clouds,
         said = " ".join(project.gatehouse("up", "acme", "--yes", check=False, **elsewhere).split())
         assert "Nothing was touched" in said
         assert "the token's project has nothing of the" in said
-        assert "It is another project's token: correct HCLOUD_TOKEN" in said
+        assert "Correct HCLOUD_TOKEN: this is another project's token" in said
         assert made(other) == {kind: [] for kind in KINDS}
     assert made(clouds) == before
     project.gatehouse("destroy", "acme", "--confirm", "acme")
