@@ -13,7 +13,7 @@ TEXT, FILE = "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"
 SHORT = 12
 """Characters below which whoever has the stack file can try all of them: it holds everything that the client has."""
 SUBJECT = "passphrase"
-MAKE = "head -c 24 /dev/urandom | base64 > FILE; chmod 600 FILE"
+MAKE = "(umask 077; head -c 24 /dev/urandom | base64 > FILE)"
 
 
 def passphrase() -> Iterator[Finding]:

@@ -54,9 +54,9 @@ class Door:
                 raise ObjectError(
                     f"it is up, and refuses our token since {self._admitted:.0f} s (HTTP 403)",
                     self._http.where,
-                    "With `box: none`, put an API token of an administrator there into gatehouse:authentik.token. On a "
-                    f"box, undo what was done to the account or the token {ACCOUNT} in authentik (deactivated, expired, "
-                    f"not in {ADMINS} any more); on a first start, see the worker's log",
+                    "With `box: none`, put an API token of an administrator into gatehouse:authentik.token. On a box, "
+                    f"undo in authentik what was done to the account or the token {ACCOUNT} (deactivated, expired, not "
+                    f"in {ADMINS} any more); on a first start, see the worker's log",
                 )
             young = True
             if self._bootstrap and self._bootstrap != self._token and self._admits(self._bootstrap):

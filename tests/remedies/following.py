@@ -1,7 +1,7 @@
 """Follows remedies of stack files to the letter: "Write x" and "Take it out" as they stand, others as a person would.
 
 What a person would do is in followed.yaml (settings that are laid over a file of tests/settings/bad) and in
-followed_objects.yaml (raw objects before and after).
+followed_objects.yaml and followed_advice.yaml (raw objects, and settings that are warned of, before and after).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from tests.settings.files import decrypted, good, laid_over, read
 
 HERE = Path(__file__).resolve().parent
 FOLLOWED: dict[str, dict[str, Any]] = yaml.safe_load((HERE / "followed.yaml").read_text())
+ADVICE: list[dict[str, Any]] = yaml.safe_load((HERE / "followed_advice.yaml").read_text())
 OBJECTS: list[dict[str, Any]] = yaml.safe_load((HERE / "followed_objects.yaml").read_text())
 
 
@@ -33,6 +34,12 @@ def mistakes(settings: dict[str, Any], *, sealed: bool) -> list[Problem]:
     except SettingsError as error:
         return error.problems
     return [] if sealed else list(_planned(found))
+
+
+def advice(changes: dict[str, Any]) -> list[Problem]:
+    """What is advised against in the good file with these changes; not what is advised against in the good file."""
+    usual = {each.what for each in parse(decrypted(good())).warnings}
+    return [each for each in parse(decrypted(laid_over(good(), changes))).warnings if each.what not in usual]
 
 
 def findings(case: dict[str, Any], side: str) -> list[Finding]:

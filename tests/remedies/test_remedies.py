@@ -1,23 +1,20 @@
-"""Every remedy is tried: followed to the letter, or listed with why that can't be done here."""
+"""Every remedy is tried: followed to the letter, or listed in remedies.yaml with the test that does so, or why not."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+import ast
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from bench.figures import record
-from tests.remedies.collect import remedies
-from tests.remedies.following import FOLLOWED, OBJECTS, findings, follow
+from tests.remedies.collect import ROOT, remedies
+from tests.remedies.following import ADVICE, FOLLOWED, OBJECTS, advice, findings, follow
 from tests.settings.files import BAD
 
 HERE = Path(__file__).resolve().parent
-UNTRIED: dict[str, str] = yaml.safe_load((HERE / "untried.yaml").read_text())
-"""Why a remedy can't be followed in a test, by its template."""
+TABLE: dict[str, dict[str, list[str]]] = yaml.safe_load((HERE / "remedies.yaml").read_text())
 
 
 @pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
@@ -34,38 +31,46 @@ def test_raw_objects_are_right_when_their_remedies_were_followed(number: int) ->
     assert findings(case, "right") == []
 
 
+@pytest.mark.parametrize("number", range(len(ADVICE)))
+def test_nothing_is_advised_against_when_the_advice_was_followed(number: int) -> None:
+    assert advice(ADVICE[number]["wrong"])
+    assert advice(ADVICE[number]["right"]) == []
+
+
 def test_followed_files_exist() -> None:
     assert FOLLOWED.keys() <= {path.stem for path in BAD}
 
 
+def test_the_tests_that_the_table_names_exist() -> None:
+    for name in TABLE["followed"]:
+        file, _, function = name.partition("::")
+        tree = ast.parse((ROOT / file).read_text())
+        assert function in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, name
+
+
 def test_every_remedy_is_tried() -> None:
-    """By the two tests above, by a test that names it (`@pytest.mark.remedy`), or there is a reason in untried.yaml."""
     texts = {problem.remedy for path in BAD for problem in follow(path)[0]}
     texts |= {finding.remedy for case in OBJECTS for finding in findings(case, "wrong")}
-    marked = set(_marked())
+    texts |= {problem.remedy for case in ADVICE for problem in advice(case["wrong"])}
+    listed = {name: {each for rows in TABLE[name].values() for each in rows} for name in TABLE}
     every = remedies()
-    stale = [
-        name for name in {*marked, *UNTRIED} if not any(each.template.startswith(name) for each in every)
-    ]
+    stale = {
+        each
+        for beginnings in listed.values()
+        for each in beginnings
+        if not any(remedy.template.startswith(each) for remedy in every)
+    }
     assert not stale, "no remedy begins so any more"
-    tried, untried, missing = [], [], []
-    for each in every:
-        if any(each.fits(text) for text in texts) or any(each.template.startswith(name) for name in marked):
-            tried.append(each)
-        elif any(each.template.startswith(name) for name in UNTRIED):
-            untried.append(each)
+    tried, marked, missing = 0, 0, []
+    for remedy in every:
+        begins = {
+            name for name, beginnings in listed.items() if remedy.template.startswith(tuple(beginnings))
+        }
+        if "followed" in begins or any(remedy.fits(text) for text in texts):
+            tried += 1
+        elif begins:
+            marked += 1
         else:
-            missing.append(f"{each.file}:{each.line}: {each.template}")
-    record("test", remedies_harmless=(len(tried), len(every)), remedies_untried=(len(untried), None))
+            missing.append(f"{remedy.file}:{remedy.line}: {remedy.template}")
+    record("test", remedies_harmless=(tried, len(every)), remedies_marked=(marked, None))
     assert not missing, "\n".join(["neither tried nor said why not:", *missing])
-
-
-def _marked() -> Iterator[str]:
-    """What tests name as the beginning of a remedy that they follow."""
-    for path in HERE.parent.rglob("test_*.py"):
-        for arguments in re.findall(r"mark\.remedy\(((?:[^()\"]|\"[^\"]*\")*)\)", path.read_text()):
-            yield from re.findall(r"\"([^\"]+)\"", arguments)
-
-
-def test_marks_are_read() -> Any:
-    assert list(_marked())
