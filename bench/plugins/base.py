@@ -31,7 +31,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from bench.plugins.schema import schema
 from bench.plugins.values import Values, plain
+
+MODULE = "(.*)(?:/[^/]*)"  # in hcloud:index/server:Server, the module is what comes before the slash
 
 
 class Failed(Exception):  # noqa: N818 - reads as what happened
@@ -181,6 +184,10 @@ class Provider:
 
     def _on_getplugininfo(self, _: Values) -> Values:
         return {"version": self.version}
+
+    def _on_getschema(self, _: Values) -> Values:
+        package = {"name": self.name, "version": self.version, "meta": {"moduleFormat": MODULE}}
+        return {"schema": json.dumps({**schema(self.name), **package})}
 
     def _on_cancel(self, _: Values) -> Values:
         self.cancel()

@@ -27,6 +27,7 @@ from bench.plugins.base import Failed, Provider
 _REPLIES: Mapping[str, type[Message]] = {
     "Handshake": provider_pb2.ProviderHandshakeResponse,
     "GetPluginInfo": plugin_pb2.PluginInfo,
+    "GetSchema": provider_pb2.GetSchemaResponse,
     "CheckConfig": provider_pb2.CheckResponse,
     "DiffConfig": provider_pb2.DiffResponse,
     "Configure": provider_pb2.ConfigureResponse,
