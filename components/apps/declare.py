@@ -42,21 +42,7 @@ def declare(plan: Plan, settings: Settings, secrets: Secrets) -> None:
         _declare_embedded(plan, behind, settings.issuer_base, raw.pop((OUTPOST, EMBEDDED), None))
     if served := [app for app in settings.apps if app.speaks == "ldap"]:
         plan.add(OUTPOST, ldap.OUTPOST, ldap.outpost(served, given))
-    for part in login.parts(settings):
-        more = raw.get((part.kind, part.name)) if part.adopt else None
-        if more is not None and not more.fields.keys() & part.fields.keys():
-            del raw[part.kind, part.name]  # of one of authentik's own objects, both may say something
-        else:
-            more = None
-        plan.add(
-            part.kind,
-            part.name,
-            {**part.fields, **(more.opened if more else {})},
-            adopt=part.adopt,
-            sealed=more.sealed if more else (),
-            logical_name=more.id if more else part.name,
-            origin=dotted("login", part.setting),
-        )
+    _declare_login(plan, settings, raw)
     for index, each in enumerate(settings.objects):
         if (each.kind, each.name) in raw:
             plan.add(
@@ -68,6 +54,27 @@ def declare(plan: Plan, settings: Settings, secrets: Secrets) -> None:
                 sealed=each.sealed,
                 origin=dotted("objects", index),
             )
+
+
+def _declare_login(plan: Plan, settings: Settings, raw: dict[tuple[str, str], RawObject]) -> None:
+    """How people log in. Of one of authentik's own objects, a raw one may say what this does not: that one is merged,
+    and taken out of `raw`.
+    """
+    for part in login.parts(settings):
+        more = raw.get((part.kind, part.name)) if part.adopt else None
+        if more is not None and not more.fields.keys() & part.fields.keys():
+            del raw[part.kind, part.name]
+        else:
+            more = None
+        plan.add(
+            part.kind,
+            part.name,
+            {**part.fields, **(more.opened if more else {})},
+            adopt=part.adopt,
+            sealed=more.sealed if more else (),
+            logical_name=more.id if more else part.name,
+            origin=dotted("login", part.setting),
+        )
 
 
 def planned(settings: Settings) -> Plan:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from components.settings.app_oidc import Consented, Tokens
-from components.settings.base import Model
-from components.settings.forms import Domain, OpenPath
+from components.settings.base import Model, wrong
+from components.settings.forms import Domain
 
 
 class BasicAuth(Model):
@@ -25,6 +26,28 @@ class BasicAuth(Model):
 def _switch(value: Any) -> Any:
     """The engine hands true and false out as texts where they stand alone."""
     return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
+def _open_path(value: str) -> str:
+    """A path that needs no login. authentik's outpost finds it anywhere in the path, with Go's regular expressions."""
+    try:
+        pattern = re.compile(value)
+    except re.error as error:
+        raise wrong(f"{value!r} is not a regular expression ({error})", "Correct it") from None
+    if re.search(r"\(\?[=!<]|\\[1-9]", value):
+        raise wrong(
+            f"{value!r} looks ahead, behind or back, which authentik's outpost cannot",
+            "Write it without (?=, (?!, (?< and \\1",
+        )
+    if all(pattern.search(path) for path in ("/", "/p7x/q3z")):
+        raise wrong(
+            f"{value!r} opens the whole app to everybody, without a login",
+            "Name the paths that are to be open, such as ^/api/, or take it out",
+        )
+    return value
+
+
+OpenPath = Annotated[str, AfterValidator(_open_path)]
 
 
 class ProxySettings(Tokens, Consented):

@@ -162,25 +162,6 @@ def _upstream(value: str) -> str:
     return value
 
 
-def _open_path(value: str) -> str:
-    """A path that needs no login. authentik's outpost finds it anywhere in the path, with Go's regular expressions."""
-    try:
-        pattern = re.compile(value)
-    except re.error as error:
-        raise wrong(f"{value!r} is not a regular expression ({error})", "Correct it") from None
-    if re.search(r"\(\?[=!<]|\\[1-9]", value):
-        raise wrong(
-            f"{value!r} looks ahead, behind or back, which authentik's outpost cannot",
-            "Write it without (?=, (?!, (?< and \\1",
-        )
-    if all(pattern.search(path) for path in ("/", "/p7x/q3z")):
-        raise wrong(
-            f"{value!r} opens the whole app to everybody, without a login",
-            "Name the paths that are to be open, such as ^/api/, or take it out",
-        )
-    return value
-
-
 def _email(value: str) -> str:
     local, _, domain = value.rpartition("@")
     if (
@@ -297,7 +278,6 @@ Duration = Annotated[
         "Write it as authentik does: minutes=30, or hours=4;minutes=30",
     ),
 ]
-OpenPath = Annotated[str, AfterValidator(_open_path)]
 Domain = Annotated[str, AfterValidator(_domain)]
 Host = Annotated[str, AfterValidator(_host)]
 Url = Annotated[str, AfterValidator(_url)]
