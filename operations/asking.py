@@ -19,6 +19,7 @@ def authentik_of(settings: Settings, resources: list[dict[str, Any]]) -> Authent
         token = settings.authentik.token
         return Authentik(settings.authentik.url or "", token.get_secret_value() if token else "", None, line)
     inputs = (each.get("inputs", {}) for each in resources if each["type"] == _PROVIDER)
-    addresses = [each.get("address") or each.get(f"{PROJECT}:address") for each in inputs if "line" in each]
+    # Only this provider has a line; the other one of its type is Nginx Proxy Manager's.
+    addresses = [each[f"{PROJECT}:address"] for each in inputs if f"{PROJECT}:line" in each]
     derived = settings.derived().value("authentik/service-token")
     return Authentik(str(addresses[0]), derived, None, line) if addresses else None
