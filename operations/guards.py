@@ -6,6 +6,7 @@ that plain Pulumi refuses it as well.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,6 +32,10 @@ from operations.twins import domain_of_another, renamed, root_of_another
 
 PREVIEW, LOOKING, UP, DESTROY = "preview", "preview --refresh", "up", "destroy"
 LOGIN, DOCTOR, RECOVER = "login-check", "doctor", "recover"
+
+
+# As Pulumi writes it for `pulumi stack init --secrets-provider`.
+_SERVICE = re.compile(rb"^secretsprovider:\s*(?!passphrase|default)\S", re.MULTILINE)
 
 
 class Before:
@@ -92,6 +97,12 @@ class Before:
         wanted = {(spec.kind, spec.logical) for spec in self.plan[0].specs if spec.adopt and spec.origin}
         metas = [each.get("inputs", {}).get(META) or {} for each in self.resources]
         return bool(wanted - {(meta.get("kind"), meta.get("logical")) for meta in metas})
+
+
+def encryption(before: Before) -> Iterator[Finding]:
+    """Whether the passphrase is one, where the stack file's secrets are encrypted with one and not by a service."""
+    if not _SERVICE.search(before.stack.require().file.read_bytes()):
+        yield from passphrase()
 
 
 def stack_file(before: Before) -> Iterator[Finding]:
@@ -191,7 +202,7 @@ def _before(*commands: str) -> frozenset[str]:
 
 
 GUARDS = (
-    Guard(lambda _: passphrase(), frozenset({PREVIEW, LOOKING, UP, DESTROY, LOGIN, RECOVER}), decisive=True),
+    Guard(encryption, frozenset({PREVIEW, LOOKING, UP, DESTROY, LOGIN, RECOVER}), decisive=True),
     Guard(stack_file, _before(PREVIEW, UP, DESTROY, LOGIN, RECOVER), decisive=True),
     Guard(lambda before: domain_of_another(before.stack, before.written), _before(PREVIEW, UP)),
     Guard(lambda before: root_of_another(before.stack), _before(UP)),

@@ -109,17 +109,17 @@ def read(path: Path) -> dict[str, object]:
         document = yaml.load(path.read_bytes().decode("utf-8-sig"), Loader=_Loader)  # noqa: S506  (a safe one)
     except UnicodeDecodeError as error:
         line = path.read_bytes()[: error.start].count(b"\n") + 1
-        what = f"{path.name} is not written in UTF-8 (line {line}, perhaps in Latin-1)"
+        what = f"it is not written in UTF-8 (line {line}, perhaps in Latin-1)"
         remedy = f"Save it as UTF-8: iconv -f LATIN1 -t UTF-8 {path.name} > new, and put that in its place"
-        raise SettingsError([Problem("gatehouse:", what, remedy)]) from None
+        raise SettingsError([Problem(f"stacks/{path.name}", what, remedy)]) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}" if mark else "the file"
-        what = f"{path.name} is not YAML: {getattr(error, 'problem', None) or 'it cannot be read'} ({where})"
+        what = f"it is not YAML: {getattr(error, 'problem', None) or 'it cannot be read'} ({where})"
         raise SettingsError(
             [
                 Problem(
-                    "gatehouse:",
+                    f"stacks/{path.name}",
                     what,
                     "Correct what is there: keys, indentation (spaces, no tabs), quotes, brackets",
                 )
@@ -128,7 +128,7 @@ def read(path: Path) -> dict[str, object]:
     config = document.get("config") if isinstance(document, dict) else None
     if not isinstance(config, dict):
         raise SettingsError(
-            [Problem("gatehouse:", f"{path.name} has no `config:`", "Put the settings below `config:`")]
+            [Problem(f"stacks/{path.name}", "it has no `config:`", "Put the settings below `config:`")]
         )
     return {
         str(key).removeprefix(PREFIX): value for key, value in config.items() if str(key).startswith(PREFIX)

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from components.settings import SettingsError, check_file
-from operations import passphrase, twins
+from operations import guards, passphrase, twins
 from operations.clouds import checked
 from operations.errors import OperatorError
 from operations.finding import Finding
@@ -70,6 +70,20 @@ def test_a_passphrase_in_the_environment(tmp_path: Path, monkeypatch: pytest.Mon
         and f"take {passphrase.TEXT} out" in empty.remedy
     )
     assert [each.what for each in looked_at(monkeypatch, text="correct horse battery")] == ["set"]
+
+
+@pytest.mark.case("13")
+def test_no_passphrase_is_asked_for_where_a_service_encrypts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Stack, "require", lambda stack: stack)
+    monkeypatch.setenv(passphrase.TEXT, "")
+    before = guards.Before(Stack("acme"), guards.UP)
+    before.stack.file = tmp_path / "Pulumi.acme.yaml"
+    for text, asked in (("encryptionsalt: v1:x", True), ("secretsprovider: passphrase", True),
+                        ("secretsprovider: awskms://alias/pulumi", False)):  # fmt: skip
+        before.stack.file.write_text(f"{text}\nconfig: {{}}\n")
+        assert bool(list(guards.encryption(before))) is asked
 
 
 # Stack files --------------------------------------------------------------------------------------------------------
