@@ -42,7 +42,7 @@ def locked_out(
         return
     after = rights.after()
     ours = [spec for spec in specs if spec.kind in KINDS]
-    for kind, pk, fields in _changes(rights, ours, _held(stack, resources)):
+    for kind, pk, fields in changes(rights, ours, _held(stack, resources)):
         after.change(kind, pk, fields)
     objection = rights.objection(after)
     if objection:
@@ -76,7 +76,7 @@ def _held_in_clear(
     return found
 
 
-def _changes(
+def changes(
     rights: Rights, specs: list[Spec], held: Mapping[tuple[str, str], Mapping[str, Any]]
 ) -> Iterator[tuple[str, str, dict[str, Any] | None]]:
     """(kind, pk, fields as the server has them) of every object that a run would make, change, give back or delete."""
