@@ -155,7 +155,7 @@ def up(
     ] = None,
     pulumi: Pulumi = False,
 ) -> None:
-    """Bring the client up to what its stack file says; settle what a killed run left."""
+    """Bring the client up to what its stack file says; settle what earlier runs left, however they ended."""
 
     def agree(what: str) -> None:
         if yes and confirm is None:

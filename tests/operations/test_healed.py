@@ -96,7 +96,10 @@ def provider_killed_alone(healing: Healing) -> None:
 
 
 def program_killed_alone(healing: Healing) -> None:
-    healing.ended(lambda run: healing.part("program.py", "pulumi-language-python-exec").kill(), "POST", GROUP)
+    run = healing.begun({"method": "POST", "path": GROUP, "delay": 2 * MOMENT})
+    wait_for(healing.met, "a create")
+    healing.part("program.py", "pulumi-language-python-exec").kill()
+    assert run.wait(120) == 1, healing.log.read_text()
 
 
 def interrupted_twice(healing: Healing) -> None:
