@@ -20,7 +20,7 @@ from components.objects.provider import META
 from components.objects.reconcile import UNSEEN
 from components.settings import Settings
 from components.ssh_words import last_words
-from operations import backend
+from operations import backend, copies
 from operations.clouds import HETZNER, HETZNER_LISTS, checked
 from operations.errors import OperatorError
 from operations.guards import RECOVER, refuse
@@ -87,6 +87,12 @@ def recover(stack: Stack, say: Say, agree: Agree) -> list[Row]:
         raise OperatorError(
             f"The state of {stack.name} is there, with what a killed run began.",
             f"Nothing has to be recovered: ./gatehouse up {stack.name} settles it.",
+        )
+    kept = sorted(filter(copies.whole, copies.folder(stack).glob("*.json")))
+    if kept and not before.get("resources"):
+        say(
+            f"There is a copy of the state: {kept[-1]}. Copied to {copies.state_file(stack)} first, "
+            "it brings back what cannot be found as well: what adopted objects held before."
         )
     search = _Search(stack, settings, say)
     try:
