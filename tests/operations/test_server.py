@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -122,6 +123,48 @@ def test_what_a_run_that_failed_had_ordered_is_found_by_its_label(project: Proje
 def side(clouds: Clouds) -> str:
     """Where trouble with Hetzner is ordered."""
     return clouds.hetzner_endpoint.removesuffix("/v1") + "/_bench"
+
+
+@pytest.mark.case("5")
+def test_what_ran_on_a_server_that_is_gone_is_not_asked_for(project: Project, clouds: Clouds) -> None:
+    project.gatehouse("up", "acme", "--yes")
+    before = made(clouds)
+    give_containers(project)
+    client_of(clouds).servers.get_by_name("gatehouse-acme").delete().wait_until_finished()
+    said = project.gatehouse("preview", "acme", "--refresh")
+    assert "The server at Hetzner is gone." in said
+    said = project.gatehouse("up", "acme", "--yes")
+    assert "docker" not in {each["type"].partition(":")[0] for each in project.state("acme")["resources"]}
+    assert "The server is gone at Hetzner: it is made anew" in said
+    after = made(clouds)
+    assert {**after, "servers": []} == {**before, "servers": []}
+    assert len(after["servers"]) == 1
+    project.gatehouse("preview", "acme", "--refresh", "--expect-no-changes")
+    project.gatehouse("destroy", "acme", "--confirm", "acme")
+
+
+def give_containers(project: Project) -> None:
+    """Let the state have a container on the server, which the last resource depends on. Nobody will ever be asked."""
+    file = project.folder / "state.json"
+    project.pulumi("stack", "export", "--stack", "acme", "--file", str(file))
+    state = json.loads(file.read_text())
+    resources = state["deployment"]["resources"]
+    place = next(n for n, each in enumerate(resources) if each["type"] == "hcloud:index/server:Server")
+    server, urn = resources[place]["urn"], "urn:pulumi:acme::gatehouse::{}::{}"
+    provider = {
+        "urn": urn.format("pulumi:providers:docker", "docker"), "type": "pulumi:providers:docker", "custom": True,
+        "id": "4b4d44f0-6b3f-4d6b-9ac0-6a7d2f4d8f10", "inputs": {"host": "ssh://deploy@192.0.2.1"}, "outputs": {},
+    }  # fmt: skip
+    container = {
+        "urn": urn.format("docker:index/container:Container", "npm"), "type": "docker:index/container:Container",
+        "custom": True, "id": "f00", "inputs": {"name": "gatehouse-npm"}, "outputs": {"name": "gatehouse-npm"},
+        "provider": f"{provider['urn']}::{provider['id']}", "dependencies": [server], "deletedWith": server,
+    }  # fmt: skip
+    resources[place + 1 : place + 1] = [provider, container]
+    assert len(resources) > place + 3
+    resources[-1].setdefault("dependencies", []).append(container["urn"])
+    file.write_text(json.dumps(state))
+    project.pulumi("stack", "import", "--stack", "acme", "--file", str(file))
 
 
 def test_bad_accounts_are_found_before_anything_is_made(project: Project, clouds: Clouds) -> None:
