@@ -68,7 +68,8 @@ def first(replaced: int = 0) -> Settings:
     for key in REPLACED[:replaced]:
         app = settings["apps"][key]
         behind = {"protocol": "proxy", "upstream": f"http://{key}:80"}
-        settings["apps"][key] = {"url": app["url"], "groups": app.get("groups", []), **behind}
+        who = {name: app[name] for name in ("groups", "everyone") if name in app}
+        settings["apps"][key] = {"url": app["url"], **who, **behind}
     return settings
 
 
