@@ -190,6 +190,7 @@ def test_no_write_opens_a_door(client: BenchClient, watch: Watch) -> None:
 
 def test_a_killed_run_and_another_edit_open_no_door(client: BenchClient, watch: Watch) -> None:
     """Killed for good at some points of an edit; what follows is another edit, not the rest of the first."""
+    watch.allowed = everyone(FIRST)
     client.up()
     for after in KILLED_AFTER:
         watch.allowed = everyone(FIRST, changed())

@@ -22,7 +22,10 @@ def client(tmp_path: Path) -> Iterator[BenchClient]:
     app = {"protocol": "proxy", "url": "https://dash.acme.example", "upstream": "http://dash:80"}
     apps = {"dash": {**app, "groups": ["staff"]}}
     with PlainWorld(tmp_path / "world", lambda _: None, memory=True).running() as world:
-        client = BenchClient(tmp_path / "project", world, groups=["staff", "guests"], apps=apps)
+        jane = {"username": "jane", "name": "Jane", "email": "jane@acme.example"}
+        client = BenchClient(
+            tmp_path / "project", world, groups=["staff", "guests"], people=[jane], apps=apps
+        )
         client.up()
         yield client
         client.end()
@@ -49,13 +52,21 @@ def test_what_is_ours_is_repaired(client: BenchClient) -> None:
     opened = {"mode": "proxy", "internal_host": provider["internal_host"], "skip_path_regex": ".*"}
     client.api.patch(f"/api/v3/providers/proxy/{provider['pk']}/", json=opened).raise_for_status()
     client.api.patch("/api/v3/core/applications/dash/", json={"policy_engine_mode": "all"}).raise_for_status()
+    role = client.api.post("/api/v3/rbac/roles/", json={"name": "helpers"}).raise_for_status().json()["pk"]
+    jane, guests = client.one("user", "jane"), client.one("group", "guests")
+    staff = client.one("group", "staff")["pk"]
+    client.api.patch(f"/api/v3/core/users/{jane['pk']}/", json={"roles": [role]}).raise_for_status()
+    client.api.patch(f"/api/v3/core/groups/{guests['pk']}/", json={"parents": [staff]}).raise_for_status()
     shown = client.project.gatehouse("preview", "acme", "--refresh", GATEHOUSE_PULUMI="")
+    assert "roles: −helpers" in shown
+    assert "parents: −staff" in shown
     assert "enabled: false → true; negate: true → false" in shown
     assert "skip_path_regex: .* " in shown
     assert "policy_engine_mode: all → any" in shown
     client.up()
     repaired = bindings(client)["staff"]
     assert (repaired["pk"], repaired["enabled"], repaired["negate"]) == (own["pk"], True, False)
+    assert (client.one("user", "jane")["roles"], client.one("group", "guests")["parents"]) == ([], [])
     client.project.gatehouse("preview", "acme", "--refresh", "--expect-no-changes")
 
 
