@@ -161,14 +161,19 @@ class Access:
         pk = str(item[self._application.pk])
         self._run.claim(self._dialect.kind(ACCESS), {"pk": pk})
         bindings = self._wanted_bindings(wanted, item)
-        if held:
-            former = set(held.memory.get("bindings", {}).values()) - set(held.memory.get("adopted", ()))
-            self._remove(wanted.logical, item, former - set(bindings.values()))
-        note = self._remove_foreign(wanted, item, held, set(bindings.values()))
+        ours = set(bindings.values())
+        self._remove(wanted.logical, item, self._former(held, item) - ours)
+        note = self._remove_foreign(wanted, item, held, ours)
         fields = {name: value for name, value in wanted.fields.items() if name in OPENING}
         for name in PROVIDERS:
             if held and name in held.fields and name not in fields:
                 fields[name] = [] if self._application.references[name].many else None
+        opening = self._opening(item, ours) if fields.get("policy_engine_mode") == "any" else ""
+        if opening:
+            del fields["policy_engine_mode"]
+            note = (
+                f"needs all of its bindings still, since one {opening}: run `gatehouse up` once that has gone"
+            )
         body = {name: self._sent(name, value) for name, value in fields.items()}
         item = self._writer.update(self._application, self._declared(wanted.logical, fields), item, body, {})
         memory = {
@@ -178,7 +183,35 @@ class Access:
                 each for each in bindings.values() if self._run.before(self._binding, each) is not None
             ],
         }
-        return Held(pk, wanted.fields, memory=memory, note=note)
+        seen = {**wanted.fields, "policy_engine_mode": "all"} if opening else wanted.fields
+        return Held(pk, seen, memory=memory, note=note)
+
+    def _former(self, held: Held | None, item: Object) -> set[str]:
+        """Bindings of the application that this stack made, by what the access and the rest of the state know of them.
+
+        A run that was killed before it came to the access leaves some that only the rest of the state knows.
+        """
+        known = held.memory if held else {}
+        former = set(known.get("bindings", {}).values()) - set(known.get("adopted", ()))
+        there = {str(each[self._binding.pk]) for each in self._bindings(item)}
+        return former | {
+            pk
+            for pk in there
+            if self._run.is_held(self._binding, pk) and self._run.before(self._binding, pk) is None
+        }
+
+    def _opening(self, item: Object, ours: set[str]) -> str:
+        """What a binding that is not wanted does as soon as one binding is enough, if that opens the application.
+
+        The engine deletes bindings of ours last, and those of a killed run may not be known here.
+        """
+        if item.get("policy_engine_mode") != "all":
+            return ""
+        for each in self._bindings(item):
+            opens = each.get("policy") or each.get("negate")
+            if str(each[self._binding.pk]) not in ours and opens and each.get("enabled") is not False:
+                return effect(*self._subject(each), each, "any")
+        return ""
 
     def _wanted_bindings(self, wanted: Declared, item: Object) -> dict[str, str]:
         """The pk of each wanted binding. Raises ObjectError for one that is not there as it is wanted."""
