@@ -80,6 +80,11 @@ def effect(subject: str, name: str, binding: Mapping[str, Any], mode: Any) -> st
     return f"keeps out all but {who}" if mode == "all" else f"lets {who} in"
 
 
+def _bound(binding: Mapping[str, Any]) -> list[Any]:
+    """What a binding binds to what."""
+    return [binding.get(name) for name in ("target", *SUBJECTS)]
+
+
 class Access:
     """Puts the access of applications in place. It speaks as `objects.reconcile.Reconciler` does."""
 
@@ -87,6 +92,7 @@ class Access:
         self._dialect = dialect
         self._store = general.store
         self._run = general.run
+        self._begun = general.begun
         self._words = Words(dialect)
         self._writer = Writer(dialect, general.store, self._words)
         self._application = dialect.kind(APPLICATION)
@@ -163,6 +169,7 @@ class Access:
         bindings = self._wanted_bindings(wanted, item)
         ours = set(bindings.values())
         self._remove(wanted.logical, item, self._former(held, item) - ours)
+        self._forget_gone(item)
         note = self._remove_foreign(wanted, item, held, ours)
         fields = {name: value for name, value in wanted.fields.items() if name in OPENING}
         for name in PROVIDERS:
@@ -187,18 +194,21 @@ class Access:
         return Held(pk, seen, memory=memory, note=note)
 
     def _former(self, held: Held | None, item: Object) -> set[str]:
-        """Bindings of the application that this stack made, by what the access and the rest of the state know of them.
+        """Bindings of the application that this stack made.
 
-        A run that was killed before it came to the access leaves some that only the rest of the state knows.
+        A run that was killed before it came to the access leaves some that only the notes of what it sent know.
         """
         known = held.memory if held else {}
         former = set(known.get("bindings", {}).values()) - set(known.get("adopted", ()))
-        there = {str(each[self._binding.pk]) for each in self._bindings(item)}
-        return former | {
-            pk
-            for pk in there
-            if self._run.is_held(self._binding, pk) and self._run.before(self._binding, pk) is None
-        }
+        sent = [_bound(body) for body in self._begun.bodies(self._binding.name).values()]
+        return former | {str(each[self._binding.pk]) for each in self._bindings(item) if _bound(each) in sent}
+
+    def _forget_gone(self, item: Object) -> None:
+        """Forget what was noted of bindings that are no longer there: one that is made by hand later is not ours."""
+        there = [_bound(each) for each in self._bindings(item)]
+        for logical, body in self._begun.bodies(self._binding.name).items():
+            if body.get("target") == item["pk"] and _bound(body) not in there:
+                self._begun.undone(self._binding.name, logical)
 
     def _opening(self, item: Object, ours: set[str]) -> str:
         """What a binding that is not wanted does as soon as one binding is enough, if that opens the application.

@@ -98,6 +98,15 @@ class Begun:
         if note is not None and note["before"] != pk:
             self._notes.forget(kind, logical)
 
+    def bodies(self, kind: str) -> dict[str, dict[str, Any]]:
+        """What was sent of a kind to this server, by logical name."""
+        notes = (note for _, note in begun(FOLDER, self._stack))
+        return {
+            note["logical"]: note["body"]
+            for note in notes
+            if note["kind"] == kind and note["where"] == self._where
+        }
+
     def undone(self, kind: str, logical: str) -> None:
         """It is sure that nothing was made, or that it is gone again."""
         self._notes.forget(kind, logical)

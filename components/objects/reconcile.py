@@ -57,7 +57,7 @@ class Reconciler:
         self._writer = Writer(dialect, self.store, self._words)
         self.adopting = Adopting(dialect, self.store)
         self._before_us = Notes("adopting", dialect.where, "taken over")
-        self._begun = Begun(dialect.where)
+        self.begun = Begun(dialect.where)
         self.run = Run()
 
     # The four calls ------------------------------------------------------------------------------------------------
@@ -84,13 +84,13 @@ class Reconciler:
             raise self._words.taken(kind, wanted.logical, wanted.fields, str(there[kind.pk]))
         seen = {name: value for name, value in body.items() if name not in kind.hidden}
         known = self.run.known(kind, wanted.logical)
-        self._begun.note(kind.name, wanted.logical, called(kind, wanted.fields), seen, known)
+        self.begun.note(kind.name, wanted.logical, called(kind, wanted.fields), seen, known)
         try:
             item = self._writer.post(kind, wanted, body)
             item = self._writer.finish(kind, wanted, body, item)
         except ObjectError as error:
             if error.undone:
-                self._begun.undone(kind.name, wanted.logical)
+                self.begun.undone(kind.name, wanted.logical)
             raise
         self.run.claim(kind, item)
         return Held(str(item[kind.pk]), self._observed(kind, wanted.fields, item))
@@ -156,7 +156,7 @@ class Reconciler:
             )
         self._spare_bystanders(kind, logical, item)
         self._writer.delete(kind, logical, held.fields, item)
-        self._begun.settled(kind.name, logical, pk)
+        self.begun.settled(kind.name, logical, pk)
         self.run.lost(kind, held.fields)
         return "deleted"
 
@@ -164,12 +164,12 @@ class Reconciler:
         """The state has a resource of this logical name for the object."""
         if held.adopted:
             self._before_us.forget(kind.name, held.pk)
-        self._begun.settled(kind.name, logical, held.pk)
+        self.begun.settled(kind.name, logical, held.pk)
         self.run.noticed(kind, logical, held.pk, held.fields, held.before if held.adopted else None)
 
     def is_begun(self, wanted: Declared) -> bool:
         """Whether an earlier run may have sent the create of this very resource, and the state has nothing of it."""
-        sent = self._begun.body(wanted.kind, wanted.logical)
+        sent = self.begun.body(wanted.kind, wanted.logical)
         return sent is not None or (wanted.kind, wanted.logical) in self.pending
 
     # Looking -------------------------------------------------------------------------------------------------------
@@ -245,7 +245,7 @@ class Reconciler:
 
         Nothing of its name was there before. What was changed since might be somebody else's, made in between.
         """
-        sent = self._begun.body(kind.name, logical)
+        sent = self.begun.body(kind.name, logical)
         return sent is not None and self._writer.agrees(kind, sent, there)
 
     def _take_over(self, kind: Kind, wanted: Declared, there: Object, body: dict[str, Any]) -> Held:
