@@ -50,7 +50,7 @@ def test_what_is_taken_over_gets_only_what_is_written() -> None:
     found = foreseen({}, groups=[admins, "new"], people=[{**SAM, "adopt": True}])
     assert found[GROUP, "a"] == {"name": "authentik Admins"}
     assert found[USER, "2"] == {"name": "sam"}
-    assert found[GROUP, f"new {GROUP} new"] == {"name": "new", "is_superuser": False}
+    assert found[GROUP, f"new {GROUP} new"] == {"name": "new", "is_superuser": False, "parents": []}
     found = foreseen(
         {}, groups=[{**admins, "superuser": False}], people=[{**SAM, "adopt": True, "groups": []}]
     )
