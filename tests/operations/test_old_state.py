@@ -1,7 +1,7 @@
 """A state of the version before comes over: nothing is made anew, and no app loses its provider for a moment.
 
 `recordings/states` has, in one file each, what that version left: its stack file's settings and root secret, its state,
-and all that the emulator held.
+and all that the emulator held. The state is encrypted with the bench's passphrase (`bench.project`).
 """
 
 from __future__ import annotations
