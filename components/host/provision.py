@@ -128,9 +128,10 @@ class Provision:
         port = str(self.order.port)
         if found := self._retrying()(way.run, _text("takeover.sh"), port).strip():
             things = "".join(f"\n  {line}" for line in found.splitlines())
+            *ports, last = port, "80", "443", *self.order.open
             raise BoxError(
                 f"{self.order.address}: somebody else uses this box, and nothing was changed on it. gatehouse would "
-                f"write /etc/docker/daemon.json, restart Docker and deny every port but {port}, 80 and 443. "
+                f"write /etc/docker/daemon.json, restart Docker and deny every port but {', '.join(ports)} and {last}. "
                 f"Found:{things}\nTake a box that does nothing else; or, if all of this may be cut off, set "
                 f"`adopt: true` in gatehouse:box and run `up` again"
             )

@@ -21,11 +21,11 @@ done
 file=/etc/docker/daemon.json
 if [ -s "$file" ] && [ "$(tr -d '[:space:]' <"$file")" != '{}' ]; then echo "Docker's settings: $file"; fi
 
-# Rules for the ports that stay open are no news. ufw keeps its rules even while it is off.
+# Rules for the ports that stay open are no news, whatever comment they bear. ufw keeps its rules even while it is off.
 usual='^-P INPUT ACCEPT$|-j (GATEHOUSE|ufw6?|f2b)-[^ ]+$'
 if here ufw; then
   if ufw status | grep -q '^Status: active'; then usual+='|^-P INPUT DROP$'; fi
-  ufw show added | grep '^ufw ' | but "^ufw allow (($ssh_port|80|443)(/tcp)?|OpenSSH)\$" | told "a rule of ufw" || true
+  ufw show added | grep '^ufw ' | but "^ufw allow (($ssh_port|80|443)(/tcp)?|OpenSSH)( comment '.*')?\$" | told "a rule of ufw" || true
 fi
 for service in firewalld nftables; do
   if systemctl is-enabled --quiet "$service" 2>/dev/null; then echo "a firewall of its own: $service.service"; fi

@@ -153,28 +153,29 @@ def test_what_docker_opens_besides_http_and_https_stays_closed(box: Box) -> None
         box.ssh(f"{command} --entrypoint python3 {IMAGE} -c {shlex.quote(ANSWER.format(port=port))}")
 
     def reached() -> set[str]:
-        found = [(box.address, 8080), (ADDRESS6, 8080), (hidden, 8080), (box.address, 443), (ADDRESS6, 443)]
+        found = [(box.address, 443), (ADDRESS6, 443), (box.address, 8080), (ADDRESS6, 8080)]
+        found += [(box.address, 8081), (ADDRESS6, 8081), (shop, 8080), (authentik, 8080)]
         return {f"{address} {port}" for address, port in found if box.reachable(port, address)}
 
-    proxy, hidden = "172.31.240.254", "172.31.240.253"
+    proxy, authentik, shop = "172.31.240.254", "172.31.240.253", "172.31.240.2"
     look = f"ip route get {box.address} | sed 's/.*dev \\([^ ]*\\).*/\\1/;q'"
     device = box.world.run(["sh", "-c", look], capture_output=True, text=True).stdout.strip()
     through = ["172.31.240.0/24", "via", box.address, "onlink", "dev", device]
     box.ssh("docker network create --subnet 172.31.240.0/24 gatehouse")
     try:
-        run("shop", hidden, 8080, "--publish 8080:8080 --publish 127.0.0.1:9000:8080")
+        run("shop", shop, 8080, "--publish 8080:8080")
+        run("authentik", authentik, 8080, "--publish 8081:8080 --publish 127.0.0.1:9000:8080")
         run("proxy", proxy, 443, "--publish 443:443 --publish 127.0.0.1:81:443")
         box.world.run(["ip", "route", "add", *through], check=True)
         until(lambda: box.reachable(443), "a container that is published on 443")
         right = {f"{box.address} 443", f"{ADDRESS6} 443"}
         assert reached() == right
         answers = "curl -sS -m 5 -o /dev/null -w %{http_code} http://127.0.0.1"
-        assert box.ssh(f"for port in 81 8080 9000; do {answers}:$port; done") == "200200200"
+        assert box.ssh(f"for port in 81 8080 8081 9000; do {answers}:$port; done") == "200" * 4
         box.root("iptables -F GATEHOUSE-FORWARD")
-        assert reached() == right | {
-            f"{box.address} 8080",
-            f"{hidden} 8080",
-        }  # else the rules have nothing to do
+        # Else the rules have nothing to do.
+        docker_lets_in = {f"{address} 8080" for address in (box.address, shop, authentik)}
+        assert reached() == right | docker_lets_in | {f"{box.address} 8081"}
         box.root("systemctl restart gatehouse-guard")
         assert reached() == right
         assert box.provision(open=["8080/tcp"]).returncode == 0
@@ -183,7 +184,7 @@ def test_what_docker_opens_besides_http_and_https_stays_closed(box: Box) -> None
         assert reached() == right
     finally:
         box.world.run(["ip", "route", "del", *through])
-        box.ssh("docker rm --force shop proxy; docker network rm gatehouse", check=False)
+        box.ssh("docker rm --force shop authentik proxy; docker network rm gatehouse", check=False)
 
 
 def test_docker_is_deploys_and_stops_containers_with_the_box(box: Box) -> None:

@@ -198,6 +198,8 @@ def test_a_box_that_somebody_else_uses_is_left_as_it_is(run: Any) -> None:
         assert words in done.err
     for fact in ("host_key", "host_private", "users", "accounts", "script", "hardening", "layout"):
         assert getattr(box, fact) == getattr(before, fact), fact
+    done = run(box, "--first-contact", **order, open=["8080/tcp"])
+    assert done.status == 1 and "every port but 22, 80, 443 and 8080/tcp" in done.err
     # The operator's word is enough, and so is a box that is empty.
     assert run(box, "--first-contact", **order | {"guarded": False}).status == 0
     assert run(FakeBox(users={"root"}), "--first-contact", **order).status == 0
