@@ -24,10 +24,14 @@ def test_a_client_goes_from_line_to_line(tmp_path: Path) -> None:
         assert upgraded(client, "2026.2.2") == [LINE]
         changes = upgraded(client, "2026.8.3")
         oidc = [name for name, app in SETTINGS["apps"].items() if app.get("protocol") != "proxy"]
-        # What a provider may grant is a setting now, and so is what each of its addresses is for.
+        # What a provider may grant is a setting now, and so is what each of its addresses is for. Its words about
+        # itself say that nobody wrote the former.
         token = "pulumi-python:dynamic/authentik_providers_oauth2:oauth2provider"
         assert sorted(changes) == sorted(
-            [LINE, *(f"~  {token} {name} update [diff: +grant_types~redirect_uris]" for name in oidc)]
+            [
+                LINE,
+                *(f"~  {token} {name} update [diff: +grant_types~gatehouse,redirect_uris]" for name in oidc),
+            ]
         )
 
 

@@ -55,6 +55,7 @@ def first(replaced: int = 0) -> Settings:
     """The client, and a provider behind an outpost of its own, that asks in a flow of the client's.
 
     `replaced`: how many apps have changed their protocol by now, so that another provider is in the former's place.
+    As often, Tim has gone and come back, each time with another first password.
     """
     settings: Settings = yaml.safe_load((Path(__file__).parent / "twelve_apps.yaml").read_text())
     settings["objects"] += [
@@ -70,6 +71,7 @@ def first(replaced: int = 0) -> Settings:
         behind = {"protocol": "proxy", "upstream": f"http://{key}:80"}
         who = {name: app[name] for name in ("groups", "everyone") if name in app}
         settings["apps"][key] = {"url": app["url"], **who, **behind}
+    settings["secrets"] = {"generations": {"person/tim/password": replaced + 1}}
     return settings
 
 
@@ -81,7 +83,8 @@ def edited(replaced: int) -> Settings:
     groups[2] = {"name": "council", "id": "board"}
     people[2]["groups"] = ["staff", "council"]
     for each in apps.values():
-        each["groups"] = [{"board": "council"}.get(group, group) for group in each.get("groups", [])]
+        if "groups" in each:
+            each["groups"] = [{"board": "council"}.get(group, group) for group in each["groups"]]
     apps["manual"] = {"id": "wiki", **apps.pop("wiki")}
     named = {"wiki": "manual", "wiki/editors": "manual/editors", "board": "council"}
     for each in settings["objects"]:
@@ -105,7 +108,13 @@ def edited(replaced: int) -> Settings:
     people.append(
         {"username": "kim", "name": "Kim", "email": "kim@acme.example", "groups": ["admins", "council"]}
     )
-    robot = {"user": "ben", "intent": "app_password", "expiring": False, "key": "robot-key-0000000001"}
+    settings["secrets"] = {"generations": {"person/kim/password": replaced}}  # who has been there before
+    robot = {
+        "user": "ben",
+        "intent": "app_password",
+        "expiring": False,
+        "key": {"seal": "robot-key-0000000001"},
+    }
     gate = {"type": "proxy", "providers": ["dash", "legacy"], "config": {"log_level": "debug"}}
     # There before us.
     shop = {"branding_title": "Acme's shop", "branding_custom_css": "", "default_application": "shop"}
@@ -220,8 +229,11 @@ class Killing:
         client.up()
         now = state(client)
         same(self.control.state(self.stage), now)
-        for person in client.settings["people"]:
-            assert client.can_log_in(person["username"]), f"{person['username']} has another password"
+        generations = client.settings["secrets"]["generations"]
+        for each in client.settings["people"]:
+            name = each["username"]
+            generation = generations.get(f"person/{name}/password", 1)
+            assert client.can_log_in(name, generation), f"{name} has another password"
         assert client.pending() == []
         assert client.locks() == []
         client.pulumi("preview", "--expect-no-changes")

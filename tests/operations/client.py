@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import psutil
+import yaml
 
 from bench.authentik.passwords import matches
 from bench.plain import PlainWorld
@@ -49,15 +50,36 @@ class BenchClient:
             "authentik": {"version": world.version, "url": world.issuer}, **settings,
         }  # fmt: skip
         secret = {"rootSecret": self.root, "authentik.token": world.token}
+        self._ciphers: dict[str, str] = {}
         self.project.stack("acme", self.settings, secret)
+        self.project.edit("acme", self._sealed(settings))
         self.api = httpx.Client(
             base_url=world.issuer, headers={"Authorization": f"Bearer {world.token}"}, timeout=30
         )
 
     def edit(self, **settings: Any) -> None:
-        """Lay settings over the stack file."""
+        """Lay settings over the stack file. Encrypted is what stands there as {seal: text}."""
         self.settings |= settings
-        self.project.edit("acme", settings)
+        self.project.edit("acme", self._sealed(settings))
+
+    def _sealed(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return (
+                {"secure": self._cipher(value["seal"])}
+                if set(value) == {"seal"}
+                else {name: self._sealed(each) for name, each in value.items()}
+            )
+        return [self._sealed(each) for each in value] if isinstance(value, list) else value
+
+    def _cipher(self, text: str) -> str:
+        """What Pulumi makes of a secret of this stack, as it stands in the stack file."""
+        if text not in self._ciphers:
+            file = self.project.folder / "stacks" / "Pulumi.acme.yaml"
+            before = file.read_text()
+            self.project.pulumi("config", "set", "--stack", "acme", "--secret", "gatehouse:seal", given=text)
+            self._ciphers[text] = yaml.safe_load(file.read_text())["config"]["gatehouse:seal"]["secure"]
+            file.write_text(before)
+        return self._ciphers[text]
 
     def up(self, *, check: bool = True, **environment: str) -> str:
         """`gatehouse up`; what it said."""
@@ -104,10 +126,11 @@ class BenchClient:
         (found,) = [each for each in self.all(kind) if each[field] == name]
         return found
 
-    def can_log_in(self, username: str) -> bool:
-        """Whether the person's derived first password is the one that authentik holds."""
+    def can_log_in(self, username: str, generation: int = 1) -> bool:
+        """Whether the person's derived first password, of this generation, is the one that authentik holds."""
+        name = f"person/{username}/password"
         (user,) = [each for each in self.stored_users() if each["username"] == username]
-        return matches(self.secrets.value(f"person/{username}/password"), user["_password"])
+        return matches(Secrets(self.root, {name: generation}).value(name), user["_password"])
 
     def stored_users(self) -> list[dict[str, Any]]:
         """Users with their hidden fields."""
