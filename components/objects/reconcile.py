@@ -116,9 +116,14 @@ class Reconciler:
         item = self._find(kind, held)
         if item is None:
             raise self._words.gone(kind, wanted.logical, held.fields)
-        before = {**self.adopting.before(kind, wanted.fields, item), **held.before} if held.adopted else {}
+        # Of fields that this stack did not manage so far, and of those that a killed run came to first.
+        pk = str(item[kind.pk])
+        noted = (self._before_us.read(kind.name, pk) or {}) if held.adopted else {}
+        new = self.adopting.before(kind, wanted.fields, item) if held.adopted else {}
+        new = {name: value for name, value in {**new, **noted}.items() if name not in held.before}
+        before = {**new, **held.before}
         body = self._writer.body(kind, wanted)
-        for name in held.fields:
+        for name in {**held.fields, **noted}:
             if name not in {*wanted.fields, *kind.setters, *wanted.elsewhere}:
                 self._clear(kind, name, body, before)
         if held.adopted:
@@ -133,6 +138,8 @@ class Reconciler:
             if other is not None and other[kind.pk] != item[kind.pk]:
                 raise self._words.name_taken(kind, wanted.logical, wanted.fields, str(other[kind.pk]))
         self.run.claim(kind, item)
+        if new and not self._writer.agrees(kind, body, item):
+            self._before_us.write(kind.name, pk, new)
         item = self._writer.update(kind, wanted, item, body, fresh)
         return replace(held, fields=self._observed(kind, wanted.fields, item, held.adopted), before=before)
 
@@ -162,7 +169,7 @@ class Reconciler:
 
     def noticed(self, kind: Kind, logical: str, held: Held) -> None:
         """The state has a resource of this logical name for the object."""
-        if held.adopted:
+        if held.adopted and (self._before_us.read(kind.name, held.pk) or {}).keys() <= held.before.keys():
             self._before_us.forget(kind.name, held.pk)
         self.begun.settled(kind.name, logical, held.pk)
         self.run.noticed(kind, logical, held.pk, held.fields, held.before if held.adopted else None)

@@ -152,6 +152,24 @@ def test_adopting_keeps_the_rest_and_puts_values_back(library: Library) -> None:
     assert item["id"] in library.objects["/books"]
 
 
+@pytest.mark.parametrize("again", [{"tags": ["u"]}, {}], ids=["wanted still", "wanted no more"])
+def test_a_killed_update_leaves_what_was_there_before_us(library: Library, again: dict[str, Any]) -> None:
+    """The server has a newly declared field's value already, and the state does not know of it."""
+    item = library.put("/books", title="Emma", note="theirs", tags=["t"])
+    held = Reconciler(library).create(book(adopt=True, note="ours"))
+    Reconciler(library).noticed(BOOK, "Emma", held)
+    Reconciler(library).update(held, book(adopt=True, note="ours", tags=["u"]))
+    assert item["tags"] == ["u"]
+
+    later = Reconciler(library)
+    later.noticed(BOOK, "Emma", held)
+    held = later.update(held, book(adopt=True, note="other", **again))
+    assert item["tags"] == again.get("tags", ["t"])
+    Reconciler(library).noticed(BOOK, "Emma", held)
+    assert Reconciler(library).delete(BOOK, "Emma", held).startswith("kept")
+    assert (item["note"], item["tags"]) == ("theirs", ["t"])
+
+
 def test_adopting_writes_nothing_if_all_is_so_already(library: Library) -> None:
     library.put("/books", title="Emma", note="same")
     held = Reconciler(library).create(book(adopt=True, note="same"))
