@@ -134,7 +134,7 @@ def test_a_missing_virtual_environment_is_named(engine: Engine, tmp_path: Path) 
     project = Project.make(tmp_path, engine, {"__main__.py": ""}, runtime)
     shown = project("preview", ok=False)
     assert "there is no Python in" in shown
-    assert "python3 -m venv" in shown
+    assert "make it with `pulumi install`" in shown
 
 
 def _processes(folder: Path) -> list[psutil.Process]:
