@@ -127,7 +127,7 @@ def up_killed_at(
 
 
 def test_before_the_first_write(killing: Killing) -> None:
-    up_killed_at(killing, "GET", "/-/health/ready/$")
+    up_killed_at(killing, "POST", "/core/groups/$")
     assert killing.client.names("group") == []
     plain = killing.client.pulumi("up", check=False)
     assert "the stack is currently locked" in plain
