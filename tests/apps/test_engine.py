@@ -124,12 +124,7 @@ def providers(stack: Stack) -> set[int]:
 
 
 def test_an_app_that_changes_its_protocol_gives_its_old_provider_up_first(stack: Stack) -> None:
-    behind = {
-        "everyone": True,
-        "protocol": "proxy",
-        "url": APPS["grafana"]["url"],
-        "upstream": "http://grafana:3000",
-    }
+    behind = {"protocol": "proxy", "url": APPS["grafana"]["url"], "upstream": "http://grafana:3000"}
     stack.project.edit("acme", {"apps": {**APPS, "grafana": {**behind, "groups": ["staff"]}}})
     planned = stack.preview()
     assert planned["replace"] == 2  # the provider, and the access that is closed meanwhile
