@@ -207,7 +207,7 @@ GUARDS = (
     Guard(lambda before: domain_of_another(before.stack, before.written), _before(PREVIEW, UP)),
     Guard(lambda before: root_of_another(before.stack), _before(UP)),
     Guard(lambda before: renamed(before.stack, before.settings), _before(UP), decisive=True),
-    Guard(remembered, _before(UP, DESTROY, LOGIN), decisive=True),
+    Guard(remembered, _before(LOOKING, UP, DESTROY, LOGIN), decisive=True),
     Guard(planned, _before(UP, RECOVER)),
     Guard(line, _before(UP)),
     Guard(accounts, _before(UP, RECOVER), decisive=True),

@@ -146,16 +146,15 @@ class Demo:
             "https://grafana.demo.example/dashboards"
         )
         write(document)
-        seen = self.gatehouse("preview", CLIENT, "--diff")
-        expect(seen, r"~ 1 to update")
-        refute(seen, r"to (create|delete|replace)|[2-9]\d* to update")
+        seen = self.gatehouse("preview", CLIENT)
+        expect(seen, r"(?m)^\s*1 to change\s*$")
         self.gatehouse("up", CLIENT, "--yes", "--no-refresh")
 
     def drift(self) -> None:
         """Change the app's name in authentik by hand."""
         before = self.application()["name"]
         self.application({"name": "changed by hand"})
-        seen = self.gatehouse("preview", CLIENT, "--refresh", "--diff")
+        seen = self.gatehouse("preview", CLIENT, "--refresh")
         expect(seen, r"changed by hand")
         self.gatehouse("up", CLIENT, "--yes")
         after = self.application()["name"]
@@ -241,12 +240,6 @@ def expect(text: str, pattern: str) -> None:
     """Stop unless the pattern is in the text."""
     if not re.search(pattern, plain(text)):
         raise DemoError(f"{pattern!r} should be in the output above")
-
-
-def refute(text: str, pattern: str) -> None:
-    """Stop if the pattern is in the text."""
-    if found := re.search(pattern, plain(text)):
-        raise DemoError(f"{found.group(0)!r} should not be in the output above")
 
 
 def plain(text: str) -> str:
