@@ -58,9 +58,7 @@ def _preview(stack: Stack, screen: Screen, *, refresh: bool, diff: bool, rebuild
             run_program=program,
             diff=diff,
             color="auto",
-            on_output=screen.read,
-            on_error=screen.read,
-            on_event=screen.listen,
+            **screen.callbacks,
         )
     return changes(result.change_summary)
 
@@ -166,9 +164,7 @@ def _bring_up(stack: Stack, screen: Screen, *, refresh: bool) -> int:
             run_program=True,
             color="auto",
             show_secrets=False,
-            on_output=screen.read,
-            on_error=screen.read,
-            on_event=screen.listen,
+            **screen.callbacks,
         )
     return changes(result.summary.resource_changes)
 
@@ -193,9 +189,7 @@ def destroy(stack: Stack, say: Say, *, pulumi: bool = False) -> str:
             run_program=True,
             color="auto",
             show_secrets=False,
-            on_output=screen.read,
-            on_error=screen.read,
-            on_event=screen.listen,
+            **screen.callbacks,
         )
     _ended(stack, say)
     return _done(screen)

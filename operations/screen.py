@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 from pulumi.automation import CommandError, EngineEvent, OpType
 from pulumi.automation.events import DiagnosticEvent, StepEventMetadata
@@ -23,6 +23,14 @@ from operations.words import ROOMS, Thing, edits, thing
 Say = Callable[[str], None]
 PULSE = 15.0
 """Seconds after which what is still under way is named again."""
+
+
+class Callbacks(TypedDict):
+    """What the calls of the Automation API take to be listened to."""
+
+    on_output: Callable[[str], Any]
+    on_error: Callable[[str], Any]
+    on_event: Callable[[EngineEvent], Any]
 
 
 class _Words(NamedTuple):
@@ -50,7 +58,7 @@ _CHECKED = re.compile(r"^\S+ resource '[^']*'(?:: property \S+ value \{.*?\})? h
 
 @dataclass
 class Screen:
-    """Shows one run of the engine: hand `read` and `listen` over, within a `with` that holds the run.
+    """Shows one run of the engine: hand its `callbacks` over, within a `with` that holds the run.
 
     With `planning`, changes are shown together at the end, by room; else each as it is done. `told` has the warnings
     and notes that were shown already: give that of one run to the next one of the same command.
@@ -71,6 +79,11 @@ class Screen:
     _errors: list[str] = field(default_factory=list)
     _unread: list[str] = field(default_factory=list)
     _ended: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def callbacks(self) -> Callbacks:
+        """Arguments for a call of the Automation API."""
+        return {"on_output": self.read, "on_error": self.read, "on_event": self.listen}
 
     def read(self, line: str) -> None:
         """Take in what the engine's command line prints: its `on_output` and `on_error`."""

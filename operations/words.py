@@ -37,10 +37,9 @@ TYPES = {
     "docker:index/remoteImage:RemoteImage": (CONTAINERS, "image"),
     "docker:index/container:Container": (CONTAINERS, "container"),
 }
-PEOPLES = {"authentik_core.group", "authentik_core.user"}
-"""Kinds of authentik's that belong to people, by label; those of apps and of the login by what their labels begin
-with."""
 _BEGINNINGS = (
+    ("authentik_core.group", PEOPLE),
+    ("authentik_core.user", PEOPLE),
     ("gatehouse.access", APPS),
     ("authentik_providers_", APPS),
     ("authentik_core.application", APPS),
@@ -51,8 +50,8 @@ _BEGINNINGS = (
     ("authentik_sources_", LOGIN),
     ("authentik_brands.", LOGIN),
     ("authentik_policies_", LOGIN),
-    ("authentik_", OTHER),
 )
+"""Rooms of authentik's kinds, by how their labels begin; the first that fits counts, and OTHER where none does."""
 _DYNAMIC = "pulumi-python:dynamic/"
 _INTERNAL = frozenset({"__provider", "__defaults", "gatehouse", "gatehouse_before", FOREIGN})
 SECRET = "[secret]"  # noqa: S105  (what the engine shows in a secret's place)
@@ -83,7 +82,7 @@ def thing(urn: str) -> Thing | None:
     if label in PROXY_KINDS:
         return Thing(ROUTES, PROXY_KINDS[label].title, name)
     room = next((room for beginning, room in _BEGINNINGS if label.startswith(beginning)), OTHER)
-    return Thing(PEOPLE if label in PEOPLES else room, _title(label), name)
+    return Thing(room, _title(label), name)
 
 
 @cache
