@@ -2,6 +2,7 @@
 PYTHON := .venv/bin/python
 SHELL := /bin/bash
 PYTEST := $(PYTHON) -m pytest -q -n 2 --dist loadfile
+FAST := not engine and not box and not nginx
 
 .PHONY: help setup demo check lint test bench clean
 
@@ -19,12 +20,13 @@ lint: setup ## format, lint, types
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 
-check: lint ## lint, types and the fast tests, below a minute
-	@$(PYTEST) -m "not engine and not box and not nginx"
+check: lint ## lint, types and the fast tests of the product, below a minute
+	@$(PYTEST) tests -m "$(FAST)"
 
-test: check ## all tests, the fast ones first
-	@$(PYTEST) -m "(engine or nginx) and not box"
-	@$(PYTHON) -m pytest -q -m "box"
+test: check ## all tests, the product's and the bench's, the fast ones first
+	@$(PYTEST) bench/tests -m "$(FAST)"
+	@$(PYTEST) tests bench/tests -m "(engine or nginx) and not box"
+	@$(PYTHON) -m pytest -q tests bench/tests -m "box"
 
 bench: setup ## what gatehouse costs, as ratios against programs that do nothing more than they must
 	@$(PYTHON) -m bench figures

@@ -16,7 +16,16 @@ import pytest
 from bench.figures import FIGURES, record
 from bench.paths import ROOT
 
+MARKERS = (
+    "case(name): a case of tests/cases/README.md that the test holds",
+    "heals(way): the test ends a run badly in this way, and one `gatehouse up` puts it right",
+    "engine: runs the real Pulumi engine (seconds)",
+    "nginx: runs a real nginx (seconds)",
+    "box: boots a real Debian in a namespace of the bench (root; minutes)",
+)
+"""All marks of the product's tests and the bench's."""
 MARKS = ("case", "heals")
+"""Those that are kept score of."""
 HEALED = 20
 """Ways to end a run badly that are to be healed, at the least."""
 
@@ -61,7 +70,9 @@ def cases() -> Iterator[str]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """In the one process that hears of all tests."""
+    """Keep score in the one process that hears of all tests."""
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Scoring(), "scoring")
 

@@ -11,9 +11,9 @@ import pytest
 
 from bench.clouds.serving import Clouds
 from bench.project import Project
+from bench.tests.clouds.conftest import make
 from components.secrets import new_root_secret
 from operations.dns import RECORD, foreign
-from tests.clouds.conftest import make
 from tests.host import mocks
 
 AUTH = "auth.demo.example"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from bench.paths import ROOT
 from bench.scoring import cases
 
 HERE = Path(__file__).resolve().parent
@@ -17,7 +18,7 @@ def test_every_file_is_in_the_index() -> None:
 
 def test_tests_name_cases_of_the_index() -> None:
     known = set(cases())
-    for path in HERE.parent.rglob("test_*.py"):
+    for path in (path for folder in ("tests", "bench/tests") for path in (ROOT / folder).rglob("test_*.py")):
         for marks in re.findall(r"mark\.case\(([^)]*)\)", path.read_text()):
             named = set(re.findall(r"[\"']([a-z0-9]+)[\"']", marks))
             assert named <= known, (path, named - known)

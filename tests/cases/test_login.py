@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bench.plain import PlainWorld
-from tests.authentik.browser import Browser
+from bench.tests.authentik.browser import Browser
 from tests.operations.client import BenchClient
 
 pytestmark = pytest.mark.engine

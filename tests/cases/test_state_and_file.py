@@ -14,9 +14,9 @@ from bench.clouds.serving import Clouds
 from bench.paths import ROOT
 from bench.plain import PlainWorld
 from bench.project import Project
+from bench.tests.clouds.conftest import make
 from components.memory import CONFIRM
 from components.secrets import new_root_secret
-from tests.clouds.conftest import make
 from tests.host.mocks import KEY
 from tests.operations import client as clients
 

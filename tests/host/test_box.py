@@ -15,12 +15,12 @@ import pytest
 from bench.figures import record
 from bench.machine import Machines
 from bench.paths import ROOT
+from bench.tests.machine.conftest import Host, until
 from bench.world import World
 from components.host.user_data import hardening_record, hardening_script, user_data
 from components.secrets import SshKey
 from components.settings.accounts import RESERVED_ACCOUNTS
 from tests.host.mocks import KEY, secrets
-from tests.machine.conftest import Host, until
 
 pytestmark = pytest.mark.box
 SERVER, VOLUME = 9301, 9391

@@ -9,11 +9,11 @@ import pulumi
 import pytest
 from pulumi.output import Unknown
 
+from bench.tests.authentik.replay import recordings
 from components.identity import catalog
 from components.identity.kinds import Line
 from components.identity.plan import Plan
 from components.identity.texts import DURATION, in_words, mistake
-from tests.authentik.replay import recordings
 
 SLUG = {"pattern": "^[-a-zA-Z0-9_]+$"}
 TAKEN: dict[str, tuple[str, ...]] = {

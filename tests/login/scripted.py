@@ -6,16 +6,17 @@ import base64
 import hashlib
 import json
 import time
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode
 
 import httpx
 from joserfc import jwk, jwt
 
+from bench.paths import ROOT
+
 RECORDED = {
     one["id"]: one["response"]
-    for one in json.loads((Path(__file__).parent.parent / "recordings" / "authentik" / "d.json").read_text())
+    for one in json.loads((ROOT / "bench/tests/recordings/authentik/d.json").read_text())
 }
 BASE = "http://127.0.0.1:9000"
 FLOW = "/api/v3/flows/executor/default-authentication-flow/"

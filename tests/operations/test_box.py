@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from bench.clouds.serving import Clouds
+from bench.tests.clouds.conftest import client_of, make
 from components import access
 from components.objects.provider import AWAY
 from components.settings import Settings
 from operations import box
 from operations.errors import OperatorError
 from operations.stack import Stack
-from tests.clouds.conftest import client_of, make
 from tests.host import mocks
 from tests.operations.client import wait_for
 from tests.operations.test_heal import LABELS, made

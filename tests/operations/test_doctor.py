@@ -13,9 +13,9 @@ import pytest
 from bench.clouds.cloudflare.account import token_of_one_zone
 from bench.clouds.hetzner import catalog
 from bench.clouds.serving import Clouds
+from bench.tests.clouds.conftest import client_of, make
 from operations import doctor
 from operations.doctor import Finding
-from tests.clouds.conftest import client_of, make
 from tests.host import mocks
 
 

@@ -11,11 +11,11 @@ import httpx
 import pytest
 
 from bench.clouds.serving import Clouds
+from bench.tests.clouds.conftest import client_of, make
 from components.settings import Settings
 from operations import heal
 from operations.errors import OperatorError
 from operations.stack import Stack
-from tests.clouds.conftest import client_of, make
 from tests.host import mocks
 
 LABELS = {"gatehouse": "acme"}

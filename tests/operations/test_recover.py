@@ -13,8 +13,8 @@ import pytest
 from bench.clouds.serving import Clouds
 from bench.plain import PlainWorld
 from bench.project import Project
+from bench.tests.clouds.conftest import client_of
 from components.memory import CLIENT
-from tests.clouds.conftest import client_of
 from tests.operations.client import BenchClient
 from tests.operations.test_server import KINDS, clouds, made, project
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from bench.project import Project
+from bench.tests.clouds.conftest import make
+from bench.tests.plugins.fake_docker import FakeDocker, Serving
 from components.secrets import new_root_secret
-from tests.clouds.conftest import make
 from tests.host.mocks import KEY
-from tests.plugins.fake_docker import FakeDocker, Serving
 
 pytestmark = [pytest.mark.engine, pytest.mark.case("12")]
 

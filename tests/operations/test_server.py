@@ -13,8 +13,8 @@ import pytest
 
 from bench.clouds.serving import Clouds
 from bench.project import Project
+from bench.tests.clouds.conftest import client_of, make
 from components.secrets import new_root_secret
-from tests.clouds.conftest import client_of, make
 from tests.host.mocks import KEY
 from tests.operations.client import kill, wait_for
 

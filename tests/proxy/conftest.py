@@ -6,11 +6,11 @@ import pytest
 
 from bench.npm import certbot
 from bench.npm.testing import ADMIN_EMAIL, ADMIN_PASSWORD, Served, serve
+from bench.tests.npm import conftest as npm
 from components.objects.http import Way
 from components.objects.reconcile import Declared, Reconciler
 from components.proxy.dialect import Npm
 from components.proxy.proxy import Route, certificate_fields, host_fields
-from tests.npm import conftest as npm
 
 
 @pytest.fixture(scope="session")
