@@ -8,6 +8,7 @@ by the program, so that plain `pulumi preview` and `pulumi up` refuse as well, a
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,9 @@ CLIENT = "gatehouse:client:Client"
 OUTPUT = "memory"
 """The name of that output. Frozen, as are the names inside: they lie in states."""
 PERSON = "pulumi-python:dynamic/authentik_core:user"
+READS = 20
+"""How often the state is read: a read fails while the engine writes, since a backend of files writes what it notes
+beside each file (`.attrs`) in place, and for a moment that is empty."""
 CONFIRM = "GATEHOUSE_CONFIRM"
 """Set to the client's name, it agrees to what is refused until it is confirmed."""
 # What gatehouse protects, by type and name in the state: the setting that asks for it, and whether it does.
@@ -202,8 +206,17 @@ def recall() -> Memory:
     import pulumi  # noqa: PLC0415  (the commands read the state without the SDK's runtime)
 
     stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
-    # The engine's own function, which stack references are made of; a stack may ask for itself.
-    answer = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": stack}).value
+    for read in range(READS):
+        try:
+            # The engine's own function, which stack references are made of; a stack may ask for itself.
+            answer = pulumi.runtime.invoke(
+                "pulumi:pulumi:readStackResourceOutputs", {"stackName": stack}
+            ).value
+            break
+        except Exception:
+            if read == READS - 1:
+                raise
+            time.sleep(0.1)
     return Memory.of({"urn": urn, **each} for urn, each in answer.get("outputs", {}).items())
 
 

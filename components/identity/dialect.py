@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from components.identity.door import ADMITTED, READY, READY_ELSEWHERE, READY_PATH, Door
+from components.identity.door import ADMITTED, READY, READY_PATH, SILENT_ELSEWHERE, Door
 from components.identity.kinds import Line, defaults
 from components.identity.rights import TOKEN, Rights, takes_away
 from components.objects.dialect import Kind
 from components.objects.errors import ObjectError
 from components.objects.http import Http, Refused, Way
+from components.objects.waiting import patience
 
 PAUSE = 1.0
 """Seconds between two looks for a default object that is still to come."""
@@ -188,17 +189,21 @@ class Authentik:
             if self._failure is not None:
                 raise self._failure  # the engine asks for several objects at once: they need not wait in turn
             if self._http is None:
-                ready = READY if self._address.startswith("ssh:") else READY_ELSEWHERE
+                ours = self._address.startswith("ssh:")
                 try:
-                    self._http = self._opened(ready, ADMITTED)
+                    self._http = self._opened(
+                        READY if ours else patience(), ADMITTED, None if ours else SILENT_ELSEWHERE
+                    )
                 except Exception as failure:
                     self._failure = failure
                     raise
             return self._http
 
-    def _opened(self, ready: float, admitted: float) -> Http:
+    def _opened(self, ready: float, admitted: float, silence: float | None = None) -> Http:
         http = Http(lambda: _way(self._address), self.where, alive=READY_PATH)
-        young = Door(http, self._token, self._bootstrap, ready=ready, admitted=admitted).open()
+        young = Door(
+            http, self._token, self._bootstrap, ready=ready, silence=silence, admitted=admitted
+        ).open()
         self._settled_at = time.monotonic() + (SETTLING if young else min(BRIEF, SETTLING))
         return http
 

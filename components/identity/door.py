@@ -17,9 +17,9 @@ ACCOUNT = "gatehouse"
 """Name of the service account and identifier of its token."""
 ADMINS = "authentik Admins"
 READY = 600.0
-"""Seconds that a server that we have just started may take to get ready."""
-READY_ELSEWHERE = 60.0
-"""The same for a server that somebody else runs: a wrong address should not take ten minutes to be noticed."""
+"""Seconds that a server may take to get ready: on a first start it migrates its database."""
+SILENT_ELSEWHERE = 60.0
+"""Seconds for which nothing may answer where somebody else runs the server: a wrong address is noticed sooner."""
 ADMITTED = 120.0
 """Seconds that a ready server may take to accept a token."""
 PAUSE = 1.0
@@ -36,13 +36,18 @@ class Door:
         bootstrap: str | None,
         *,
         ready: float = READY,
+        silence: float | None = None,
         admitted: float = ADMITTED,
     ) -> None:
-        """`token`: of gatehouse's own account (or any administrator's). `bootstrap`: of the first start, if known."""
+        """`token`: of gatehouse's own account (or any administrator's). `bootstrap`: of the first start, if known.
+
+        `ready`, `admitted`: seconds to wait. `silence`: seconds, if fewer, while nothing answers at all.
+        """
         self._http = http
         self._token = token
         self._bootstrap = bootstrap
         self._patience = ready
+        self._silence = silence
         self._admitted = admitted
 
     def open(self) -> bool:
@@ -68,10 +73,10 @@ class Door:
     def _wait_until_ready(self) -> bool:
         """True if it was not ready at the first look."""
         try:
-            self._http.request("GET", READY_PATH, seconds=self._patience)
+            self._http.request("GET", READY_PATH, seconds=self._patience, silence=self._silence)
         except Away as away:
             raise ObjectError(
-                f"it is not ready after {self._patience:.0f} s: {away.reason}",
+                f"it is not ready after {away.seconds:.0f} s: {away.reason}",
                 self._http.where,
                 "See the logs of its server, worker and database, then run the same command again",
             ) from None

@@ -46,6 +46,7 @@ class Away(ObjectError):  # noqa: N818 (what the server is)
 
     def __init__(self, reason: str, seconds: float, call: str, where: str) -> None:
         self.reason = reason
+        self.seconds = seconds
         since = f" since {seconds:.0f} s" if seconds else ""
         remedy = "Check that it is running and can be reached, then run the same command again"
         super().__init__(f"{reason}{since} ({call})", where, remedy)
@@ -54,8 +55,10 @@ class Away(ObjectError):  # noqa: N818 (what the server is)
 class _Again(Exception):  # noqa: N818
     """Nothing has happened on the server: the same call may be made again."""
 
-    def __init__(self, reason: str, wait: float | None = None) -> None:
+    def __init__(self, reason: str, wait: float | None = None, *, silent: bool = True) -> None:
         self.wait = wait
+        self.silent = silent
+        """Whether nothing answered, so that the address may be a wrong one."""
         super().__init__(reason)
 
 
@@ -109,11 +112,13 @@ class Http:
         harmless: bool = False,
         timeout: float | None = None,
         seconds: float | None = None,
+        silence: float | None = None,
     ) -> tuple[int, Any]:
         """Send one call; returns status (below 300) and decoded JSON (None for an empty body).
 
         `harmless`: a POST that may be made twice. `timeout` in seconds for this one answer. `seconds` that the
-        server may be away, instead of the usual patience; 0 for one look without waiting.
+        server may be away, instead of the usual patience; 0 for one look without waiting. `silence`: the same
+        while nothing answers at all, if that is less.
 
         Raises Refused, Unclear, Away, or ObjectError for what is not the API that was meant.
         """
@@ -121,11 +126,17 @@ class Http:
 
         if self._given_up:
             raise self._given_up  # others have waited for this server in vain: nobody has to do so again
-        most = patience() if seconds is None else seconds
+        usual = patience() if seconds is None else seconds
+
+        def most(again: BaseException | None) -> float:
+            if silence is not None and isinstance(again, _Again) and again.silent:
+                return min(usual, silence)
+            return usual
 
         def enough(state: tenacity.RetryCallState) -> bool:
-            reason = str(state.outcome.exception() if state.outcome else "")
-            return self._waiting.left(reason, most) <= 0 or (state.seconds_since_start or 0.0) >= most
+            again = state.outcome.exception() if state.outcome else None
+            limit = most(again)
+            return self._waiting.left(str(again), limit) <= 0 or (state.seconds_since_start or 0.0) >= limit
 
         def attempt() -> tuple[int, Any]:
             return self._once(method, path, params, body, headers, timeout, harmless or method != "POST")
@@ -136,7 +147,7 @@ class Http:
         try:
             return retrying(attempt)
         except _Again as again:
-            away = Away(str(again), most, f"{method} {path}", self.where)
+            away = Away(str(again), most(again), f"{method} {path}", self.where)
         except Unclear:
             self._wait_for_life(seconds)
             raise
@@ -185,7 +196,7 @@ class Http:
             raise Unclear(f"{method} {path}: the connection broke ({type(error).__name__})") from None
         if answer.status_code in BUSY:
             if safe or answer.status_code in {429, 503}:
-                raise _Again(f"answers HTTP {answer.status_code}", _retry_after(answer))
+                raise _Again(f"answers HTTP {answer.status_code}", _retry_after(answer), silent=False)
             raise Unclear(f"{method} {path}: HTTP {answer.status_code}")
         self._waiting.over()
         return self._understood(answer, method, path)

@@ -276,3 +276,36 @@ def test_no_file_is_written_for_another_root_secret(tmp_path: Path, monkeypatch:
     with pytest.raises(SettingsError, match="not the root secret that acme was brought up with"):
         mocks.run(lambda: Client(another), answers=answers(state()))
     assert list(tmp_path.iterdir()) == []
+
+
+READ_DURING_A_WRITE = """
+import pathlib
+import pulumi.runtime
+
+invoke = pulumi.runtime.invoke
+
+def read_during_a_write(*args):
+    pulumi.runtime.invoke = invoke
+    (noted,) = pathlib.Path(".gatehouse/state").rglob("stacks/*/acme.json.attrs")
+    was = noted.read_bytes()
+    noted.write_bytes(b"")
+    try:
+        return invoke(*args)
+    except Exception as error:
+        pathlib.Path("failed").write_text(str(error))
+        raise
+    finally:
+        noted.write_bytes(was)
+
+pulumi.runtime.invoke = read_during_a_write
+"""
+
+
+@pytest.mark.engine
+def test_the_state_is_read_again_when_the_engine_is_just_writing_it(client: BenchClient) -> None:
+    """The engine empties the file with a state's attributes before it fills it again, also during a run."""
+    program = client.project.folder / "__main__.py"
+    first, rest = program.read_text().split("import pulumi  # noqa: E402", 1)
+    program.write_text(f"{first}{READ_DURING_A_WRITE}import pulumi  # noqa: E402{rest}")
+    assert "unchanged" in client.pulumi("preview")
+    assert (client.project.folder / "failed").read_text().endswith("failed to load checkpoint: EOF")

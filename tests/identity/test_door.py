@@ -111,7 +111,7 @@ def test_pages_that_change_while_they_are_read(server: Running, admin: httpx.Cli
 def test_a_server_that_is_not_there_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine reads several objects at a time: they would wait one after the other."""
     opened = []
-    monkeypatch.setattr(dialect, "READY_ELSEWHERE", 0.1)
+    monkeypatch.setattr(dialect, "SILENT_ELSEWHERE", 0.1)
     monkeypatch.setattr(Door, "open", lambda self, real=Door.open: (opened.append(self), real(self))[1])
     server = Authentik("http://127.0.0.1:9", TOKEN, None, Line("2026.8"))
     assert not server.answers()  # a look: it may be there when it is needed
