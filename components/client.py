@@ -48,15 +48,17 @@ class Client(pulumi.ComponentResource):
             from components import access  # noqa: PLC0415
             from components.containers import releases  # noqa: PLC0415
             from components.containers.containers import Containers  # noqa: PLC0415
-            from components.containers.specs import admin_identity  # noqa: PLC0415
+            from components.containers.spec import folders  # noqa: PLC0415
+            from components.containers.specs import admin_identity, all_specs  # noqa: PLC0415
             from components.host.host import Host  # noqa: PLC0415
             from components.proxy.proxy import Proxy  # noqa: PLC0415
 
             releases.release(settings.authentik.line)  # before anything is declared: it may not be known
             access.write_files(settings.client, secrets)
-            host = Host(settings, secrets, inside)
             identity = remembered.identity or admin_identity(settings)
-            containers = Containers(settings, secrets, host, inside, identity=identity)
+            specs = all_specs(settings, secrets, identity)
+            host = Host(settings, secrets, folders(specs), inside)
+            containers = Containers(settings, specs, host, inside)
             Proxy(settings, secrets, host, containers, objects, identity=identity)
             self.outputs["address"] = host.address
             values["address"] = host.admin(9000)

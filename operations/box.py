@@ -18,6 +18,9 @@ import tenacity
 
 from components import access
 from components.access import AccessError
+from components.containers.networks import LOOPBACK
+from components.containers.spec import Spec, answering
+from components.containers.specs import all_specs
 from components.objects.provider import AWAY
 from components.settings import Settings
 from components.ssh_words import last_words
@@ -34,8 +37,6 @@ ON_SERVER = ("docker:", "command:")
 """Types of what goes with a server."""
 ON_VOLUME = ("pulumi-python:dynamic/",)
 """Types of what goes with the volume: objects in the databases on it."""
-SERVES = {"npm": "/127.0.0.1:81", "authentik-server": "/127.0.0.1:9000", "postgres": "/127.0.0.1:9000"}
-"""Container -> the end of the address that nothing answers at without it."""
 REACHED = 180.0
 """Seconds that a box may take until it can be reached: one that restarts, or was switched on."""
 HEALTHY = 180.0
@@ -153,7 +154,10 @@ class Box:
     def start(self, names: list[str]) -> list[str]:
         """Start containers, and wait until they are healthy; those that are not."""
         self.say(f"Stopped on the box, and started again: {', '.join(names)}.")
-        self.run("docker", "start", *sorted(names, key=lambda name: "authentik" in name))  # databases first
+        known = [spec.hostname for spec in self._specs]  # each after what it needs
+        self.run(
+            "docker", "start", *sorted(names, key=lambda name: known.index(name) if name in known else -1)
+        )
         format_ = "'{{.State.Status}}{{with .State.Health}} {{.Status}}{{end}}'"
 
         def bad() -> list[str]:
@@ -173,6 +177,20 @@ class Box:
         left: list[str] = again(bad)
         return left
 
+    @cached_property
+    def _specs(self) -> list[Spec]:
+        return all_specs(self.settings, self.settings.derived())
+
+    def without(self, names: list[str]) -> dict[str, str]:
+        """What the run is told, so that it does not wait for what these containers serve."""
+        ends = {
+            f"/{LOOPBACK}:{port}"
+            for spec in self._specs
+            if spec.hostname in names
+            for port in answering(self._specs)[spec.name]
+        }
+        return {AWAY: json.dumps(sorted(ends))} if ends else {}
+
     # The state -----------------------------------------------------------------------------------------------------
 
     def forget(self, types: tuple[str, ...]) -> None:
@@ -182,14 +200,6 @@ class Box:
         kept = [without(each, gone) for each in deployment["resources"] if each["urn"] not in gone]
         self.stack.put({**deployment, "resources": kept})
         del self.__dict__["deployment"]
-
-
-def away(names: list[str]) -> dict[str, str]:
-    """What the run is told, so that it does not wait for what these containers serve."""
-    ends = {
-        SERVES[name.removeprefix("gatehouse-")] for name in names if name.removeprefix("gatehouse-") in SERVES
-    }
-    return {AWAY: json.dumps(sorted(ends))} if ends else {}
 
 
 def before_preview(stack: Stack, say: Say) -> tuple[bool, dict[str, str]]:
@@ -210,7 +220,7 @@ def before_preview(stack: Stack, say: Say) -> tuple[bool, dict[str, str]]:
     for names, words in ((stopped, "Stopped on the box"), (missing, "Gone from the box")):
         if names:
             say(f"{words}: {', '.join(names)}; `up` brings it back. {unseen}")
-    return True, away(stopped + missing)
+    return True, box.without(stopped + missing)
 
 
 def before_up(stack: Stack, say: Say) -> tuple[bool, dict[str, str]]:
@@ -240,7 +250,7 @@ def before_up(stack: Stack, say: Say) -> tuple[bool, dict[str, str]]:
         return True, {}
     if left:
         say(f"Started, and not healthy after {HEALTHY:.0f} s: {', '.join(left)}. See: docker logs {left[0]}")
-    return True, away(left + missing)
+    return True, box.without(left + missing)
 
 
 def lose(box: Box) -> None:
@@ -269,7 +279,7 @@ def before_destroy(stack: Stack, say: Say) -> dict[str, str]:
     try:
         if not why:
             stopped, missing = box.down()
-            return away(missing + (box.start(stopped) if stopped else []))
+            return box.without(missing + (box.start(stopped) if stopped else []))
     except AccessError as error:
         if not box.server:
             raise OperatorError(f"Nothing was touched: {error}.", "") from None

@@ -40,9 +40,15 @@ def find(name: str, tag: str, progress: rootfs.Progress = print) -> str | None:
 
     `name` with its registry: docker.io/library/postgres. Raises BuildError.
     """
+    image = stand_in(name, tag)
+    return store.manifest(_layers(image, progress), _config(image, tag)) if image else None
+
+
+def stand_in(name: str, tag: str) -> Image | None:
+    """The row of the table that stands in for an image; None if the bench has none."""
     for image in IMAGES:
         if image.name == name and (tag in image.tags if image.tags is not None else _VERSION.fullmatch(tag)):
-            return store.manifest(_layers(image, progress), _config(image, tag))
+            return image
     return None
 
 

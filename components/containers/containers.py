@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 
 import pulumi
 import pulumi_docker as docker
 
 from components import access
-from components.containers.specs import APPS, DATA, DATA_NET, EDGE, Net, Spec, all_specs
+from components.containers.networks import NETWORKS, Net
+from components.containers.spec import DATA, Spec
 from components.host.host import Host
-from components.secrets import Secrets
 from components.settings import Settings
 
 
@@ -24,13 +25,11 @@ class Containers(pulumi.ComponentResource):
     def __init__(
         self,
         settings: Settings,
-        secrets: Secrets,
+        specs: Sequence[Spec],
         host: Host,
         opts: pulumi.ResourceOptions | None = None,
-        *,
-        identity: str | None = None,
     ) -> None:
-        """`identity`: who logs in to Nginx Proxy Manager, where that was settled by an earlier run."""
+        """`specs`: all containers, each after what it needs."""
         super().__init__("gatehouse:containers:Containers", settings.client, None, opts)
         self._host = host
         ssh = access.ssh_command(settings.client)
@@ -42,13 +41,11 @@ class Containers(pulumi.ComponentResource):
             ssh_opts=ssh[1:],
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self._networks = {net: self._network(net) for net in (APPS, DATA_NET, EDGE)}
+        self._networks = {net: self._network(net) for net in NETWORKS}
         self._images: dict[str, docker.RemoteImage] = {}
         self.by_name: dict[str, docker.Container] = {}
-        for spec in all_specs(settings, secrets, identity):
-            stores = [self.by_name[name] for name in ("postgres", "redis") if name in self.by_name]
-            needs = stores if spec.name.startswith("authentik") else []
-            self.by_name[spec.name] = self._container(spec, needs)
+        for spec in specs:
+            self.by_name[spec.name] = self._container(spec, [self.by_name[name] for name in spec.needs])
         self.ready: list[pulumi.Resource] = [*self.by_name.values()]
         self.register_outputs({})
 
@@ -88,13 +85,14 @@ class Containers(pulumi.ComponentResource):
     def _container(self, spec: Spec, needs: list[docker.Container]) -> docker.Container:
         return docker.Container(
             spec.name,
-            name=f"gatehouse-{spec.name}",
+            name=spec.hostname,
             image=self._image(spec.image),
             command=[*spec.command] or None,
             envs=pulumi.Output.secret([f"{key}={value}" for key, value in spec.env.items()]),
             networks_advanced=[
                 docker.ContainerNetworksAdvancedArgs(
-                    name=self._networks[net].name, ipv4_address=net.address(spec.name)
+                    name=self._networks[net].name,
+                    ipv4_address=net.host(spec.place) if spec.place else None,
                 )
                 for net in spec.networks
             ],
@@ -105,9 +103,9 @@ class Containers(pulumi.ComponentResource):
             uploads=[docker.ContainerUploadArgs(file=path, content=text) for path, text in spec.files],
             volumes=[
                 docker.ContainerVolumeArgs(
-                    host_path=f"{DATA}/{directory}", container_path=inside, read_only=False
+                    host_path=f"{DATA}/{folder.path}", container_path=inside, read_only=False
                 )
-                for directory, inside in spec.volumes
+                for folder, inside in spec.volumes
             ],
             healthcheck=docker.ContainerHealthcheckArgs(
                 tests=[*spec.health],

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.containers.spec import Folder, Volume
 from components.lines import uses_redis
 from components.settings.base import Problem, SettingsError, dotted
 
@@ -18,13 +19,23 @@ REDIS_IMAGE = "redis:7-alpine"
 NPM_IMAGE = "jc21/nginx-proxy-manager:2.15.1"
 
 
+def volume(path: str, inside: str) -> Volume:
+    """A folder that server or worker see; the image runs as this user from the start, and gives nothing away."""
+    return Volume(Folder(path, "0750", owner=1000), inside)
+
+
+_DATA = volume("authentik/data", "/data")
+# 2025.12 moved media to /data/media; older lines are given just that part, so that nothing moves on the disk.
+_MEDIA = volume("authentik/data/media", "/media")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Release:
     """How one line of authentik is run."""
 
     line: str
-    data: tuple[tuple[str, str], ...] = (("authentik/data", "/data"),)
-    """Directories below /srv/gatehouse and where server and worker see them."""
+    data: Volume = _DATA
+    """What people upload, and where server and worker see it."""
     shm_mb: int | None = None
     """Shared memory in MB, where upstream asks for more than Docker's 64."""
     base_url: bool = False
@@ -35,9 +46,6 @@ class Release:
         """Whether it uses Redis at all."""
         return uses_redis(self.line)
 
-
-# 2025.12 moved media to /data/media; older lines are given just that part, so that nothing moves on the disk.
-_MEDIA = (("authentik/data/media", "/media"),)
 
 RELEASES = {
     release.line: release

@@ -1,4 +1,4 @@
-"""What each container is, as plain data: image, environment, limits, rights, what it publishes.
+"""The containers of a client, one row each: image, environment, volumes, networks, limits, rights, what it publishes.
 
 Only Nginx Proxy Manager is published to the world, on 80 and 443; the two administration ports are on loopback, where
 the SSH tunnel ends. The operators' own containers are on a network of their own, the databases on another, and Nginx
@@ -7,49 +7,15 @@ Proxy Manager reaches authentik on a third, where its address is believed and no
 
 from __future__ import annotations
 
-import ipaddress
-from dataclasses import dataclass, field
-from typing import NamedTuple
-
 from pydantic import SecretStr
 
-from components.containers import releases
+from components.containers import networks, releases
+from components.containers.networks import APPS, DATA_NET, EDGE, LOOPBACK, WORLD, WORLD6
 from components.containers.releases import Release
+from components.containers.spec import Folder, Port, Spec, Volume
 from components.secrets import Secrets
 from components.settings import Settings
 
-DATA = "/srv/gatehouse"
-
-# Which address a container has in each of its networks, counted from the end: Docker gives out the first that is free.
-_FIXED = {"npm": -2, "authentik-server": -3}
-
-
-@dataclass(frozen=True)
-class Net:
-    """One of Docker's networks on the box; an internal one has no way out."""
-
-    name: str
-    subnet: str
-    internal: bool = False
-
-    def host(self, place: int) -> str:
-        """The address at a place in it."""
-        return str(ipaddress.ip_network(self.subnet)[place])
-
-    def address(self, container: str) -> str | None:
-        """The address that a container always has in it; None for those that have any."""
-        return self.host(_FIXED[container]) if container in _FIXED else None
-
-
-# What apps join, and where NPM and authentik's outpost reach them; of these two, the guard in harden.sh lets apps reach
-# NPM's 80 and 443 alone. Any change of a network replaces it. Its name is the first in the alphabet: Docker takes that
-# one for published ports and for the way out.
-APPS = Net("gatehouse", "172.31.240.0/24")
-DATA_NET = Net("gatehouse-data", "172.31.241.0/24", internal=True)
-EDGE = Net("gatehouse-edge", "172.31.242.0/24")
-# The proxy is led there by address: a name would also be looked up where the apps are.
-AUTHENTIK_ADDRESS = EDGE.host(_FIXED["authentik-server"])
-LOOPBACK, WORLD, WORLD6 = "127.0.0.1", "0.0.0.0", "::"
 # The password comes by standard input: command lines show in `ps` on the box.
 _REDIS_START = """exec docker-entrypoint.sh redis-server - <<END
 save 60 1
@@ -64,50 +30,6 @@ _FROM_IPV6 = "".join(
 STEP_DOWN = ("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_SETGID", "CAP_SETUID")
 
 
-class Port(NamedTuple):
-    """One port that a container publishes.
-
-    No two of a container have the same `inside`: Docker's plugin reads a container's ports back sorted by it, and those
-    that share one in whatever order this version of Docker has them. A list in another order than that replaces the
-    container at every run.
-    """
-
-    inside: int
-    outside: int
-    address: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Spec:
-    """One container; `env` is secret as a whole."""
-
-    name: str
-    image: str
-    health: tuple[str, ...]
-    memory_mb: int
-    """Limit; as much again may be swapped. It is a ceiling against leaks, not a reservation."""
-    command: tuple[str, ...] = ()
-    env: dict[str, str] = field(default_factory=dict)
-    volumes: tuple[tuple[str, str], ...] = ()
-    """Directories below /srv/gatehouse and where the container sees them."""
-    networks: tuple[Net, ...] = (DATA_NET,)
-    ports: tuple[Port, ...] = ()
-    files: tuple[tuple[str, str], ...] = ()
-    """Files that are put into it before it starts: their paths inside, and what is in them."""
-    keeps: tuple[str, ...] = ()
-    """Capabilities it keeps; all others are dropped, unless `drops` says which."""
-    drops: tuple[str, ...] = ("ALL",)
-    tmpfs: tuple[str, ...] = ()
-    """With any, the rest of its file system is read-only."""
-    shm_mb: int | None = None
-    health_seconds: int = 5
-    start_seconds: int = 30
-    """For so long a failed health check does not count."""
-    wait_seconds: int = 180
-    """How long `up` waits for it to be healthy."""
-    stop_seconds: int = 30
-
-
 def postgres(secrets: Secrets) -> Spec:
     """authentik's database."""
     return Spec(
@@ -120,7 +42,7 @@ def postgres(secrets: Secrets) -> Spec:
             "POSTGRES_USER": "authentik",
             "POSTGRES_PASSWORD": secrets.value("postgres/password"),
         },
-        volumes=(("postgres", "/var/lib/postgresql/data"),),
+        volumes=(Volume(Folder("postgres"), "/var/lib/postgresql/data"),),
         # Over TCP: the server that the entry point sets the database up with listens on its socket only.
         health=(
             "CMD",
@@ -145,7 +67,7 @@ def redis(secrets: Secrets) -> Spec:
         image=releases.REDIS_IMAGE,
         command=("sh", "-c", _REDIS_START),
         env={"REDISCLI_AUTH": secrets.value("redis/password")},
-        volumes=(("redis", "/data"),),
+        volumes=(Volume(Folder("redis"), "/data"),),
         health=("CMD-SHELL", "redis-cli ping | grep -q PONG"),
         memory_mb=256,
         keeps=STEP_DOWN,
@@ -162,12 +84,14 @@ def authentik(settings: Settings, secrets: Secrets, release: Release) -> tuple[S
         "AUTHENTIK_BOOTSTRAP_PASSWORD": secrets.value("authentik/bootstrap-password"),
         "AUTHENTIK_BOOTSTRAP_TOKEN": secrets.value("authentik/bootstrap-token"),
     }
-    volumes = (*release.data, ("authentik/templates", "/templates"))
+    volumes = (release.data, releases.volume("authentik/templates", "/templates"))
+    stores = ("postgres", "redis") if settings.wants_redis and release.redis else ("postgres",)
 
     def spec(role: str, **more: object) -> Spec:
         return Spec(
             name=f"authentik-{role}",
             image=f"{releases.IMAGE}:{settings.authentik.version}",
+            needs=stores,
             command=(role,),
             health=("CMD", "ak", "healthcheck"),
             memory_mb=1536,
@@ -185,8 +109,9 @@ def authentik(settings: Settings, secrets: Secrets, release: Release) -> tuple[S
         volumes=volumes,
         ports=(Port(9000, 9000, LOOPBACK),),
         networks=(APPS, DATA_NET, EDGE),
+        place=networks.AUTHENTIK_SERVER,
     )
-    certificates = ("authentik/certs", "/certs")
+    certificates = releases.volume("authentik/certs", "/certs")
     worker = spec("worker", env=env | first, volumes=(*volumes, certificates), networks=(DATA_NET, EDGE))
     return server, worker
 
@@ -201,7 +126,7 @@ def _authentik_env(settings: Settings, secrets: Secrets, release: Release) -> di
         # Its default trusts every private network; only NPM may say where a request came from. The loopback is the
         # container's own: its outpost says there by which scheme it was reached. Who comes through the box's loopback
         # has the address of a bridge.
-        "AUTHENTIK_LISTEN__TRUSTED_PROXY_CIDRS": f"127.0.0.0/8,{EDGE.address('npm')}/32",
+        "AUTHENTIK_LISTEN__TRUSTED_PROXY_CIDRS": f"127.0.0.0/8,{EDGE.host(networks.NPM)}/32",
         # There is no Docker socket in the worker for it to find outposts by.
         "AUTHENTIK_OUTPOSTS__DISCOVER": "false",
         "AUTHENTIK_DISABLE_UPDATE_CHECK": "true",
@@ -243,8 +168,9 @@ def npm(settings: Settings, secrets: Secrets, identity: str) -> Spec:
             "INITIAL_ADMIN_EMAIL": identity,
             "INITIAL_ADMIN_PASSWORD": secrets.value("npm/admin-password"),
         },
-        volumes=(("npm", "/data"), ("letsencrypt", "/etc/letsencrypt")),
+        volumes=(Volume(Folder("npm"), "/data"), Volume(Folder("letsencrypt"), "/etc/letsencrypt")),
         networks=(APPS, EDGE),
+        place=networks.NPM,
         ports=(*world, *world6, Port(81, 81, LOOPBACK)),
         files=(("/data/nginx/custom/stream.conf", _FROM_IPV6),) if world6 else (),
         health=("CMD", "/usr/bin/check-health"),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pulumi
 import pulumi_command as command
 
 from components import access
+from components.containers.spec import Folder
 from components.host import dns
 from components.host.cloud import ANYWHERE, Cloud
 from components.secrets import Secrets
@@ -28,8 +30,13 @@ class Host(pulumi.ComponentResource):
     """
 
     def __init__(
-        self, settings: Settings, secrets: Secrets, opts: pulumi.ResourceOptions | None = None
+        self,
+        settings: Settings,
+        secrets: Secrets,
+        folders: Sequence[Folder],
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        """`folders`: what is laid out on it for the containers."""
         super().__init__("gatehouse:host:Host", settings.client, None, opts)
         self._settings = settings
         inside = pulumi.ResourceOptions(parent=self)
@@ -60,7 +67,7 @@ class Host(pulumi.ComponentResource):
             raise ValueError("a client without a box has no Host")
 
         order: pulumi.Output[str] = pulumi.Output.all(address=self.address, volume=volume).apply(
-            lambda known: self._order(settings, secrets, known["address"], known["volume"])
+            lambda known: self._order(settings, secrets, folders, known["address"], known["volume"])
         )
         stdin: pulumi.Output[str] = pulumi.Output.secret(order)
         self.ready: pulumi.Resource = command.local.Command(
@@ -88,7 +95,9 @@ class Host(pulumi.ComponentResource):
         return self.address.apply(lambda address: f"ssh:{client}@{address}{ssh}/127.0.0.1:{port}")
 
     @staticmethod
-    def _order(settings: Settings, secrets: Secrets, address: str, volume: str | None) -> str:
+    def _order(
+        settings: Settings, secrets: Secrets, folders: Sequence[Folder], address: str, volume: str | None
+    ) -> str:
         """The document for `components.host.provision`; only a change in it runs that program again."""
         deploy, host = secrets.ssh_key("ssh/deploy"), secrets.ssh_key("ssh/host")
         box = settings.box
@@ -107,6 +116,7 @@ class Host(pulumi.ComponentResource):
             "trusted": [] if set(settings.network.ssh_from) & set(ANYWHERE) else [*settings.network.ssh_from],
             "open": [*settings.network.open_ports],
             "volume": volume,
+            "folders": folders,
             "scripts": scripts_hash(),
             **({} if ours or box.adopt else {"guarded": True}),
         }

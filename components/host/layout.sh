@@ -2,6 +2,8 @@
 # Lays out /srv/gatehouse, on the data volume when there is one. Idempotent.
 #
 #   layout [VOLUME]     VOLUME is the id of Hetzner's volume, which is mounted at /mnt/HC_Volume_<id>
+#
+# Each line of standard input is a folder in it: path, mode, and the number of its user and group, or - for root's.
 set -euo pipefail
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 umask 077
@@ -45,7 +47,10 @@ else
 fi
 
 cd "$root"
-# The entry points of both images give these to their own users when they start.
-mkdir -p postgres redis npm letsencrypt
-# authentik's image runs as 1000:1000. Media is inside data, where 2025.12 moved it; older lines mount that part alone.
-install -d -o 1000 -g 1000 -m 0750 authentik authentik/data authentik/data/media authentik/templates authentik/certs
+while read -r path mode owner; do
+  if [ "$owner" != - ]; then
+    install -d -o "$owner" -g "$owner" -m "$mode" "$path"
+  elif [ ! -d "$path" ]; then # else the image's entry point has given it to its own user
+    install -d -m "$mode" "$path"
+  fi
+done

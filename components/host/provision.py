@@ -56,6 +56,8 @@ class Order:
     """Ports besides 80 and 443 that containers may be published on, such as 8080/tcp."""
     volume: str | None = None
     """Id of Hetzner's volume that holds the data."""
+    folders: tuple[tuple[str, str, int | None], ...] = ()
+    """What is laid out in it for the containers: path, mode, owner (`components.containers.spec.Folder`)."""
     guarded: bool = False
     """Whether to stop before anything is changed on a box where somebody else has something."""
     scripts: str = ""
@@ -72,6 +74,7 @@ class Order:
             raw["accounts"] = tuple((name, key) for name, key in raw["accounts"])
             raw["trusted"] = tuple(raw.get("trusted", ()))
             raw["open"] = tuple(raw.get("open", ()))
+            raw["folders"] = tuple((path, mode, owner) for path, mode, owner in raw.get("folders", ()))
             return cls(**raw)
         except (ValueError, KeyError, TypeError, AttributeError):
             raise BoxError("the order on standard input is not what this program takes") from None
@@ -114,7 +117,7 @@ class Provision:
             cloud_init = self._wait_for_cloud_init()
             self._accounts()
             self._harden(cloud_init)
-            self._enter(_text("layout.sh"), *([self.order.volume] if self.order.volume else []))
+            self._lay_out()
             # As deploy itself and over a new connection, as Docker's provider will come.
             version = self._enter("docker version --format '{{.Server.Version}}'", root=False).strip()
         except (UnreachableError, HostKeyMismatchError, KeyRefusedError) as error:
@@ -229,6 +232,13 @@ class Provision:
 
     def _accounts(self) -> None:
         self._enter(_text("accounts.sh"), stdin=self._account_lines())
+
+    def _lay_out(self) -> None:
+        lines = (
+            f"{path} {mode} {'-' if owner is None else owner}\n" for path, mode, owner in self.order.folders
+        )
+        volume = [self.order.volume] if self.order.volume else []
+        self._enter(_text("layout.sh"), *volume, stdin="".join(lines))
 
     def _harden(self, cloud_init: str) -> None:
         wanted = hardening_record(self.order.hardening)

@@ -14,7 +14,8 @@ import jinja2
 import pulumi
 
 from components.containers.containers import Containers
-from components.containers.specs import AUTHENTIK_ADDRESS, admin_identity
+from components.containers.networks import AUTHENTIK_ADDRESS
+from components.containers.specs import admin_identity
 from components.host.host import Host
 from components.objects.resource import resource_class
 from components.proxy.kinds import CERTIFICATE, PROXY_HOST

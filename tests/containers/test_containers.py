@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
 
-from components.containers import releases
+from bench import images
+from components.containers import networks, releases
 from components.containers.containers import Containers, _duration
-from components.containers.specs import APPS, DATA_NET, EDGE, admin_identity, all_specs
+from components.containers.networks import APPS, DATA_NET, EDGE
+from components.containers.spec import answering, folders
+from components.containers.specs import admin_identity, all_specs
 from components.host.host import Host
 from components.host.user_data import hardening_script
 from components.lines import known
@@ -21,7 +25,8 @@ BOX = {"host": "198.51.100.7", "hostKey": KEY, "port": 2222}
 def declare(preview: bool = False, **more: Any) -> dict[str, Registered]:
     """By type and name, what Containers registers for these settings."""
     some = settings(**more)
-    found = run(lambda: Containers(some, secrets(), Host(some, secrets())), preview=preview)
+    specs = all_specs(some, secrets())
+    found = run(lambda: Containers(some, specs, Host(some, secrets(), folders(specs))), preview=preview)
     return {f"{one.type.rpartition(':')[2]} {one.name}": one for one in found}
 
 
@@ -33,6 +38,36 @@ def containers(**more: Any) -> dict[str, Registered]:
 
 def env(one: Registered) -> dict[str, str]:
     return dict(line.split("=", 1) for line in one.inputs["envs"])
+
+
+@pytest.mark.parametrize("line", known())
+@pytest.mark.parametrize("redis", [True, "auto"])
+def test_a_row_says_all_that_a_container_needs(line: str, redis: Any) -> None:
+    specs = all_specs(settings(authentik={"version": f"{line}.1"}, redis=redis), secrets())
+    laid_out = {folder.path: folder for folder in folders(specs)}
+    started: set[str] = set()
+    for spec in specs:
+        assert started.issuperset(spec.needs), f"{spec.name} is declared before what it needs"
+        started.add(spec.name)
+        for folder, _ in spec.volumes:
+            assert laid_out[folder.path] == folder, "two rows say something else of one folder"
+            assert laid_out.keys() >= {str(outer) for outer in PurePosixPath(folder.path).parents[:-1]}
+        name, _, tag = spec.image.partition(":")
+        full = (
+            name
+            if "." in name.partition("/")[0]
+            else f"docker.io/{name if '/' in name else f'library/{name}'}"
+        )
+        assert images.stand_in(full, tag), f"the bench has nothing in the place of {spec.image}"
+    assert list(laid_out) == sorted(laid_out), "a folder comes after what it lies in"
+
+
+def test_what_does_not_answer_without_a_container() -> None:
+    some = settings(authentik={"version": "2025.8.6"})
+    assert answering(all_specs(some, secrets())) == {
+        "postgres": {9000}, "redis": {9000}, "authentik-server": {9000}, "authentik-worker": set(), "npm": {81},
+    }  # fmt: skip
+    assert answering(all_specs(settings(), secrets()))["redis"] == set()  # 2026.8 does not ask it
 
 
 @pytest.mark.parametrize("preview", [True, False])
@@ -121,7 +156,7 @@ def test_only_npm_may_say_where_a_request_came_from() -> None:
     npm = {net["name"]: net.get("ipv4Address") for net in found["npm"].inputs["networksAdvanced"]}
     trusted = env(found["authentik-server"])["AUTHENTIK_LISTEN__TRUSTED_PROXY_CIDRS"].split(",")
     assert trusted == ["127.0.0.0/8", f"{npm[EDGE.name]}/32"]
-    assert proxy.AUTHENTIK[1] == EDGE.address("authentik-server")
+    assert proxy.AUTHENTIK[1] == EDGE.host(networks.AUTHENTIK_SERVER)
 
 
 def test_each_container_is_where_it_has_to_be_and_nowhere_else() -> None:
@@ -144,7 +179,7 @@ def test_each_container_is_where_it_has_to_be_and_nowhere_else() -> None:
 
 def test_the_guard_on_the_box_knows_the_addresses_that_apps_may_not_reach() -> None:
     told = re.findall(r"-d (172\.\S+)", hardening_script())
-    assert set(told) == {APPS.address("npm"), APPS.address("authentik-server")}
+    assert set(told) == {APPS.host(networks.NPM), APPS.host(networks.AUTHENTIK_SERVER)}
 
 
 def test_npm_has_its_administrator_before_it_answers() -> None:
@@ -184,7 +219,7 @@ def test_redis_runs_where_it_is_wanted_and_is_used_where_it_can_be(
 @pytest.mark.parametrize(("version", "inside"), [("2025.8.6", "/media"), ("2026.8.3", "/data")])
 def test_media_stays_where_it_is_when_the_line_moves(version: str, inside: str) -> None:
     specs = {spec.name: spec for spec in all_specs(settings(authentik={"version": version}), secrets())}
-    mounts = {container: host for host, container in specs["authentik-server"].volumes}
+    mounts = {container: folder.path for folder, container in specs["authentik-server"].volumes}
     media = mounts[inside] if inside == "/media" else f"{mounts[inside]}/media"
     assert media == "authentik/data/media"
 
@@ -223,6 +258,6 @@ def test_containers_go_with_their_server_and_wait_for_it_to_be_ready() -> None:
             assert any(urn.endswith("::hardening") for urn in one.request.dependencies), key
     needs = found["Container authentik-server"].request.dependencies
     assert any(urn.endswith("Container::postgres") for urn in needs)
-    assert any(urn.endswith("Container::redis") for urn in needs)
+    assert not any(urn.endswith("Container::redis") for urn in needs)  # 2026.8 does not use it
     for key in ("Container postgres", "Container npm", "Network gatehouse"):
         assert found[key].request.deleteBeforeReplace

@@ -42,6 +42,7 @@ class FakeBox:
     others: str = ""
     script: str = ""
     layout: str = ""
+    folders: str = ""
     deaf: int = 0
     deaf_words: str = "Connection refused"
     die_at: int = 0
@@ -104,6 +105,6 @@ class FakeBox:
                 raise _End(1, "harden: installing docker.io\nE: Unable to locate package docker.io\n", "")
             self.hardening = user_data.hardening_record(command.rsplit(" gatehouse", maxsplit=1)[-1].split())
         elif "/srv/gatehouse" in command:
-            self.layout = command.rsplit(maxsplit=1)[-1]
+            self.layout, self.folders = command.rsplit(maxsplit=1)[-1], stdin
         elif "docker version" in command:
             raise _End(0, "20.10.24\n", "")

@@ -17,15 +17,18 @@ from bench.machine import Machines
 from bench.paths import ROOT
 from bench.tests.machine.conftest import Host, until
 from bench.world import World
+from components.containers.spec import folders
+from components.containers.specs import all_specs
 from components.host.user_data import hardening_record, hardening_script, user_data
 from components.secrets import SshKey
 from components.settings.accounts import RESERVED_ACCOUNTS
-from tests.host.mocks import KEY, secrets
+from tests.host.mocks import KEY, secrets, settings
 
 pytestmark = pytest.mark.box
 SERVER, VOLUME = 9301, 9391
 ADDRESS6 = "2001:db8:0:231::1"
 REAL, FIRST, DEPLOY = (secrets().ssh_key(f"ssh/{name}") for name in ("host", "first-boot", "deploy"))
+FOLDERS = folders(all_specs(settings(), secrets()))
 # What the hardening writes; a second run may not touch any of it.
 WRITTEN = (
     "/etc/ssh/sshd_config.d/00-gatehouse.conf /etc/docker/daemon.json /etc/fail2ban/jail.d/gatehouse.local "
@@ -42,7 +45,7 @@ class Box(Host):
             "client": "acme", "address": self.address, "host_private": host.private, "host_public": host.public,
             "first_public": FIRST.public, "accounts": [["deploy", DEPLOY.public], ["sam", KEY]],
             "ssh": ["ssh", "-F", "/dev/null", "-i", str(self.key), "-o", "IdentitiesOnly=yes"], "volume": str(VOLUME),
-            **order,
+            "folders": FOLDERS, **order,
         }  # fmt: skip
         done: subprocess.CompletedProcess[str] = self.world.run(
             [sys.executable, "-m", "components.host.provision", *flags],
@@ -199,13 +202,16 @@ def _took_up_its_configuration(box: Box) -> bool:
 
 def test_data_is_on_the_volume(box: Box) -> None:
     assert box.root("readlink /srv/gatehouse").strip() == f"/mnt/HC_Volume_{VOLUME}/gatehouse"
-    modes = box.root(
-        'cd /srv/gatehouse/ && stat -c "%n %u:%g %a" postgres redis npm letsencrypt authentik/data/media'
-    )
-    assert modes.split("\n")[:4] == [
-        f"{name} 0:0 700" for name in ("postgres", "redis", "npm", "letsencrypt")
-    ]
-    assert "authentik/data/media 1000:1000 750" in modes
+    paths = " ".join(folder.path for folder in FOLDERS)
+    modes = box.root(f'cd /srv/gatehouse/ && stat -c "%n %u:%g %#a" {paths}').splitlines()
+    owners = {folder.path: folder.owner or 0 for folder in FOLDERS}
+    assert modes == [f"{path} {owners[path]}:{owners[path]} {mode}" for path, mode, _ in FOLDERS]
+    # What an image's entry point gave to its own user stays that user's; the others are put right.
+    box.root("cd /srv/gatehouse/ && chown 70:70 postgres && chown 0:0 authentik/certs")
+    assert box.provision().returncode == 0
+    assert box.root('cd /srv/gatehouse/ && stat -c "%u %a" postgres authentik/certs').split() == [
+        "70", "700", "1000", "750",
+    ]  # fmt: skip
     assert "RequiresMountsFor=/mnt/HC_Volume" in box.root("systemctl cat docker.service")
 
 

@@ -8,18 +8,20 @@ from typing import Any
 import pulumi
 import pytest
 
+from components.containers.spec import Folder
 from components.host import dns, server_type
 from components.host.dns import first_address, served_hosts
 from components.host.host import Host
 from tests.host.mocks import KEY, SERVER_TYPE, Registered, run, secrets, settings
 
 ROOT = Path(__file__).resolve().parents[2]
+FOLDER = Folder("redis")
 BOX = {"host": "198.51.100.7", "hostKey": KEY, "user": "root"}
 
 
 def declare(preview: bool = False, answers: Any = None, **more: Any) -> dict[str, Registered]:
     """By type and name, what Host registers for these settings."""
-    found = run(lambda: Host(settings(**more), secrets()), preview=preview, answers=answers)
+    found = run(lambda: Host(settings(**more), secrets(), [FOLDER]), preview=preview, answers=answers)
     return {f"{one.type.rpartition(':')[2]} {one.name}": one for one in found}
 
 
@@ -79,6 +81,7 @@ def test_hardening_is_run_by_what_it_does_and_by_nothing_else() -> None:
     order = json.loads(command.inputs["stdin"])
     assert order["address"] == "203.0.113.10" and order["volume"] and order["first_user"] == "deploy"
     assert [name for name, _ in order["accounts"]] == ["deploy", "sam"]
+    assert order["folders"] == [["redis", "0700", None]]
     assert order["ssh"] == ["ssh", "-F", ".gatehouse/acme/ssh_config"]
     assert re.fullmatch(r"[0-9a-f]{64}", order["scripts"])
     assert command.inputs["logging"] == "none" and command.inputs["addPreviousOutputInEnv"] is False

@@ -16,6 +16,7 @@ from components.host import provision, user_data
 from tests.host.fake_box import FIRST, REAL, FakeBox, blob
 
 ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = [["authentik", "0750", 1000], ["redis", "0700", None]]
 DEPLOY, SAM = ["deploy", "ssh-ed25519 AAAAdeploy deploy"], ["sam", "ssh-ed25519 AAAAsam sam@laptop"]
 
 
@@ -34,7 +35,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         document = {
             "client": "acme", "address": "203.0.113.10", "ssh": ["ssh", "-F", "config"], "volume": "77",
             "host_private": REAL.private, "host_public": REAL.public, "first_public": FIRST.public,
-            "accounts": [DEPLOY, SAM], "reach_seconds": 0.3, "settle_seconds": 0.1, **order,
+            "accounts": [DEPLOY, SAM], "folders": FOLDERS, "reach_seconds": 0.3, "settle_seconds": 0.1, **order,
         }  # fmt: skip
         monkeypatch.setattr("components.host.shell.subprocess.run", box.run)
         monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(document)))
@@ -52,7 +53,7 @@ def test_a_new_server_is_brought_up(run: Any) -> None:
     assert box.host_private == REAL.private
     assert box.accounts == [" ".join(DEPLOY), " ".join(SAM)]
     assert box.script == user_data.hardening_script()
-    assert box.layout == "77"
+    assert (box.layout, box.folders) == ("77", "authentik 0750 1000\nredis 0700 -\n")
     # What `ps` shows on both sides has no key in it.
     assert REAL.private.splitlines()[1] not in " ".join(box.argv)
 

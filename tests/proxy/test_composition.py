@@ -6,6 +6,8 @@ import pulumi
 import pytest
 
 from components.containers.containers import Containers
+from components.containers.spec import folders
+from components.containers.specs import all_specs
 from components.host.host import Host
 from components.proxy import proxy
 from components.proxy.proxy import Proxy, Route
@@ -33,8 +35,9 @@ def declare(preview: bool = False, **more: Any) -> dict[str, Registered]:
     some = settings(**{"cloudflareToken": TOKEN, **more})
 
     def program() -> None:
-        host = Host(some, secrets())
-        Proxy(some, secrets(), host, Containers(some, secrets(), host))
+        specs = all_specs(some, secrets())
+        host = Host(some, secrets(), folders(specs))
+        Proxy(some, secrets(), host, Containers(some, specs, host))
 
     found = run(program, preview=preview)
     return {f"{one.type.rpartition(':')[2]} {one.name}": one for one in found}

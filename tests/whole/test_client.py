@@ -273,15 +273,13 @@ def test_what_was_deleted_by_hand_comes_back(whole: Whole) -> None:
 
 
 def test_a_server_that_is_made_anew_in_one_run_has_all_data(whole: Whole) -> None:
-    whole.on_box("sudo", "touch", "/srv/gatehouse/authentik/data/media/logo", "/etc/own-disk")
+    logo = "/srv/gatehouse/authentik/data/logo"
+    whole.on_box("sudo", "touch", logo, "/etc/own-disk")
     before = whole.server()
     whole.project.edit("acme", {"rebuild": 2})
     whole.up("--confirm", "acme")
     assert whole.server() != before
-    assert (
-        whole.on_box("ls", "/etc/own-disk", "||", "sudo", "ls", "/srv/gatehouse/authentik/data/media")
-        == "logo\n"
-    )
+    assert whole.on_box("ls", "/etc/own-disk", "||", "sudo", "ls", logo) == f"{logo}\n"
     test_people_log_in_as_declared(whole)
     assert "No change." in whole.up()
 
