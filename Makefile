@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTEST := $(PYTHON) -m pytest -q -n 2 --dist loadfile
 FAST := not engine and not box and not nginx
 
-.PHONY: help setup demo check lint test bench clean
+.PHONY: help setup demo check generated lint test bench clean
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -14,6 +14,9 @@ setup: ## the Python environment in .venv, and on Debian as root what the bench 
 
 demo: setup ## a client from nothing to a login, on the bench (KEEP=1 leaves it running)
 	@$(PYTHON) -m bench demo $(if $(KEEP),--keep)
+
+generated: setup ## write the files that are generated anew
+	@$(PYTHON) -m tools
 
 lint: setup ## format, lint, types
 	@.venv/bin/ruff format --check .

@@ -16,7 +16,7 @@ import yaml
 from bench.engine import ensure
 from bench.paths import ROOT
 
-COPIED = ("components", "operations")
+COPIED = ("components", "operations", "tools")
 PYTHON = str(ROOT / ".venv" / "bin" / "python")
 
 

@@ -12,9 +12,9 @@ import httpx
 import yaml
 
 from components.identity import catalog as known
-from components.identity.catalog.extract import read_schema, write
 from components.identity.kinds import Line
 from operations.errors import OperatorError
+from tools.catalog import read_schema, write
 
 TOKEN = "AUTHENTIK_TOKEN"  # noqa: S105 - the variable's name
 SCHEMA = "/api/v3/schema/"

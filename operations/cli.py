@@ -265,7 +265,7 @@ def catalog(
     console.print(f"Wrote {path.name}: {count} kinds of authentik {line}.", soft_wrap=True)
     for each in unknown:
         console.print(f"Not declarable until it has a row in components/identity/kinds.json: {each}")
-    console.print("Then: python -m components.identity.generate, and make check", soft_wrap=True)
+    console.print("Then: python -m tools, and make check", soft_wrap=True)
 
 
 INTERRUPTED = 130

@@ -1,7 +1,7 @@
 """What one release line of authentik knows: its kinds, their fields, relations and paths, as tables.
 
 A *kind* is an object type, named by its path in the API ("/core/groups/"). The facts come from the OpenAPI schemas and
-the table of relations that `trim_schema` packed into `schema/`; nothing here is written by hand.
+the table of relations that `tools.emulator_schemas` packed into `schema/`; nothing here is written by hand.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.demo import World
 from bench.paths import ROOT
-from bench.project import Project
+from bench.project import COPIED, Project
 
 STACK = "acme"
 DOMAIN = "acme.example"
@@ -105,7 +105,7 @@ def _person(name: str) -> dict[str, Any]:
 def _prepare(project: Project) -> None:
     for name in _PYTHON:
         project.environment.pop(name, None)
-    for name in ("components", "operations", "__main__.py"):
+    for name in (*COPIED, "__main__.py"):
         if (project.folder / name).is_dir():
             compileall.compile_dir(project.folder / name, quiet=2)
     os.chmod(project.folder, 0o700)  # noqa: PTH101 - its files hold a throw-away client's secrets

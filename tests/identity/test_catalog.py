@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from components.identity import catalog
-from components.identity.catalog.extract import extract
 from components.identity.kinds import Line, title
+from tools.catalog import extract
 
 SCHEMAS = Path(__file__).parents[2] / "bench" / "authentik" / "schema"
 KINDS = {"2025.8": 106, "2026.2": 118, "2026.8": 127}

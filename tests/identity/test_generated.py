@@ -12,27 +12,23 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.identity import catalog, generate
+from components.identity import catalog
 from components.identity.generated import core, policies, providers
 from components.identity.generated.flows import Flow
 from components.identity.kinds import Line
 from components.identity.specs import PlanError
 from components.identity.typed import TypedObject
 from tests.identity.test_plan import Recorder
+from tools import typed_classes
 
 
-def test_generating_again_changes_nothing() -> None:
-    made = generate.modules()
-    assert {path.name for path in generate.FOLDER.glob("*.py")} == set(made)
-    for name, text in made.items():
-        assert (generate.FOLDER / name).read_text() == text, (
-            f"{name}: run `python -m components.identity.generate`"
-        )
+def test_no_module_is_left_over() -> None:
+    assert {path.name for path in typed_classes.FOLDER.glob("*.py")} == set(typed_classes.modules())
 
 
 def classes() -> dict[str, type[TypedObject]]:
     found = {}
-    for name in generate.modules():
+    for name in typed_classes.modules():
         module = importlib.import_module(f"components.identity.generated.{name.removesuffix('.py')}")
         for _, each in inspect.getmembers(module, inspect.isclass):
             if issubclass(each, TypedObject) and each is not TypedObject:
@@ -57,7 +53,7 @@ def test_every_field_of_every_line_is_there() -> None:
 
 def said_of(name: str) -> dict[str, str]:
     """What editors show of the fields: "Class.field" -> the text below it."""
-    tree = ast.parse((generate.FOLDER / f"{name}.py").read_text())
+    tree = ast.parse((typed_classes.FOLDER / f"{name}.py").read_text())
     said = {}
     for each in (node for node in tree.body if isinstance(node, ast.ClassDef)):
         for field, below in pairwise(each.body):
@@ -81,7 +77,7 @@ def test_fields_say_what_the_type_does_not() -> None:
 
 
 def test_texts_are_a_line_each_and_nothing_is_said_in_comments() -> None:
-    for name, text in generate.modules().items():
+    for name, text in typed_classes.modules().items():
         assert all(line.startswith("# ") for line in text.splitlines() if " # " in f" {line}"), name
         assert not any("\n" in said for said in said_of(name.removesuffix(".py")).values())
 

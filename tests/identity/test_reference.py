@@ -11,18 +11,9 @@ from bench.plain import PlainWorld
 from components.identity import catalog
 from components.identity.kinds import Line
 from components.identity.plan import Plan
-from components.identity.reference import PAGE, load_examples, main, page
 from components.settings.forms import Kind
 from tests.operations.client import BenchClient
-
-
-def test_the_page_is_what_the_catalogs_say(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert main(["--check"]) == 0
-    monkeypatch.setattr("components.identity.reference.ROOT", tmp_path)
-    monkeypatch.setattr("components.identity.reference.PAGE", tmp_path / "kinds.md")
-    assert main(["--check"]) == 1
-    assert main([]) == 0
-    assert (tmp_path / "kinds.md").read_text() == PAGE.read_text()
+from tools.kinds_page import load_examples, page
 
 
 @pytest.mark.parametrize("line", catalog.lines())

@@ -14,12 +14,12 @@ import pytest
 from components import lines
 from components.containers import releases
 from components.identity import catalog
-from components.identity.catalog import extract
 from components.identity.plan import Plan
 from components.settings import SettingsError, parse
 from operations.catalog import TOKEN, learn
 from operations.errors import OperatorError
 from tests.settings.files import NO_BOX, decrypted, good, laid_over
+from tools import catalog as extracting
 
 GROUP: dict[str, Any] = {
     "type": "object",
@@ -65,7 +65,7 @@ def server() -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setattr(extract, "FOLDER", tmp_path)
+    monkeypatch.setattr(extracting, "FOLDER", tmp_path)
     monkeypatch.setattr("components.identity.catalog.FOLDER", tmp_path)
     monkeypatch.setattr(lines, "CATALOGS", tmp_path)
     monkeypatch.setenv(TOKEN, "right")

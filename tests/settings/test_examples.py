@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from components.settings import parse
-from components.settings.reference import ROOT
 from tests.settings.files import good, laid_over
+from tools.settings_page import ROOT
 
 BLOCKS = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs" / "apps.md").read_text(), re.DOTALL | re.MULTILINE)
 

@@ -1,7 +1,7 @@
 """Makes requests.json from Nginx Proxy Manager's OpenAPI: the schemas of request bodies, without their
 texts.
 
-    python -m bench.npm.trim openapi-2.15.1.json > bench/npm/requests.json
+    python -m tools.emulator_requests openapi-2.15.1.json > bench/npm/requests.json
 
 References are resolved, descriptions, titles and examples are left out: what remains is what a body must
 look like.

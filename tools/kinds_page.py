@@ -1,13 +1,8 @@
-"""The reference page of all kinds that can be declared, made from the catalogs and the table beside them.
-
-python -m components.identity.reference          writes docs/kinds.md
-python -m components.identity.reference --check  says whether it is as it would be written
-"""
+"""The reference page of all kinds that can be declared, made from the catalogs and the table beside them."""
 
 from __future__ import annotations
 
 import json
-import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -16,14 +11,13 @@ from typing import Any
 import yaml
 
 from components.identity import catalog
-from components.identity.generate import family
 from components.identity.kinds import Line, title
 from components.identity.rules import in_words
 from components.identity.texts import in_words as text_in_words
 from components.objects.dialect import Kind, Reference
+from tools.typed_classes import family
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "kinds.md"
+PAGE = Path(__file__).parents[1] / "docs" / "kinds.md"
 EXAMPLES = Path(__file__).parent / "examples.yaml"
 CHOICES = 24
 """Values of an enumeration that are listed; of more, only the first few are."""
@@ -34,7 +28,7 @@ _HEAD = """\
 
 Everything of authentik's that can be declared, in a stack file below `gatehouse:objects:` or with the typed classes in
 `components/identity/generated`. How objects are named, checked, adopted and deleted: [objects](objects.md). This page
-is made from the catalogs of authentik {lines} by `python -m components.identity.reference`.
+is made from the catalogs of authentik {lines} by `python -m tools`.
 
 **needed**: without it, authentik refuses to make the object (adopting one needs only what identifies it). *secret*:
 set it with `pulumi config set --secret`; it is never shown. *never read back*: a change by hand is not seen. "refers
@@ -230,19 +224,6 @@ def _peculiar(kind: Kind, field: str) -> Iterator[str]:
         yield f"authentik adds {_joined(sorted(kind.additions[field]))} by itself"
 
 
-def main(arguments: list[str]) -> int:
-    """Write the page, or with `--check` compare it; the exit status says whether it was right."""
-    text = page()
-    if PAGE.exists() and PAGE.read_text() == text:
-        return 0
-    if "--check" in arguments:
-        print(
-            f"{PAGE.relative_to(ROOT)} is not what the catalogs say: run python -m components.identity.reference"
-        )
-        return 1
-    PAGE.write_text(text)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def files() -> dict[Path, str]:
+    """The page as it is to be."""
+    return {PAGE: page()}

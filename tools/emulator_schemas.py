@@ -1,6 +1,6 @@
 """Make the emulator's data from authentik's published OpenAPI schemas and the table of relations.
 
-    python -m bench.authentik.trim_schema OUT RELATIONS.json SCHEMA.yml [SCHEMA.yml …]
+    python -m tools.emulator_schemas OUT RELATIONS.json SCHEMA.yml [SCHEMA.yml …]
 
 Only facts are kept: names, types, limits, enumerations, which fields are required, read-only or write-only, and which
 paths take which methods and query parameters. Texts, titles and examples go. One gzipped JSON file a release line.

@@ -1,13 +1,8 @@
-"""The reference page of all settings and the JSON schema for editors, made from the models.
-
-python -m components.settings.reference          writes docs/settings.md and stacks/schema.json
-python -m components.settings.reference --check  says whether they are as they would be written
-"""
+"""The reference page of all settings and the JSON schema for editors, made from the models."""
 
 from __future__ import annotations
 
 import json
-import sys
 import types
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -23,7 +18,7 @@ from components.settings.model import Settings
 from components.settings.presets import presets
 from components.settings.typing_tools import inside, meanings, models, plain
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "settings.md"
 SCHEMA = ROOT / "stacks" / "schema.json"
 
@@ -220,22 +215,6 @@ def _secrets() -> str:
     return "\n".join([*lines, ""])
 
 
-def main(arguments: list[str]) -> int:
-    """Write both files, or with `--check` compare them; the exit status says whether they were right."""
-    right = 0
-    for path, text in ((PAGE, page()), (SCHEMA, schema())):
-        if path.exists() and path.read_text() == text:
-            continue
-        if "--check" in arguments:
-            print(
-                f"{path.relative_to(ROOT)} is not what the models say: run python -m components.settings.reference"
-            )
-            right = 1
-        else:
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(text)
-    return right
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def files() -> dict[Path, str]:
+    """Page and schema as they are to be."""
+    return {PAGE: page(), SCHEMA: schema()}

@@ -1,6 +1,6 @@
 """Make `kinds.json`, the table of what the OpenAPI schema does not say, from a description of authentik's models.
 
-    python -m components.identity.catalog.table relations.json
+    python -m tools.kinds relations.json
 
 The description was read out of authentik's own models, serializers and filters for three release lines, and checked
 on running code. What differs between lines is kept per line, under `lines`.

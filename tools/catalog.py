@@ -1,7 +1,6 @@
 """Extract the catalog of a release line from authentik's OpenAPI schema: facts only, no sentences.
 
-    python -m components.identity.catalog.extract schema.yml --line 2026.8
-    python -m components.identity.catalog.extract https://auth.example/api/v3/schema/ --line 2026.11
+`gatehouse catalog` does it for an operator.
 
 A kind is what can be created, listed, updated and deleted. For each: the name of its key in the URL, the request's
 fields, and the names of those that only answers have.
@@ -10,7 +9,6 @@ fields, and the names of those that only answers have.
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -134,17 +132,3 @@ def write(schema: dict[str, Any], line: str) -> Path:
     head = f'{{"line": {json.dumps(line)}, "version": {json.dumps(catalog["version"])}, "kinds": {{\n'
     target.write_text(f"{head}{rows}\n}}}}\n")
     return target
-
-
-def main() -> None:
-    """`SOURCE --line LINE`."""
-    match sys.argv[1:]:
-        case [source, "--line", line]:
-            path = write(read_schema(source), line)
-            print(f"{path}: {len(json.loads(path.read_text())['kinds'])} kinds")
-        case _:
-            sys.exit(__doc__)
-
-
-if __name__ == "__main__":
-    main()
