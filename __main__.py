@@ -13,15 +13,15 @@ from pathlib import Path  # noqa: E402
 import pulumi  # noqa: E402
 
 from components.client import Client  # noqa: E402
-from components.identity.specs import PlanError  # noqa: E402
 from components.private_files import make_folder  # noqa: E402
-from components.settings import SettingsError, load  # noqa: E402
+from components.problems import Problems  # noqa: E402
+from components.settings import load  # noqa: E402
 
 make_folder(Path(".gatehouse"))  # states lie in it, and git does not keep who may read a folder
 
 try:
     outputs = Client(load()).outputs
-except (SettingsError, PlanError) as error:  # an operator reads what is wrong, not where our code noticed it
+except Problems as error:  # an operator reads what is wrong, not where our code noticed it
     raise pulumi.RunError(str(error)) from None
 
 for name, value in outputs.items():

@@ -8,15 +8,16 @@ import pulumi
 
 from components import apps, login, memory
 from components.identity.plan import Plan
-from components.settings import Settings, SettingsError
+from components.problems import Problems
+from components.settings import Settings
 
 
 class Client(pulumi.ComponentResource):
     """A client's box, containers, identities and proxy. `outputs` are the stack's outputs by name.
 
     Raises:
-        components.identity.specs.PlanError: what is wanted of authentik cannot be declared; nothing was.
-        components.settings.SettingsError: the state says that this must not be done; nothing was.
+        components.problems.Problems: what is wanted of authentik cannot be declared; nothing was.
+        components.problems.Problems: the state says that this must not be done; nothing was.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -26,7 +27,7 @@ class Client(pulumi.ComponentResource):
         remembered = memory.recall()  # before anything is declared, written or contacted
         refused = remembered.objections(settings, secrets, confirmed=memory.is_confirmed(settings))
         if problems := list(refused):
-            raise SettingsError(problems, "Nothing was touched:")
+            raise Problems(problems, "Nothing was touched:")
         super().__init__(memory.CLIENT, settings.client)
         for warning in (*settings.warnings, *remembered.doubts(settings)):
             pulumi.log.warn(str(warning))

@@ -10,12 +10,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from components.problems import Problem, Weight, warning
 from components.secrets import Secrets
 from components.settings import Settings
-from components.settings.base import Problem, dotted
+from components.settings.base import dotted
 
 CLIENT = "gatehouse:client:Client"
 """The type of the component whose outputs hold the memory."""
@@ -170,14 +171,14 @@ class Memory:
         for index, person in enumerate(settings.people):
             before = self.people.get(person.id, (person.name, person.email))
             if before[0] != person.name and before[1] != person.email:
-                yield Problem(
+                yield warning(
                     dotted("people", index),
                     f"{person.username} was {before[0]} ({before[1]}) and would be {person.name} ({person.email}), "
                     f"with the same account: password, devices and sessions of the former stay",
                     "If this is somebody else, take the former one out first and run `up`, then add the new one",
                 )
         if self.moves(settings):
-            yield self.moved(settings)
+            yield replace(self.moved(settings), weight=Weight.WARNING)
 
     def moves(self, settings: Settings) -> bool:
         """Whether authentik would answer elsewhere than it has."""

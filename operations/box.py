@@ -22,6 +22,7 @@ from components.containers.networks import LOOPBACK
 from components.containers.spec import Spec, answering
 from components.containers.specs import all_specs
 from components.objects.provider import AWAY
+from components.problems import Problem, Problems
 from components.settings import Settings
 from components.ssh_words import last_words
 from operations import doctor
@@ -86,8 +87,8 @@ class Box:
             answer = api.get(f"{path}/{resource['id']}")
         if answer.status_code == httpx.codes.NOT_FOUND:
             seen = doctor.seen_at_hetzner(self.settings, self.deployment.get("resources", []))
-            if not seen.ok:  # then it is not gone: the token sees another project
-                raise OperatorError(f"Nothing was touched: {seen.what}.", seen.remedy)
+            if isinstance(seen, Problem):  # then it is not gone: the token sees another project
+                raise Problems([seen], "Nothing was touched:")
             return None
         found: Mapping[str, Any] = checked(answer)[path.removesuffix("s")]
         return found

@@ -14,12 +14,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from components.settings import SettingsError
+from components.problems import Problem, Problems, Weight
 from operations import catalog as lines
 from operations import doctor as doctor_checks
 from operations import guards, run
 from operations.browser import Where
 from operations.errors import OperatorError
+from operations.finding import errors
 from operations.login_check import Checked
 from operations.login_check import login_check as check_logins
 from operations.new import NewClient
@@ -42,6 +43,14 @@ Name = Annotated[
 Pulumi = Annotated[
     bool, typer.Option("--pulumi", envvar="GATEHOUSE_PULUMI", help="Show the engine's own words, whole")
 ]
+
+
+VERDICTS = {
+    Weight.ERROR: "[red]missing[/]",
+    Weight.WARNING: "[yellow]note[/]",
+    Weight.HINT: "[cyan]hint[/]",
+}
+"""How doctor's table speaks of a problem."""
 
 
 def say(line: str) -> None:
@@ -115,12 +124,12 @@ def doctor(
     for _ in range(3):
         table.add_column(overflow="fold")
     for finding in findings:
-        verdict = "[yellow]note[/]" if finding.advice else "[green]ok[/]" if finding.ok else "[red]missing[/]"
-        table.add_row(verdict, escape(finding.subject), escape(finding.what))
-        if finding.remedy:
+        verdict = VERDICTS[finding.weight] if isinstance(finding, Problem) else "[green]ok[/]"
+        table.add_row(verdict, escape(finding.where), escape(finding.what))
+        if isinstance(finding, Problem):
             table.add_row("", "", f"[bold]{escape(finding.remedy)}[/]")
     console.print(table)
-    if any(not finding.ok for finding in findings):
+    if errors(findings):
         raise typer.Exit(1)
 
 
@@ -283,7 +292,7 @@ def main() -> None:
         if end.code == INTERRUPTED:
             print("gatehouse: interrupted; the next `up` goes on from here.", file=sys.stderr)
         raise
-    except (OperatorError, SettingsError) as error:
+    except (OperatorError, Problems) as error:
         print(f"gatehouse: {error}", file=sys.stderr)
         sys.exit(1)
     except httpx.HTTPError as error:

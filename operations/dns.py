@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from components.host.dns import first_address, wanted
+from components.problems import Problem
 from components.settings import Settings
 from operations.clouds import CLOUDFLARE, checked
 from operations.finding import Finding
@@ -53,8 +54,8 @@ class Foreign:
             most = (
                 f"one {' and one '.join(self.types)} at most can be taken over, where gatehouse has none yet"
             )
-            return Finding("DNS", what, f"{delete[0].upper()}{delete[1:]}: {most}.")
-        return Finding(
+            return Problem("DNS", what, f"{delete[0].upper()}{delete[1:]}: {most}.")
+        return Problem(
             "DNS", what, f"To have it lead to the box from the next `up` on, {_ADOPT}; or {delete}."
         )
 

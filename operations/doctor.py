@@ -13,10 +13,13 @@ import httpx
 
 from components.containers.releases import IMAGE, RELEASES
 from components.lines import known, number
-from components.settings import Settings, memory_findings
+from components.problems import Problem, hint
+from components.settings import Settings
+from components.settings.base import dotted
+from components.settings.host import type_problems
 from operations.clouds import CLOUDFLARE, HETZNER, HETZNER_LISTS, checked
 from operations.errors import OperatorError
-from operations.finding import Finding
+from operations.finding import Finding, Right
 from operations.passphrase import passphrase
 from operations.tools import tools
 
@@ -34,7 +37,7 @@ def machine() -> Iterator[Finding]:
 def engine() -> Finding:
     """Whether there is a `pulumi`, and it is not too old."""
     found = program("pulumi", "Install Pulumi's CLI, or try gatehouse on the bench first: make demo")
-    if not found.ok:
+    if isinstance(found, Problem):
         return found
     said = subprocess.run(
         [found.what, "version"], capture_output=True, text=True, timeout=60, check=False
@@ -42,14 +45,14 @@ def engine() -> Finding:
     version = re.match(r"v?(\d+)\.(\d+)", said)
     if version and (int(version[1]), int(version[2])) < OLDEST_ENGINE:
         oldest = ".".join(map(str, OLDEST_ENGINE))
-        return Finding("pulumi", f"{found.what} is {said}", f"Update it: gatehouse needs {oldest} or newer.")
-    return Finding("pulumi", f"{found.what} {said}".strip())
+        return Problem("pulumi", f"{found.what} is {said}", f"Update it: gatehouse needs {oldest} or newer.")
+    return Right("pulumi", f"{found.what} {said}".strip())
 
 
 def program(name: str, remedy: str) -> Finding:
     """Whether a program is on PATH."""
     path = shutil.which(name)
-    return Finding(name, path or "not found", "" if path else remedy)
+    return Right(name, path) if path else Problem(name, "not found", remedy)
 
 
 def line_in_order(settings: Settings, resources: list[dict[str, Any]]) -> Iterator[Finding]:
@@ -67,7 +70,7 @@ def line_in_order(settings: Settings, resources: list[dict[str, Any]]) -> Iterat
     has_run = number(newest)[:2]
     between = [line for line in RELEASES if has_run < number(line) < number(wanted)]
     if has_run > number(wanted):
-        yield Finding(
+        yield Problem(
             "gatehouse:authentik.version",
             f"authentik {newest} has run here, and {settings.authentik.version} cannot read its database",
             f"Write {newest} again. Going back takes a backup from before, and `pulumi up`, which does not look",
@@ -79,7 +82,7 @@ def line_in_order(settings: Settings, resources: list[dict[str, Any]]) -> Iterat
             if unknown
             else ""
         )
-        yield Finding(
+        yield Problem(
             "gatehouse:authentik.version",
             f"authentik {newest} has run here, and {settings.authentik.version} takes a database only that has been "
             f"brought through {', then '.join(between)}",
@@ -92,9 +95,9 @@ def asked(check: Callable[[Settings], Finding], settings: Settings) -> Finding:
     try:
         return check(settings)
     except OperatorError as error:
-        return Finding(check.__name__.replace("_", " "), error.what, error.remedy)
+        return Problem(check.__name__.replace("_", " "), error.what, error.remedy)
     except httpx.HTTPError as error:
-        return Finding(
+        return Problem(
             check.__name__.replace("_", " "),
             f"{type(error).__name__} at {error.request.url.host}",
             "Check this machine's network, then the provider's status page.",
@@ -106,14 +109,14 @@ def token_at_hetzner(settings: Settings) -> Finding:
     with HETZNER.client(settings) as api:
         answer = api.get("locations")
     if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-        return Finding(
+        return Problem(
             "Hetzner token",
             f"refused ({answer.status_code})",
             "Make an API token with read and write access in the client's Hetzner project, and set it as "
             "HCLOUD_TOKEN or gatehouse:hetznerToken.",
         )
     checked(answer)
-    return Finding("Hetzner token", "accepted")
+    return Right("Hetzner token", "accepted")
 
 
 def seen_at_hetzner(settings: Settings, resources: list[dict[str, Any]]) -> Finding:
@@ -128,10 +131,10 @@ def seen_at_hetzner(settings: Settings, resources: list[dict[str, Any]]) -> Find
             answer = api.get(f"{kind}/{id_}")
             if answer.status_code != httpx.codes.NOT_FOUND:
                 checked(answer)
-                return Finding("Hetzner project", "the one that this client is in")
+                return Right("Hetzner project", "the one that this client is in")
     if not ours:
-        return Finding("Hetzner project", "nothing was made in it yet")
-    return Finding(
+        return Right("Hetzner project", "nothing was made in it yet")
+    return Problem(
         "Hetzner project",
         f"the token's project has nothing of the {len(ours)} things that were made for {settings.client}",
         f"Correct {HETZNER.source(settings)}: this is another project's token. Only if Hetzner's console shows that it "
@@ -156,22 +159,15 @@ def server_type(settings: Settings) -> Finding:
     with HETZNER.client(settings) as api:
         types = checked(api.get("server_types", params={"name": wanted}))["server_types"]
     if not types:
-        return Finding(
-            "server type",
+        return Problem(
+            dotted("server", "type"),
             f"Hetzner has no server type {wanted}",
-            "Set gatehouse:server.type to one of https://www.hetzner.com/cloud (cx23 is a good start).",
+            "Take one of the list at https://www.hetzner.com/cloud, such as cx23",
         )
-    places = sorted({price["location"] for price in types[0]["prices"]})
-    if place not in places:
-        return Finding(
-            "server type",
-            f"{wanted} is not available at {place}",
-            f"Set gatehouse:server.location to one of {', '.join(places)}, or choose another type.",
-        )
-    refused, _ = memory_findings("gatehouse:server.type", wanted, types[0]["memory"], len(settings.apps))
-    if refused:
-        return Finding("server type", refused[0].what, f"{refused[0].remedy}.")
-    return Finding("server type", f"{wanted} at {place}, {types[0]['memory']:g} GB")
+    for problem in type_problems(settings.server, types[0], len(settings.apps)):
+        if problem.refuses:
+            return problem
+    return Right("server type", f"{wanted} at {place}, {types[0]['memory']:g} GB")
 
 
 def zone(settings: Settings) -> Finding:
@@ -179,19 +175,19 @@ def zone(settings: Settings) -> Finding:
     with CLOUDFLARE.client(settings) as api:
         answer = api.get("zones", params={"name": settings.domain})
     if answer.status_code in (httpx.codes.BAD_REQUEST, httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-        return Finding(
+        return Problem(
             "Cloudflare token",
             f"refused ({answer.status_code})",
             f"Make a token with Zone:Read and DNS:Edit on {settings.domain}, and set it as "
             "CLOUDFLARE_API_TOKEN or gatehouse:cloudflareToken.",
         )
     if not checked(answer)["result"]:
-        return Finding(
+        return Problem(
             "Cloudflare zone",
             f"{settings.domain} is no zone that this token can see",
             f"Add {settings.domain} at Cloudflare, give the token access to it, or correct gatehouse:domain.",
         )
-    return Finding("Cloudflare zone", settings.domain)
+    return Right("Cloudflare zone", settings.domain)
 
 
 def zones_of_token(settings: Settings) -> Finding:
@@ -203,15 +199,14 @@ def zones_of_token(settings: Settings) -> Finding:
         seen = checked(api.get("zones", params={"per_page": 50}))
     others = [each["name"] for each in seen["result"] if each["name"] != settings.domain]
     if not others:
-        return Finding("Cloudflare token", f"sees {settings.domain} and no other zone")
+        return Right("Cloudflare token", f"sees {settings.domain} and no other zone")
     more = seen["result_info"]["total_count"] - len(others[:3]) - 1
     names = ", ".join(others[:3]) + (f" and {more} more" if more > 0 else "")
-    return Finding(
+    return hint(
         "Cloudflare token",
         f"it reaches {names} too, and lies on the box, which renews certificates with it: whoever gets into the box "
         f"gets at their records",
         f"Make another at https://dash.cloudflare.com/profile/api-tokens: Zone:Read and DNS:Edit, Zone Resources: "
         f"Include, Specific zone, {settings.domain}. Then: pulumi config set --secret {CLOUDFLARE.setting} --stack "
         f"{settings.client}. The next `up` gets new certificates with it.",
-        advice=True,
     )

@@ -7,9 +7,10 @@ from typing import Any
 
 import httpx
 
+from components.problems import Problem
 from components.settings import Settings
 from components.settings.base import dotted
-from operations.finding import Finding
+from operations.finding import Finding, Right
 
 TIMEOUT = 15.0
 _TOKEN = dotted("authentik", "token")
@@ -31,7 +32,7 @@ def authentik_elsewhere(settings: Settings, *, patient: bool) -> Iterator[Findin
             me, version = api.get("/api/v3/core/users/me/"), api.get("/api/v3/admin/version/")
     except httpx.HTTPError as error:
         if not patient:
-            yield Finding(
+            yield Problem(
                 where,
                 f"{url} does not answer ({type(error).__name__})",
                 "Check that it runs, and the address.",
@@ -39,21 +40,21 @@ def authentik_elsewhere(settings: Settings, *, patient: bool) -> Iterator[Findin
         return
     if me.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         if not patient:  # a young server refuses every token
-            yield Finding(
+            yield Problem(
                 _TOKEN, f"{url} refuses it ({me.status_code})", f"Make one there, and set it: {_SET}"
             )
         return
     user = _decoded(me).get("user")
     if not isinstance(user, dict):
         if not (patient and me.is_server_error):
-            yield Finding(
+            yield Problem(
                 where,
                 f"{url} does not answer as authentik does ({me.status_code} {me.reason_phrase})",
                 "Write the address at which authentik itself answers, without a path, that leads nowhere else.",
             )
         return
     if not user.get("is_superuser"):
-        yield Finding(
+        yield Problem(
             _TOKEN,
             f"it is the token of {user.get('username')}, who is no administrator at {url}: groups, people and apps "
             f"cannot be made with it",
@@ -61,13 +62,13 @@ def authentik_elsewhere(settings: Settings, *, patient: bool) -> Iterator[Findin
         )
     runs = str(_decoded(version).get("version_current", ""))
     if runs and runs.split(".")[:2] != settings.authentik.version.split(".")[:2]:
-        yield Finding(
+        yield Problem(
             dotted("authentik", "version"),
             f"{url} runs authentik {runs}, and the file says {settings.authentik.version}",
             f"Write {runs}",
         )
     elif user.get("is_superuser"):
-        yield Finding(
+        yield Right(
             "authentik", f"{runs or 'it'} at {url}; the token is {user.get('username')}'s, an administrator"
         )
 

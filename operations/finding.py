@@ -1,23 +1,26 @@
-"""What a check found: the one form in which doctor, preview, up and destroy speak of it."""
+"""What a check of doctor's says: that something is right, or what is wrong with it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar
+
+from components.problems import Problem
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at. `remedy` is empty where all is well; with `advice` nothing is refused for it."""
+class Right:
+    """Something that was looked at, and is as it should be."""
 
-    subject: str
+    where: str
     what: str
-    remedy: str = ""
-    advice: bool = False
+    refuses: ClassVar[bool] = False
 
-    @property
-    def ok(self) -> bool:
-        """Whether a run may begin."""
-        return self.advice or not self.remedy
 
-    def __str__(self) -> str:
-        return f"{self.subject}: {self.what}" + (f"\n    {self.remedy}" if self.remedy else "")
+Finding = Right | Problem
+
+
+def errors(findings: Iterable[Finding]) -> list[Problem]:
+    """Those that have to be put right before anything is done."""
+    return [each for each in findings if isinstance(each, Problem) and each.refuses]

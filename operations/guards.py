@@ -16,16 +16,17 @@ import httpx
 
 from components import apps
 from components.identity.plan import Plan
-from components.identity.specs import PlanError
 from components.memory import Memory
 from components.objects.provider import META
+from components.problems import Problem, Problems, Weight
 from components.secrets import Secrets
-from components.settings import Settings, SettingsError, check_file
+from components.settings import Settings, check_file
 from operations import doctor, lockout
 from operations.dns import Foreign, foreign
 from operations.elsewhere import authentik_elsewhere
 from operations.errors import OperatorError
-from operations.finding import Finding
+from operations.finding import Finding, Right, errors
+from operations.heal import SERVER
 from operations.passphrase import passphrase
 from operations.stack import Stack
 from operations.twins import domain_of_another, renamed, root_of_another
@@ -91,6 +92,11 @@ class Before:
         apps.declare(plan, self.settings, secrets)
         return plan, secrets
 
+    def is_there(self, server_type: str) -> bool:
+        """Whether the state has a server of this type: it stays, even if Hetzner offers that no more."""
+        servers = [each.get("outputs") or {} for each in self.resources if each["type"] == SERVER]
+        return any(each.get("serverType") == server_type for each in servers)
+
     @property
     def adopts_more(self) -> bool:
         """Whether the stack file asks for something to be taken over that the state does not have yet."""
@@ -108,28 +114,23 @@ def encryption(before: Before) -> Iterator[Finding]:
 def stack_file(before: Before) -> Iterator[Finding]:
     """Whether the stack file is valid. A preview leaves it to the program to decrypt it."""
     settings = before.written if before.command in (PREVIEW, LOOKING) else before.written and before.settings
-    yield Finding(f"stacks/{before.stack.file.name}", "valid")
-    for advice in settings.warnings if before.command == DOCTOR else ():
-        yield Finding(advice.path, advice.what, advice.remedy, advice=True)
+    yield Right(f"stacks/{before.stack.file.name}", "valid")
+    yield from settings.warnings if before.command == DOCTOR else ()
 
 
 def remembered(before: Before) -> Iterator[Finding]:
     """What the state says must not be done. What `up` asks the operator about is no reason to refuse here."""
     objections = before.memory.objections(before.settings, before.plan[1], confirmed=True)
     for problem in objections:
-        if before.command != LOGIN or problem.path == "gatehouse:rootSecret":
-            yield Finding(problem.path, problem.what, problem.remedy)
-    for doubt in before.memory.doubts(before.settings) if before.command == DOCTOR else ():
-        yield Finding(doubt.path, doubt.what, doubt.remedy, advice=True)
+        if before.command != LOGIN or problem.where == "gatehouse:rootSecret":
+            yield problem
+    yield from before.memory.doubts(before.settings) if before.command == DOCTOR else ()
 
 
 def planned(before: Before) -> Iterator[Finding]:
     """What the program would say of the objects that it is to declare in authentik."""
     plan, _ = before.plan
-    for finding in plan.findings():
-        yield Finding(finding.where, finding.what, finding.remedy)
-    for doubt in plan.warnings if before.command == DOCTOR else ():
-        yield Finding(doubt.where, doubt.what, doubt.remedy, advice=True)
+    yield from (each for each in plan.problems() if each.refuses or before.command == DOCTOR)
 
 
 def accounts(before: Before) -> Iterator[Finding]:
@@ -138,10 +139,11 @@ def accounts(before: Before) -> Iterator[Finding]:
     if settings.box.kind == "server":
         yield doctor.asked(doctor.token_at_hetzner, settings)
         yield doctor.asked(lambda given: doctor.seen_at_hetzner(given, before.resources), settings)
-        yield doctor.asked(doctor.server_type, settings)
+        if not before.is_there(settings.server.type if settings.server else ""):
+            yield doctor.asked(doctor.server_type, settings)
     if settings.box.kind != "none":
         yield (zone := doctor.asked(doctor.zone, settings))
-        if zone.ok and before.command == DOCTOR:
+        if not errors([zone]) and before.command == DOCTOR:
             yield doctor.asked(doctor.zones_of_token, settings)
 
 
@@ -151,7 +153,7 @@ def lost(before: Before) -> Iterator[Finding]:
         return
     client, servers = before.written.client, doctor.servers(before.settings)
     if servers:
-        yield Finding(
+        yield Problem(
             "state",
             f"there is none of {client} here, and Hetzner has its server {servers[0]}",
             f"If the state was lost: ./gatehouse recover {client}. If the client is another operator's to run, take "
@@ -165,7 +167,7 @@ def records(before: Before) -> Iterator[Finding]:
         if not each.adoptable() or not (each.leads_here or before.written.dns.adopt):
             yield each.finding()
         elif before.command == DOCTOR:
-            yield Finding(
+            yield Right(
                 "DNS", f"{each.host} is taken over by the next `up`, and leads to the box from then on"
             )
 
@@ -229,7 +231,7 @@ def _findings(before: Before) -> Iterator[Finding]:
             continue
         found = list(_explained(guard, before))
         yield from found
-        if guard.decisive and not all(each.ok for each in found):
+        if guard.decisive and errors(found):
             return
 
 
@@ -237,15 +239,13 @@ def _explained(guard: Guard, before: Before) -> Iterator[Finding]:
     """The check's findings; what keeps it from looking is one as well."""
     try:
         yield from guard.check(before)
-    except SettingsError as error:
-        yield from (Finding(problem.path, problem.what, problem.remedy) for problem in error.problems)
-    except PlanError as error:
-        yield from (Finding(each.where, each.what, each.remedy) for each in error.findings)
+    except Problems as error:
+        yield from error.problems
     except OperatorError as error:
-        yield Finding(f"stacks/{before.stack.file.name}", error.what, error.remedy)
+        yield Problem(f"stacks/{before.stack.file.name}", error.what, error.remedy)
     except httpx.HTTPError as error:
         what = f"{type(error).__name__} at {error.request.url.host}"
-        yield Finding(
+        yield Problem(
             "network", what, "Check that it can be reached from here, then run the same command again."
         )
 
@@ -254,13 +254,13 @@ def refuse(stack: Stack, command: str, say: Callable[[str], None]) -> Before:
     """Say what is advised against, and stop where something has to be put right first; what was read meanwhile.
 
     Raises:
-        OperatorError: with everything that was found.
+        Problems: everything that was found.
     """
     before = Before(stack, command)
     found = list(_findings(before))
-    if wrong := [each for each in found if not each.ok]:
-        raise OperatorError("\n  ".join(["Nothing was touched:", *map(str, wrong)]), "")
+    if wrong := errors(found):
+        raise Problems(wrong, "Nothing was touched:")
     for each in found:
-        if each.advice:
+        if isinstance(each, Problem) and each.weight is Weight.WARNING:
             say(str(each))
     return before

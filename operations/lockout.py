@@ -15,6 +15,7 @@ from components.identity.specs import Spec
 from components.objects.errors import ObjectError
 from components.objects.http import Refused
 from components.objects.provider import BEFORE, META
+from components.problems import Problem
 from components.settings import Settings
 from operations.asking import authentik_of
 from operations.finding import Finding
@@ -46,7 +47,7 @@ def locked_out(
         after.change(kind, pk, fields)
     objection = rights.objection(after)
     if objection:
-        yield Finding("authentik", *objection)
+        yield Problem("authentik", *objection)
 
 
 def _held(stack: Stack, resources: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:

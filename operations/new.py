@@ -14,6 +14,7 @@ import yaml
 from components.secrets import new_root_secret
 from components.settings import parse
 from operations.errors import OperatorError
+from operations.finding import errors
 from operations.passphrase import passphrase
 from operations.stack import PROJECT, ROOT, Stack, require_engine
 
@@ -78,7 +79,7 @@ def new(wanted: NewClient) -> Stack:
 
     Raises:
         OperatorError: a stack file of that name is there already, or the engine, the passphrase or a key is missing.
-        components.settings.SettingsError: what was asked for is no valid stack file.
+        components.problems.Problems: what was asked for is no valid stack file.
     """
     stack = Stack(wanted.client)
     if stack.file.exists():
@@ -90,12 +91,11 @@ def new(wanted: NewClient) -> Stack:
         wanted = replace(wanted, ssh_key=public_key(wanted.ssh_key))
     check(wanted, root)
     require_engine()
-    for finding in passphrase():
-        if not finding.ok:
-            raise OperatorError(
-                f"There is no passphrase to encrypt the client's root secret with: {finding.what}.",
-                finding.remedy,
-            )
+    for problem in errors(passphrase()):
+        raise OperatorError(
+            f"There is no passphrase to encrypt the client's root secret with: {problem.what}.",
+            problem.remedy,
+        )
     stack.file.parent.mkdir(exist_ok=True)
     _ = stack.automation
     encrypted = encrypt(stack, root)
@@ -183,7 +183,7 @@ def check(wanted: NewClient, root: str) -> None:
     """Check the stack file that would be written.
 
     Raises:
-        components.settings.SettingsError: every mistake in it.
+        components.problems.Problems: every mistake in it.
     """
     document = yaml.safe_load(rendered(wanted, "none", root))["config"]
     parse({key.removeprefix(f"{PROJECT}:"): value for key, value in document.items()}, sealed=True)

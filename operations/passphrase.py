@@ -7,7 +7,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from operations.finding import Finding
+from components.problems import Problem, warning
+from operations.finding import Finding, Right
 
 TEXT, FILE = "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"
 SHORT = 12
@@ -27,12 +28,12 @@ def passphrase() -> Iterator[Finding]:
                 path.read_text(encoding="utf-8", errors="replace").strip(),
             )
         except OSError as error:
-            yield Finding(
+            yield Problem(
                 SUBJECT, f"{file}, which {FILE} names, cannot be read ({error.strerror})", f"Correct {FILE}."
             )
             return
         if mode & 0o077:
-            yield Finding(
+            yield Problem(
                 SUBJECT,
                 f"{file} can be read by other users of this machine (mode {mode:04o})",
                 f"chmod 600 {file}",
@@ -44,17 +45,16 @@ def passphrase() -> Iterator[Finding]:
     else:
         place, unset = TEXT, f"Set {FILE} to a file that only you can read; for the very first client: {MAKE}"
     if text is None:
-        yield Finding(SUBJECT, "not set", unset)
+        yield Problem(SUBJECT, "not set", unset)
     elif not text:
-        yield Finding(
+        yield Problem(
             SUBJECT, f"{place} is empty", unset + (f", and take {TEXT} out" if place == TEXT else "")
         )
     elif len(text) < SHORT:
-        yield Finding(
+        yield warning(
             SUBJECT,
             f"it has {len(text)} characters: whoever gets hold of a stack file can find it by trying",
             "Take a longer one: pulumi stack change-secrets-provider passphrase --stack NAME, for each client",
-            advice=True,
         )
     else:
-        yield Finding(SUBJECT, "set")
+        yield Right(SUBJECT, "set")

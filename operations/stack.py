@@ -125,7 +125,7 @@ class Stack:
         """The stack's settings, checked.
 
         Raises:
-            components.settings.SettingsError: every mistake in the stack file, with its path.
+            components.problems.Problems: every mistake in the stack file, with its path.
         """
         return parse_decrypted(self.config(), self.file)
 

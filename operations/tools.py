@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
-from operations.finding import Finding
+from components.problems import Problem
+from operations.finding import Finding, Right
 
 HOST = "pulumi-language-python"
 PLUGINS = ("hcloud", "cloudflare", "docker", "command")
@@ -26,11 +27,11 @@ def tools() -> Iterator[Finding]:
     host = shutil.which(HOST) or (str(beside) if beside.exists() else None)
     if host is None:
         remedy = f"Install Pulumi anew: its packages bring {HOST} beside `pulumi`."
-        yield Finding("Pulumi's Python", f"there is no {HOST} beside {engine}", remedy)
+        yield Problem("Pulumi's Python", f"there is no {HOST} beside {engine}", remedy)
     else:
-        yield Finding("Pulumi's Python", _whose(Path(host)))
+        yield Right("Pulumi's Python", _whose(Path(host)))
     for name in PLUGINS:
-        yield Finding(f"plugin {name}", _plugin(name))
+        yield Right(f"plugin {name}", _plugin(name))
 
 
 def _plugin(name: str) -> str:

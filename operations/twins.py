@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from components.settings import Settings, SettingsError
+from components.problems import Problem, Problems
+from components.settings import Settings
 from components.settings.base import dotted
 from components.settings.loading import read
 from operations.finding import Finding
@@ -19,7 +20,7 @@ def others(stack: Stack) -> Iterator[tuple[str, dict[str, Any]]]:
         if file.name != stack.file.name:
             try:
                 yield file.name, read(file)
-            except SettingsError:
+            except Problems:
                 continue  # its own doctor says what is wrong with it
 
 
@@ -28,7 +29,7 @@ def root_of_another(stack: Stack) -> Iterator[Finding]:
     own = read(stack.file).get("rootSecret")
     for name, settings in others(stack):
         if own and settings.get("rootSecret") == own:
-            yield Finding(
+            yield Problem(
                 "root secret",
                 f"stacks/{name} has the same: every password and key of the one client opens the other",
                 "Which of the two is not up yet is the copy: throw that file away, and make one with ./gatehouse new.",
@@ -42,7 +43,7 @@ def domain_of_another(stack: Stack, settings: Settings) -> Iterator[Finding]:
         return
     for name, other in others(stack):
         if other.get("domain") == settings.domain and other.get("box") != "none":
-            yield Finding(
+            yield Problem(
                 dotted("domain"),
                 f"stacks/{name} has {settings.domain} too, and both would serve {settings.auth_host}",
                 "Give each client a domain of its own; move a file that is not in use any more out of stacks/.",
@@ -58,7 +59,7 @@ def renamed(stack: Stack, settings: Settings) -> Iterator[Finding]:
     mark = f'"{settings.derived().fingerprint}"'.encode()
     for file in sorted(Path(directory, ".pulumi", "stacks", PROJECT).glob("*.json")):
         if file.stem != stack.name and mark in file.read_bytes():
-            yield Finding(
+            yield Problem(
                 dotted("client"),
                 f"this root secret is that of client {file.stem}, which is up: {stack.name} would be a second client "
                 f"with its passwords and keys",

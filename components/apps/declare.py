@@ -78,7 +78,7 @@ def _declare_login(plan: Plan, settings: Settings, raw: dict[tuple[str, str], Ra
 
 
 def planned(settings: Settings) -> Plan:
-    """The plan of a stack file, for those who only look. Raises PlanError for a line that is not known."""
+    """The plan of a stack file, for those who only look. Raises Problems for a line that is not known."""
     plan = Plan(settings.authentik.line)
     declare(plan, settings, settings.derived())
     return plan

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from components.containers.spec import Folder, Volume
 from components.lines import uses_redis
-from components.settings.base import Problem, SettingsError, dotted
+from components.problems import Problem, Problems
+from components.settings.base import dotted
 
 IMAGE = "ghcr.io/goauthentik/server"  # never :latest, which stands still at 2025.2
 # Upstream's compose file has this for every line below. Another major would refuse the data of this one.
@@ -61,12 +62,12 @@ RELEASES = {
 
 
 def release(line: str) -> Release:
-    """The row of a line. Raises SettingsError for a line whose catalog was learnt, and that has no row yet."""
+    """The row of a line. Raises Problems for a line whose catalog was learnt, and that has no row yet."""
     if line not in RELEASES:
         problem = Problem(
             dotted("authentik", "version"),
             f"this gatehouse knows the objects of authentik {line}, and not how to run it on a box",
             f"Take a line of {', '.join(RELEASES)}, or add a row to {Path(__file__).name}",
         )
-        raise SettingsError([problem])
+        raise Problems([problem])
     return RELEASES[line]

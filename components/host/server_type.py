@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import pulumi
 from pulumi.runtime import invoke_async
 
-from components.settings.host import Server, memory_findings
+from components.settings.host import Server, type_problems
 
 
 def check(
@@ -27,7 +24,11 @@ def check(
             found = await invoke_async(token, {"name": server.type}, pulumi.InvokeOptions(provider=hcloud))
         except Exception as error:  # the engine's errors have no type of their own
             raise pulumi.RunError(explain(server, str(error))) from None
-        refusals.extend(findings(server, found, apps))
+        for problem in type_problems(server, found, apps):
+            if problem.refuses:
+                refusals.append(str(problem))
+            else:
+                pulumi.log.warn(str(problem))
         return server.type
 
     def refuse(arguments: pulumi.ResourceHookArgs) -> None:
@@ -38,31 +39,6 @@ def check(
     hook = pulumi.ResourceHook("server-type", refuse, pulumi.ResourceHookOptions(on_dry_run=True))
     binding = pulumi.ResourceHookBinding(before_create=[hook], before_update=[hook])
     return pulumi.Output.from_input(look_up()), binding
-
-
-def findings(server: Server, found: Mapping[str, Any], apps: int) -> list[str]:
-    """Why a server of this type cannot be made; what is merely advised against is logged."""
-    what = f"server type {server.type}"
-    refused, advised = memory_findings("gatehouse:server.type", what, float(found["memory"]), apps)
-    for problem in advised:
-        pulumi.log.warn(str(problem))
-    problems = [str(problem) for problem in refused]
-    offers = {location["name"]: location for location in found.get("locations") or ()}
-    offer = offers.get(server.location)
-    others = (
-        ", ".join(sorted(name for name, other in offers.items() if other.get("available", True))) or "none"
-    )
-    if offer is None:
-        problems.append(
-            f"gatehouse:server.location: {what} is not available at {server.location}. "
-            f"Take one of its locations ({others}), or another type"
-        )
-    elif not offer.get("available", True):
-        problems.append(
-            f"gatehouse:server.location: {what} is sold out at {server.location} at the moment. "
-            f"Take another of its locations ({others}), another type, or try again later"
-        )
-    return problems
 
 
 def explain(server: Server, said: str) -> str:

@@ -1,4 +1,4 @@
-"""Checking fields against the catalog of the client's line, before anything is contacted. All findings at once."""
+"""Checking fields against the catalog of the client's line, before anything is contacted. All problems at once."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from pulumi.output import Unknown
 
 from components.identity import catalog
 from components.identity.kinds import OWNED_BY_OTHER_SIDE, Line
-from components.identity.rules import rule_doubts, rule_findings
-from components.identity.specs import Finding, Spec
+from components.identity.rules import rule_doubts, rule_problems
+from components.identity.specs import Spec
 from components.identity.texts import mistake, overlooked
 from components.objects.values import has_null, is_empty
+from components.problems import Problem, nearest, warning
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
@@ -33,25 +34,25 @@ _SAID = {
 }
 
 
-def kind_findings(line: Line, spec: Spec) -> Iterator[Finding]:
+def kind_problems(line: Line, spec: Spec) -> Iterator[Problem]:
     """Whether the kind exists in this line and may be declared."""
     if spec.kind in line.labels():
         why = line.why_not(spec.kind)
         if why is not None:
-            yield Finding(spec.where, f"this kind is not configuration: {why}", "Leave it out")
+            yield Problem(spec.where, f"this kind is not configuration: {why}", "Leave it out")
         return
     since = [other for other in catalog.lines() if spec.kind in Line(other).labels()]
     if since:
-        yield Finding(
+        yield Problem(
             spec.where,
             f"authentik {line.line} has no such kind",
             f"It is known in {_list(since)}; update authentik, or leave it out",
         )
     else:
-        yield Finding(spec.where, "there is no such kind", _nearest(spec.kind, line.labels(), "kinds"))
+        yield Problem(spec.where, "there is no such kind", _nearest(spec.kind, line.labels(), "kinds"))
 
 
-def field_findings(line: Line, spec: Spec) -> Iterator[Finding]:
+def field_problems(line: Line, spec: Spec) -> Iterator[Problem]:
     """Unknown fields, wrong types and values, missing required fields. References are checked elsewhere."""
     known = line.fields(spec.kind)
     references = line.kind(spec.kind).references
@@ -70,30 +71,30 @@ def field_findings(line: Line, spec: Spec) -> Iterator[Finding]:
     for part in line.kind(spec.kind).key:
         options = part.split("|")
         if all(spec.fields.get(name) is None for name in options) and (len(options) > 1 or spec.adopt):
-            yield Finding(
+            yield Problem(
                 spec.where, f"{' or '.join(options)} is missing", "It is part of what identifies the object"
             )
     for name, facts in known.items():
         # An object that is taken over has the rest already.
         if facts.get("required") and spec.fields.get(name) is None and not spec.adopt:
             wanted = _article(facts) if name not in references else "the name of another object"
-            yield Finding(spec.where, f"{name} is missing", f"Give it {wanted}")
-    yield from rule_findings(line, spec)
+            yield Problem(spec.where, f"{name} is missing", f"Give it {wanted}")
+    yield from rule_problems(line, spec)
 
 
-def _sealed(line: Line, spec: Spec, name: str, value: Any) -> Iterator[Finding]:
+def _sealed(line: Line, spec: Spec, name: str, value: Any) -> Iterator[Problem]:
     """A field with a secret in it: no text may show any of it."""
     kind, facts, where = line.kind(spec.kind), line.fields(spec.kind)[name], f"{spec.where}, {name}"
     if name in kind.references or any(name in part.split("|") for part in kind.key):
-        yield Finding(where, "is a name, and names stand in state and previews", "Write it without secure")
+        yield Problem(where, "is a name, and names stand in state and previews", "Write it without secure")
     elif any(_value(where, facts, value)):
-        yield Finding(where, "its secret value is not what the field takes", f"Give it {_article(facts)}")
+        yield Problem(where, "its secret value is not what the field takes", f"Give it {_article(facts)}")
 
 
-def _unknown(line: Line, kind: str, name: str, where: str) -> Finding:
+def _unknown(line: Line, kind: str, name: str, where: str) -> Problem:
     if name in OWNED_BY_OTHER_SIDE.get(kind, {}):
         side = OWNED_BY_OTHER_SIDE[kind][name]
-        return Finding(where, "this relation is declared from its other side", f"Declare {side} instead")
+        return Problem(where, "this relation is declared from its other side", f"Declare {side} instead")
     having = [
         other
         for other in catalog.lines()
@@ -103,41 +104,41 @@ def _unknown(line: Line, kind: str, name: str, where: str) -> Finding:
         order = catalog.lines()
         later = order.index(having[0]) > order.index(line.line)
         said = f"exists from {having[0]} on" if later else f"exists up to {having[-1]}"
-        return Finding(
+        return Problem(
             where,
             f"{said}, as far as known; this stack runs {line.line}",
             "Leave it out, or change the version",
         )
-    return Finding(where, "there is no such field", _nearest(name, line.fields(kind), "fields"))
+    return Problem(where, "there is no such field", _nearest(name, line.fields(kind), "fields"))
 
 
-def _reference(where: str, value: Any, *, many: bool) -> Iterator[Finding]:
+def _reference(where: str, value: Any, *, many: bool) -> Iterator[Problem]:
     if many and not isinstance(value, (list, tuple)):
-        yield Finding(where, f"is {_kind_of(value)}", "Give a list of names")
+        yield Problem(where, f"is {_kind_of(value)}", "Give a list of names")
         return
     for each in value if many else [value]:
         if not isinstance(each, str) and not _later(each):
-            yield Finding(
+            yield Problem(
                 where, f"refers to {each!r}", "Refer to objects by name (a slug, a name), not by pk"
             )
 
 
-def _value(where: str, facts: Mapping[str, Any], value: Any) -> Iterator[Finding]:
+def _value(where: str, facts: Mapping[str, Any], value: Any) -> Iterator[Problem]:
     if _later(value):
         return
     type_ = facts["type"]
     expected = _TYPES.get(type_)
     if expected and (not isinstance(value, expected) or (isinstance(value, bool) and type_ != "boolean")):
-        yield Finding(where, f"is {_kind_of(value)}", f"Give it {_article(facts)}")
+        yield Problem(where, f"is {_kind_of(value)}", f"Give it {_article(facts)}")
         return
     if "enum" in facts and value not in facts["enum"]:
-        yield Finding(where, f"cannot be {value!r}", f"Choose one of {_list(facts['enum'])}")
+        yield Problem(where, f"cannot be {value!r}", f"Choose one of {_list(facts['enum'])}")
     if isinstance(value, str):
         yield from _text(where, facts, value)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         low, high = facts.get("minimum"), facts.get("maximum")
         if (low is not None and value < low) or (high is not None and value > high):
-            yield Finding(where, f"{value} is out of range", f"Stay between {low} and {high}")
+            yield Problem(where, f"{value} is out of range", f"Stay between {low} and {high}")
     if isinstance(value, (list, tuple)) and "items" in facts:
         for index, each in enumerate(value):
             yield from _value(f"{where}[{index}]", facts["items"], each)
@@ -145,56 +146,48 @@ def _value(where: str, facts: Mapping[str, Any], value: Any) -> Iterator[Finding
         yield from _object(where, facts["fields"], value)
 
 
-def _text(where: str, facts: Mapping[str, Any], value: str) -> Iterator[Finding]:
+def _text(where: str, facts: Mapping[str, Any], value: str) -> Iterator[Problem]:
     if facts.get("minLength") and not value.strip():
-        yield Finding(where, "must not be empty", "Give it a text, or leave the field out")
+        yield Problem(where, "must not be empty", "Give it a text, or leave the field out")
     longest, length = facts.get("maxLength"), len(value.strip())
     if longest is not None and length > longest:
-        yield Finding(where, f"has {length} characters", f"Use at most {longest}")
+        yield Problem(where, f"has {length} characters", f"Use at most {longest}")
     wrong = mistake(facts, value)
     if wrong is not None:
-        yield Finding(where, *wrong)
+        yield Problem(where, *wrong)
 
 
-def _object(where: str, known: Mapping[str, Any], value: Mapping[str, Any]) -> Iterator[Finding]:
+def _object(where: str, known: Mapping[str, Any], value: Mapping[str, Any]) -> Iterator[Problem]:
     for name, inner in value.items():
         if name not in known:
-            yield Finding(f"{where}.{name}", "there is no such field", _nearest(name, known, "fields"))
+            yield Problem(f"{where}.{name}", "there is no such field", _nearest(name, known, "fields"))
         elif inner is not None:
             yield from _value(f"{where}.{name}", known[name], inner)
     for name, facts in known.items():
         if facts.get("required") and is_empty(value.get(name)):
-            yield Finding(where, f"{name} is missing", f"Give it {_article(facts)}")
+            yield Problem(where, f"{name} is missing", f"Give it {_article(facts)}")
 
 
-def doubts(line: Line, spec: Spec) -> Iterator[Finding]:
+def doubts(line: Line, spec: Spec) -> Iterator[Problem]:
     """What authentik takes, or may take, and what is hardly meant."""
     if line.enterprise(spec.kind):
         what = "authentik takes objects of this kind with an enterprise licence only"
-        yield Finding(spec.where, what, "Without one, leave it out")
+        yield warning(spec.where, what, "Without one, leave it out")
     yield from rule_doubts(line, spec)
     known = line.fields(spec.kind)
     for name, value in spec.fields.items():
         where = f"{spec.where}, {name}"
         if has_null(value):
-            yield Finding(
+            yield warning(
                 where, "a null in it gets lost on its way through the engine", "Leave that member out"
             )
         for unit in overlooked(known.get(name, {}), value):
-            yield Finding(where, f"authentik skips the unit {unit!r} without a word", "Correct it")
+            yield warning(where, f"authentik skips the unit {unit!r} without a word", "Correct it")
 
 
 def _later(value: Any) -> bool:
     """Whether the value is known only later."""
     return isinstance(value, (pulumi.Output, Unknown))
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A question for the nearest known name; empty if none is near."""
-    from difflib import get_close_matches  # noqa: PLC0415  (for mistakes alone)
-
-    close = get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"Did you mean {close[0]!r}?" if close else ""
 
 
 def _nearest(name: str, known: Iterable[str], what: str) -> str:

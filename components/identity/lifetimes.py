@@ -10,14 +10,15 @@ from typing import Any
 from components.identity.kinds import Line
 from components.identity.naming import Naming
 from components.identity.rules import LIFETIME
-from components.identity.specs import Finding, Spec
+from components.identity.specs import Spec
 from components.identity.texts import DURATION, FORMATS
+from components.problems import Problem, Weight
 
 _USUAL = timedelta(minutes=30)
 
 
-def too_long(line: Line, naming: Naming, spec: Spec) -> Iterator[tuple[bool, Finding]]:
-    """What ends later than it may; True beside it where that is sure, since all that decides it is declared here."""
+def too_long(line: Line, naming: Naming, spec: Spec) -> Iterator[Problem]:
+    """What ends later than it may: an error where all that decides it is declared here, else a warning."""
     for rule in line.rules(spec.kind):
         condition = rule.get("when", {}).items()
         if rule["rule"] != "max" or any(spec.fields.get(name) != value for name, value in condition):
@@ -30,7 +31,8 @@ def too_long(line: Line, naming: Naming, spec: Spec) -> Iterator[tuple[bool, Fin
             if not sure:
                 what += ", as far as this stack knows"
             remedy = f"Give the user the attribute {LIFETIME} (such as days=400), or set expiring to false"
-            yield sure, Finding(f"{spec.where}, {rule['f']}", what, remedy)
+            weight = Weight.ERROR if sure else Weight.WARNING
+            yield Problem(f"{spec.where}, {rule['f']}", what, remedy, weight)
 
 
 def _moment(value: Any) -> datetime | None:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pulumi
 
-from components.identity import check
 from components.identity.kinds import PERMISSION, Line, defaults
-from components.identity.specs import Finding, Spec
+from components.identity.specs import Spec
 from components.objects.dialect import Reference
 from components.objects.values import canonical, is_empty
+from components.problems import Problem, nearest, warning
 
 _WITH_KIND = re.compile(r"(authentik_\w+\.\w+):(.+)", re.DOTALL)
 
@@ -69,7 +69,7 @@ class Naming:
                 if spec is not None:
                     yield spec, f"{to}:{self.called(spec)}" if several else self.called(spec)
 
-    def objections(self, spec: Spec, field: str, reference: Reference, written: str) -> Iterator[Finding]:
+    def objections(self, spec: Spec, field: str, reference: Reference, written: str) -> Iterator[Problem]:
         """Names that mean nothing, or more than one thing, whatever is on the server."""
         where = f"{spec.where}, {field}"
         if reference.to == (PERMISSION,):
@@ -79,18 +79,18 @@ class Naming:
         if prefix and not any(self._candidates(reference, written)):
             kinds = [label for to in reference.to for label in self._line.members(to)]
             if prefix[1] in kinds and len(reference.to) == 1:
-                yield Finding(where, f"{written!r} names its kind, which is plain here", f"Write {prefix[2]}")
+                yield Problem(where, f"{written!r} names its kind, which is plain here", f"Write {prefix[2]}")
             elif prefix[1] not in kinds:
                 what = f"it cannot name objects of the kind {prefix[1]}"
-                yield Finding(where, what, f"It may name {', '.join(kinds)}")
+                yield Problem(where, what, f"It may name {', '.join(kinds)}")
         found = {name for _, name in self._candidates(reference, written)}
         if len(found) > 1:
             either = " or ".join(sorted(found))
-            yield Finding(
+            yield Problem(
                 where, f"{written!r} may mean {len(found)} of the declared objects", f"Write {either}"
             )
 
-    def _permission(self, where: str, written: str) -> Iterator[Finding]:
+    def _permission(self, where: str, written: str) -> Iterator[Problem]:
         """A permission's name has three parts. authentik's own leaves the model out, which the codename may tell."""
         if written.count("/") == 2:
             return
@@ -102,7 +102,7 @@ class Naming:
             if known
             else "app/model/codename, as in authentik_core/user/view_user"
         )
-        yield Finding(where, f"{written!r} is no name of a permission here", f"Write {better}")
+        yield Problem(where, f"{written!r} is no name of a permission here", f"Write {better}")
 
     def _is_made(self, app: str, model: str, codename: str) -> bool:
         """Whether this is one of the four permissions that are made for each kind; authentik has some more."""
@@ -122,14 +122,16 @@ class Naming:
                     return True
         return False
 
-    def dangling(self, spec: Spec, field: str, reference: Reference, written: str) -> Finding:
+    def dangling(self, spec: Spec, field: str, reference: Reference, written: str) -> Problem:
         """A name that nothing here bears."""
         labels = [label for to in reference.to for label in self._line.members(to)]
         known: set[Any] = {
             name for label in labels for name in (*self._declared.get(label, {}), *defaults().get(label, {}))
         }
-        return Finding(
+        near = nearest(written, known)
+        return warning(
             f"{spec.where}, {field}",
-            f"{written!r} is neither declared here nor a default object of authentik {self._line.line}",
-            f"It must be on the server already. {check.nearest(written, known)}".strip(),
+            f"{written!r} is neither declared here nor a default object of authentik {self._line.line}: it must be on "
+            "the server already",
+            f"{near}, if that is meant" if near else "Declare it, unless it is there",
         )

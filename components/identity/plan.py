@@ -18,10 +18,11 @@ from components.identity.kinds import EXCLUSIVE, UNIQUE, Line
 from components.identity.lifetimes import too_long
 from components.identity.naming import Naming
 from components.identity.provider import AuthentikProvider
-from components.identity.specs import Finding, PlanError, Spec
+from components.identity.specs import Spec
 from components.identity.split import Edges, Split, split
 from components.objects.dialect import Reference
 from components.objects.resource import Object, resource_class, type_token
+from components.problems import Problem, Problems
 
 _PROVIDER = AuthentikProvider()
 
@@ -30,14 +31,14 @@ class Plan:
     """The objects of one authentik. Add everything, then register once."""
 
     def __init__(self, line: str) -> None:
-        """Raises PlanError for a line that this gatehouse does not know."""
+        """Raises Problems for a line that this gatehouse does not know."""
         try:
             self._line = Line(line)
         except KeyError:
             known = ", ".join(catalog.lines())
-            raise PlanError(
+            raise Problems(
                 [
-                    Finding(
+                    Problem(
                         f"authentik {line}",
                         f"this gatehouse knows {known}, and so nothing newer than {catalog.newest()}",
                         "Update gatehouse, or extract that line's catalog with `gatehouse catalog`",
@@ -45,8 +46,6 @@ class Plan:
                 ]
             ) from None
         self._specs: list[Spec] = []
-        self.warnings: list[Finding] = []
-        """Names that are neither declared nor default objects of the line: they must be on the server already."""
 
     def add(
         self,
@@ -71,7 +70,7 @@ class Plan:
         composed (bindings, entitlements) only a name for people. `fields`: by their API names; references by the
         other object's name. `logical_name`: a name for state that survives renaming (default: `name`). `sealed`:
         fields with a secret in them, to be kept out of sight although their kind is not secret. `origin`: where the
-        operator wrote it, for findings. `formerly`: other kinds that the object may be of in the state; then it is
+        operator wrote it, for problems. `formerly`: other kinds that the object may be of in the state; then it is
         replaced, the old one first. `defaulted`: fields that the operator did not write, which an object that is taken
         over does not get. `owner`: the object that has this one, by which one that is taken over is found. `keep`:
         fields that taking over never changes, each with the command that declares what is there. `foreign`: what
@@ -106,19 +105,19 @@ class Plan:
         """Everything that was added."""
         return self._specs
 
-    def findings(self) -> list[Finding]:
-        """Everything that is wrong, in the order in which it was added. Also fills `warnings`."""
+    def problems(self) -> list[Problem]:
+        """Everything that is not right, in the order in which it was added."""
         return self._examined()[0]
 
     def register(
         self, provider: pulumi.ProviderResource, opts: pulumi.ResourceOptions | None = None
     ) -> dict[tuple[str, str], Object]:
-        """Register everything; returns the resources by (kind, name as added). Raises PlanError."""
-        findings, order, whole = self._examined()
-        if findings:
-            raise PlanError(findings)
-        for warning in self.warnings:
-            pulumi.log.warn(str(warning))
+        """Register everything; returns the resources by (kind, name as added). Raises Problems."""
+        problems, order, whole = self._examined()
+        if refused := [each for each in problems if each.refuses]:
+            raise Problems(refused)
+        for problem in problems:
+            pulumi.log.warn(str(problem))
         made: dict[int, Object] = {}
         names: dict[tuple[int, str], pulumi.Output[str]] = {}
         for index in order:
@@ -153,50 +152,48 @@ class Plan:
 
     # Checking ------------------------------------------------------------------------------------------------------
 
-    def _examined(self) -> tuple[list[Finding], list[int], Split]:
-        """Findings, an order in which everything comes after what it refers to, and everything as it is registered."""
-        findings: list[Finding] = []
-        self.warnings = []
+    def _examined(self) -> tuple[list[Problem], list[int], Split]:
+        """Problems, an order in which everything comes after what it refers to, and everything as it is registered."""
+        problems: list[Problem] = []
         sound: dict[int, Spec] = {}
         for index, spec in enumerate(self._specs):
-            wrong = list(check.kind_findings(self._line, spec))
+            wrong = list(check.kind_problems(self._line, spec))
             if not wrong:
                 sound[index] = spec
-                wrong = list(check.field_findings(self._line, spec))
-            findings += wrong
+                wrong = list(check.field_problems(self._line, spec))
+            problems += wrong
         naming = Naming(self._line)
         for spec in sound.values():
             naming.add(spec)
-        findings += self._duplicates(sound, naming)
-        findings += self._taken_twice(sound, naming)
+        problems += self._duplicates(sound, naming)
+        problems += self._taken_twice(sound, naming)
         position = {id(spec): index for index, spec in sound.items()}
         edges: Edges = {}
         for index, spec in sound.items():
-            self.warnings += check.doubts(self._line, spec)
-            for sure, finding in too_long(self._line, naming, spec):
-                (findings if sure else self.warnings).append(finding)
+            problems += check.doubts(self._line, spec)
+            problems += too_long(self._line, naming, spec)
             for field, reference, written in naming.written(spec):
                 objections = list(naming.objections(spec, field, reference, written))
-                findings += objections
+                problems += objections
                 target, name = naming.meant(reference, written)
                 if target is not None:
                     edges.setdefault((index, field), {})[written] = (name, position[id(target)])
                 elif not objections and not naming.is_default(reference, written):
-                    self.warnings.append(naming.dangling(spec, field, reference, written))
+                    problems.append(naming.dangling(spec, field, reference, written))
         whole = split(sound, edges)
         try:
             order = list(TopologicalSorter(whole.graph()).static_order())
         except CycleError as error:
             circle = " -> ".join(whole.specs[index].where for index in error.args[1])
-            findings.append(
-                Finding(
+            problems.append(
+                Problem(
                     circle, "these objects refer to each other in a circle", "Leave out one of the references"
                 )
             )
             order = []
-        return findings, order, whole
+        return problems, order, whole
 
-    def _duplicates(self, sound: Mapping[int, Spec], naming: Naming) -> Iterator[Finding]:
+    def _duplicates(self, sound: Mapping[int, Spec], naming: Naming) -> Iterator[Problem]:
         spaces: dict[tuple[str, str], Spec] = {}
         logicals: dict[tuple[str, str], Spec] = {}
         for spec in sound.values():
@@ -204,15 +201,15 @@ class Plan:
             first = spaces.setdefault((self._line.space(spec.kind), called), spec)
             if first is not spec:
                 what = f"{called!r} is declared twice (the other: {first.where}) in one name space"
-                yield Finding(
+                yield Problem(
                     spec.where, what, "Put both into one; or, if two objects are meant, give one another name"
                 )
             elif logicals.setdefault((spec.kind, spec.logical), spec) is not spec:
-                yield Finding(
+                yield Problem(
                     spec.where, f"the logical name {spec.logical!r} is used twice", "Give one another"
                 )
 
-    def _taken_twice(self, sound: Mapping[int, Spec], naming: Naming) -> Iterator[Finding]:
+    def _taken_twice(self, sound: Mapping[int, Spec], naming: Naming) -> Iterator[Problem]:
         """What one object at most may have: authentik refuses a second, or takes it from the first without a word."""
         owners: dict[tuple[str, str], Spec] = {}
         for spec in sound.values():
@@ -228,7 +225,7 @@ class Plan:
                 first = owners.setdefault(each, spec)
                 if first is not spec or mine.count(each) > 1:
                     what = f"{each[1]!r} belongs to {first.where} already"
-                    yield Finding(spec.where, what, "It can belong to one only; leave it out of the other")
+                    yield Problem(spec.where, what, "It can belong to one only; leave it out of the other")
 
     @staticmethod
     def _linked(

@@ -53,6 +53,6 @@ class AuthentikProvider(ObjectProvider):
         """What the catalog of the line says against the fields; a plan has asked the same before."""
         spec = Spec(_wanted.kind, _wanted.logical, _wanted.fields, _wanted.adopt, sealed=_wanted.sealed)
         return [
-            (finding.where.removeprefix(spec.where).removeprefix(", "), f"{finding.what}. {finding.remedy}")
-            for finding in check.field_findings(self._line, spec)
+            (problem.where.removeprefix(spec.where).removeprefix(", "), f"{problem.what}. {problem.remedy}")
+            for problem in check.field_problems(self._line, spec)
         ]

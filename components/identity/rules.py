@@ -13,8 +13,9 @@ import pulumi
 from pulumi.output import Unknown
 
 from components.identity.kinds import Line
-from components.identity.specs import Finding, Spec
+from components.identity.specs import Spec
 from components.objects.values import is_empty
+from components.problems import Problem, warning
 
 Rule = Mapping[str, Any]
 LIFETIME = "goauthentik.io/user/token-maximum-lifetime"
@@ -23,19 +24,19 @@ _OF_VALUES = frozenset({"reserved", "no_space", "kubeconfig", "server_overwrites
 """Rules about a value that is given: they count for an object that is taken over, too."""
 
 
-def rule_findings(line: Line, spec: Spec) -> Iterator[Finding]:
+def rule_problems(line: Line, spec: Spec) -> Iterator[Problem]:
     """Rules of the kind that this object breaks. Of one that is taken over, only what is declared is known."""
     for rule, values, fields in _applying(line, spec):
         yield from _broken(rule, spec, values, fields)
 
 
-def rule_doubts(line: Line, spec: Spec) -> Iterator[Finding]:
+def rule_doubts(line: Line, spec: Spec) -> Iterator[Problem]:
     """What authentik takes and then does away with by itself."""
     for rule, values, fields in _applying(line, spec):
         ends = rule["rule"] == "server_overwrites" or (rule["rule"] == "max" and "expires" not in spec.fields)
         if ends and fields == ["expires"] and values.get("expiring"):
             what = f"authentik ends it 30 minutes after it is written{_why(rule)}, and then deletes it"
-            yield Finding(spec.where, what, "Set expiring to false if it is to stay")
+            yield warning(spec.where, what, "Set expiring to false if it is to stay")
 
 
 def _applying(line: Line, spec: Spec) -> Iterator[tuple[Rule, dict[str, Any], list[str]]]:
@@ -100,7 +101,7 @@ def _holds(rule: Rule, values: Mapping[str, Any]) -> bool:
     return True
 
 
-def _broken(rule: Rule, spec: Spec, values: Mapping[str, Any], fields: list[str]) -> Iterator[Finding]:
+def _broken(rule: Rule, spec: Spec, values: Mapping[str, Any], fields: list[str]) -> Iterator[Problem]:
     filled = [name for name in fields if not is_empty(values.get(name))]
     said, where = " or ".join(fields), spec.where
     why = _why(rule)
@@ -108,34 +109,34 @@ def _broken(rule: Rule, spec: Spec, values: Mapping[str, Any], fields: list[str]
         case "required_if" | "not_empty" | "not_empty_if":
             for name in fields:
                 if name not in filled:
-                    yield Finding(where, f"{name} is missing{why}", "Give it a value")
+                    yield Problem(where, f"{name} is missing{why}", "Give it a value")
         case "any_not_empty" | "any_set" if fields and not filled:
-            yield Finding(where, f"{said} is missing", "Give one of them a value")
+            yield Problem(where, f"{said} is missing", "Give one of them a value")
         case "any_true" | "any_true_if" if fields and not any(values.get(name) for name in fields):
-            yield Finding(where, f"{said} must be true{why}", "Set one of them")
+            yield Problem(where, f"{said} must be true{why}", "Set one of them")
         case "exactly_one" if len(filled) > 1:
-            yield Finding(where, f"{' and '.join(filled)} exclude each other", "Leave all but one out")
+            yield Problem(where, f"{' and '.join(filled)} exclude each other", "Leave all but one out")
         case "reserved" if values.get(fields[0]) in rule["v"]:
             reserved = ", ".join(rule["v"])
-            yield Finding(f"{where}, {fields[0]}", f"cannot be any of {reserved}", "Choose another")
+            yield Problem(f"{where}, {fields[0]}", f"cannot be any of {reserved}", "Choose another")
         case "no_space" if " " in str(values.get(fields[0])).strip():
-            yield Finding(f"{where}, {fields[0]}", "must not contain blanks", "Use one word")
+            yield Problem(f"{where}, {fields[0]}", "must not contain blanks", "Use one word")
         case "may_be_empty_only_if" if not filled:
             met = all(values.get(name) == value for name, value in rule["when"].items())
             if said not in values:
                 remedy = "Give it a value; an empty one ({}) will do" if met else "Give it a value"
-                yield Finding(where, f"{said} is missing", remedy)
+                yield Problem(where, f"{said} is missing", remedy)
             elif not met:
-                yield Finding(where, f"{said} is empty, which it may be only{why}", "Give it a value")
+                yield Problem(where, f"{said} is empty, which it may be only{why}", "Give it a value")
         case "kubeconfig" if filled and not _loadable(values[said]):
             what = "has no current context with its cluster and user"
             remedy = "Give it what `kubectl config view --raw --minify --flatten -o json` says"
-            yield Finding(f"{where}, {said}", what, remedy)
+            yield Problem(f"{where}, {said}", what, remedy)
         case "server_overwrites" if said in spec.fields:
-            yield Finding(f"{where}, {said}", f"is set by authentik itself{why}", "Leave it out")
+            yield Problem(f"{where}, {said}", f"is set by authentik itself{why}", "Leave it out")
         case "trimmed" if isinstance(text := spec.fields.get(said), str) and text != text.strip():
             what = "has blanks at its ends, which authentik cuts off"
-            yield Finding(f"{where}, {said}", what, "Write it without; left out, it keeps what it has")
+            yield Problem(f"{where}, {said}", what, "Write it without; left out, it keeps what it has")
 
 
 def _loadable(config: Any) -> bool:

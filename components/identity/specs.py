@@ -1,4 +1,4 @@
-"""What the program wants of authentik, before anything is checked; and what checking finds."""
+"""What the program wants of authentik, before anything is checked."""
 
 from __future__ import annotations
 
@@ -31,26 +31,5 @@ class Spec:
 
     @property
     def where(self) -> str:
-        """How findings speak of it."""
+        """How problems speak of it."""
         return f"{self.kind} {self.name!r}" + f" ({self.origin})" * bool(self.origin)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong: where, what, and what would be right."""
-
-    where: str
-    what: str
-    remedy: str
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.what}. {self.remedy}"
-
-
-class PlanError(ValueError):
-    """Everything that is wrong with the declared objects, at once."""
-
-    def __init__(self, findings: list[Finding]) -> None:
-        self.findings = findings
-        many = f"{len(findings)} problems" if len(findings) > 1 else "1 problem"
-        super().__init__("\n  ".join([f"{many} with authentik's objects:", *map(str, findings)]))

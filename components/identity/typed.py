@@ -13,10 +13,10 @@ from pulumi.runtime.settings import get_monitor
 from components.identity import catalog
 from components.identity.kinds import EXCLUSIVE, Line
 from components.identity.provider import AuthentikProvider
-from components.identity.specs import Finding, PlanError
 from components.objects.dialect import Kind
 from components.objects.resource import Object, type_token
 from components.objects.values import is_empty
+from components.problems import Problem, Problems
 
 _PROVIDER = AuthentikProvider()
 _TAKEN: WeakKeyDictionary[Any, dict[Hashable, str]] = WeakKeyDictionary()
@@ -27,7 +27,7 @@ class TypedObject(Object):
     """One object of authentik's, declared by itself. `opts.provider` is the explicit provider resource.
 
     The provider checks fields and values against the client's line at preview; a name that another typed object of the
-    same provider has is refused here. To have all findings together, and objects referred to in any order, use
+    same provider has is refused here. To have all problems together, and objects referred to in any order, use
     `components.identity.plan.Plan`.
     """
 
@@ -38,7 +38,7 @@ class TypedObject(Object):
     ) -> None:
         """`logical`: the resource's name in state. `adopt`: take over an object that exists.
 
-        Raises PlanError for a name that is taken.
+        Raises Problems for a name that is taken.
         """
         kind = _kind(self.kind)
         given = {name: value for name, value in fields.items() if value is not None}
@@ -124,7 +124,9 @@ def _take(made: TypedObject, where: str, fields: Mapping[str, Any], opts: pulumi
     taken = _TAKEN.setdefault(opts.provider or inherited or get_monitor(), {})
     for claim, what, remedy in _claims(made, fields):
         if claim in taken:
-            raise PlanError([Finding(where, f"{what} {taken[claim]}", remedy)])
+            raise Problems(
+                [Problem(where, f"{what} {taken[claim]}", remedy)], "A problem with authentik's objects:"
+            )
         taken[claim] = where
 
 

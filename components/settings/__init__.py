@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from components.problems import Problem, Problems
 from components.settings.apps import App
-from components.settings.base import Problem, SettingsError
-from components.settings.host import Box, ExistingBox, NetworkOptions, Operator, Server, memory_findings
+from components.settings.host import Box, ExistingBox, NetworkOptions, Operator, Server, memory_problems
 from components.settings.identity import Authentik, Group, Person, RawObject
 from components.settings.loading import check_file, load, parse_decrypted
 from components.settings.mail import Email
@@ -22,13 +22,13 @@ __all__ = [
     "Operator",
     "Person",
     "Problem",
+    "Problems",
     "RawObject",
     "Server",
     "Settings",
-    "SettingsError",
     "check_file",
     "load",
-    "memory_findings",
+    "memory_problems",
     "parse",
     "parse_decrypted",
 ]

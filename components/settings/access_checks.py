@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from components.problems import Problem
 from components.settings.apps import App
-from components.settings.base import Problem, dotted
+from components.settings.base import dotted
 from components.settings.checking import declared, touched
 from components.settings.identity import RawObject
 from components.settings.model import Settings

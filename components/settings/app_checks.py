@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from components.problems import Problem, nearest
 from components.settings.app_fields import APPLICATION, PROVIDERS, SETTINGS, said_by
 from components.settings.apps import SETTINGS_OF, App
-from components.settings.base import Problem, dotted
+from components.settings.base import dotted
 from components.settings.checking import either, touched
 from components.settings.forms import LOOPBACK
 from components.settings.model import Settings
-from components.settings.names import nearest
 from components.settings.presets import presets
 from components.settings.protocol_checks import check_protocol
 

@@ -1,36 +1,12 @@
-"""What all settings models share, and the problem that a wrong setting becomes."""
+"""What all settings models share."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
-
-
-@dataclass(frozen=True, order=True)
-class Problem:
-    """One mistake: where (as the operator writes it: `gatehouse:apps.grafana.url`), what, and what would be right."""
-
-    path: str
-    what: str
-    remedy: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.what}. {self.remedy.rstrip('.')}."
-
-
-class SettingsError(Exception):
-    """A stack file that cannot be used; `problems` has every mistake that was found in it."""
-
-    def __init__(self, problems: list[Problem], heading: str = "") -> None:
-        self.problems = problems
-        count = "one mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
-        heading = heading or f"The stack file has {count}:"
-        super().__init__("\n".join([heading, *(f"  {problem}" for problem in problems)]))
-
 
 # There are no plugins of pydantic's here. To look for some, it reads what every installed package says of itself.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")

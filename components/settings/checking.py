@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from components.settings.base import Problem, dotted
+from components.problems import Problem, nearest
+from components.settings.base import dotted
 from components.settings.model import Settings
-from components.settings.names import nearest
 
 
 def is_broken(broken: frozenset[str], path: str) -> bool:

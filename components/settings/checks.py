@@ -12,15 +12,15 @@ from typing import Any
 from pydantic.alias_generators import to_camel
 
 from components.lines import known, newest, number, uses_redis
+from components.problems import Problem, hint, nearest, warning
 from components.secrets import SecretError, check_override, form_of, secret_names
 from components.settings.access_checks import check_access
 from components.settings.app_checks import check_apps, check_icons, check_overlaid, check_urls
-from components.settings.base import Problem, dotted
+from components.settings.base import dotted
 from components.settings.checking import declared, either, touched
-from components.settings.host import SERVER_TYPES, memory_findings
+from components.settings.host import SERVER_TYPES, memory_problems
 from components.settings.login_checks import check_login, login_warnings
 from components.settings.model import Settings
-from components.settings.names import nearest
 from components.settings.object_checks import check_secrets, object_warnings
 from components.settings.protocol_checks import app_warnings
 from components.settings.secret_forms import sealing
@@ -34,7 +34,7 @@ def check(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
     for one in (
         _authentik,
         _where,
-        _memory,
+        _too_small,
         _people,
         _groups,
         check_apps,
@@ -64,24 +64,20 @@ def missing_token(settings: Settings) -> Iterator[Problem]:
 
 def warnings(settings: Settings) -> Iterator[Problem]:
     """What works but is advised against, and what is still missing before the program can run."""
-    yield from missing_token(settings)
+    yield from (warning(each.where, each.what, each.remedy) for each in missing_token(settings))
     yield from app_warnings(settings)
     yield from login_warnings(settings)
     yield from object_warnings(settings)
-    if settings.server and settings.server.type in SERVER_TYPES:
-        type_ = settings.server.type
-        yield from memory_findings(dotted("server", "type"), type_, SERVER_TYPES[type_], len(settings.apps))[
-            1
-        ]
+    yield from _memory(settings)
     if settings.box.kind == "host" and "ssh_from" in settings.network.model_fields_set:
-        yield Problem(
+        yield warning(
             dotted("network", "sshFrom"),
             "it is Hetzner's firewall that keeps others out, and a box that was there has none of ours: SSH stays open "
             "to all who hold a key",
             "Set it in the firewall in front of the box as well",
         )
     if settings.box.kind != "none" and settings.cloudflare_token is None:
-        yield Problem(
+        yield warning(
             dotted("cloudflareToken"),
             "certificates are got with the CLOUDFLARE_API_TOKEN of whoever runs `up`, and the box renews them with "
             "that same one: a token that is changed in the environment alone never reaches the box, and renewals fail "
@@ -90,7 +86,7 @@ def warnings(settings: Settings) -> Iterator[Problem]:
             f"--stack {settings.client}. Whenever that one changes, `up` gets new certificates with it",
         )
     if settings.redis is True and settings.box.kind != "none" and not uses_redis(settings.authentik.line):
-        yield Problem(
+        yield hint(
             dotted("redis"),
             f"authentik {settings.authentik.line} does not use Redis, which still runs",
             "Write auto to run it only where it is used, or false",
@@ -164,12 +160,15 @@ def _where(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
                 )
 
 
-def _memory(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
-    if not touched(broken, "server") and settings.server and settings.server.type in SERVER_TYPES:
+def _too_small(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
+    if not touched(broken, "server"):
+        yield from (each for each in _memory(settings) if each.refuses)
+
+
+def _memory(settings: Settings) -> Iterator[Problem]:
+    if settings.server and settings.server.type in SERVER_TYPES:
         type_ = settings.server.type
-        yield from memory_findings(dotted("server", "type"), type_, SERVER_TYPES[type_], len(settings.apps))[
-            0
-        ]
+        yield from memory_problems(dotted("server", "type"), type_, SERVER_TYPES[type_], len(settings.apps))
 
 
 def _twice(

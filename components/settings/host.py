@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from components.settings.base import Model, Problem, wrong
+from components.problems import Problem, warning
+from components.settings.base import Model, dotted, wrong
 from components.settings.forms import AccountName, EmailAddress, Host, Network, OpenPort, TypeName, Username
 from components.settings.secret_forms import SshPublicKey
 
@@ -25,25 +27,20 @@ SERVER_TYPES: dict[str, float] = {
 MEMORY_MINIMUM_GB = 2  # authentik's own documentation: at least 2 CPU cores and 2 GB of RAM
 
 
-def memory_findings(path: str, what: str, gigabytes: float, apps: int) -> tuple[list[Problem], list[Problem]]:
-    """What refuses and what is advised against on `gigabytes` of memory with so many apps."""
+def memory_problems(where: str, what: str, gigabytes: float, apps: int) -> Iterator[Problem]:
+    """What speaks against `gigabytes` of memory with so many apps."""
     if gigabytes < MEMORY_MINIMUM_GB:
-        return [
-            Problem(
-                path,
-                f"{what} has {gigabytes:g} GB of memory, and authentik does not run in less than {MEMORY_MINIMUM_GB}",
-                "Take a type with 4 GB, such as cx23",
-            )
-        ], []
-    if gigabytes < 4 and apps > 6:
-        return [], [
-            Problem(
-                path,
-                f"{what} has {gigabytes:g} GB of memory for {apps} apps",
-                "Take a type with 4 GB or more, such as cx23, beyond six apps",
-            )
-        ]
-    return [], []
+        yield Problem(
+            where,
+            f"{what} has {gigabytes:g} GB of memory, and authentik does not run in less than {MEMORY_MINIMUM_GB}",
+            "Take a type with 4 GB, such as cx23",
+        )
+    elif gigabytes < 4 and apps > 6:
+        yield warning(
+            where,
+            f"{what} has {gigabytes:g} GB of memory for {apps} apps",
+            "Take a type with 4 GB or more, such as cx23, beyond six apps",
+        )
 
 
 class Server(Model):
@@ -63,6 +60,29 @@ class Server(Model):
 
     backups: bool = False
     """Whether Hetzner keeps daily backups of the system disk (the volume is not in them)."""
+
+
+def type_problems(server: Server, found: Mapping[str, Any], apps: int) -> Iterator[Problem]:
+    """What speaks against a server of this type, given what Hetzner says of the type: `memory` and `locations`."""
+    what, where = f"server type {server.type}", dotted("server", "location")
+    yield from memory_problems(dotted("server", "type"), what, float(found["memory"]), apps)
+    offers = {location["name"]: location for location in found.get("locations") or ()}
+    offer = offers.get(server.location)
+    others = (
+        ", ".join(sorted(name for name, other in offers.items() if other.get("available", True))) or "none"
+    )
+    if offer is None:
+        yield Problem(
+            where,
+            f"{what} is not available at {server.location}",
+            f"Take one of its locations ({others}), or another type",
+        )
+    elif not offer.get("available", True):
+        yield Problem(
+            where,
+            f"{what} is sold out at {server.location} at the moment",
+            f"Take another of its locations ({others}), another type, or try again later",
+        )
 
 
 class ExistingBox(Model):

@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from components.settings.base import Problem, SettingsError, dotted
+from components.problems import Problem, Problems
+from components.settings.base import dotted
 from components.settings.model import Settings
 from components.settings.parsing import parse
 from components.settings.sealed import seal
@@ -25,7 +26,7 @@ STACKS = Path(__file__).resolve().parents[2] / "stacks"
 
 
 def load() -> Settings:
-    """The settings of the stack that the engine runs this program for. Raises SettingsError with every mistake.
+    """The settings of the stack that the engine runs this program for. Raises Problems with every mistake.
 
     The engine hands secrets out decrypted, and says of a whole setting only whether there is a secret in it. So the
     stack file itself is looked at too, where it is in its usual place, for a secret that stands in clear beside others.
@@ -53,7 +54,7 @@ def load() -> Settings:
 
 
 def parse_decrypted(raw: Mapping[str, object], file: Path) -> Settings:
-    """The settings of a stack file whose secrets somebody has decrypted. Raises SettingsError with every mistake."""
+    """The settings of a stack file whose secrets somebody has decrypted. Raises Problems with every mistake."""
     if "objects" in raw:
         raw = {**raw, "objects": seal(raw["objects"], read(file).get("objects"))}
     return parse(raw)
@@ -62,7 +63,7 @@ def parse_decrypted(raw: Mapping[str, object], file: Path) -> Settings:
 def check_file(path: Path) -> Settings:
     """The settings of a stack file as it lies there: no passphrase, no engine, nothing contacted.
 
-    Secret values are empty. Raises SettingsError with every mistake, FileNotFoundError without such a file.
+    Secret values are empty. Raises Problems with every mistake, FileNotFoundError without such a file.
     """
     raw = read(path)
     return _parsed(raw, _another_clients(path, raw), sealed=True)
@@ -72,10 +73,10 @@ def _parsed(raw: Mapping[str, object], found: list[Problem], *, sealed: bool = F
     """The settings, unless something was found already: then that comes together with all other mistakes."""
     try:
         settings = parse(raw, sealed=sealed)
-    except SettingsError as error:
-        raise SettingsError(sorted({*error.problems, *found})) from None
+    except Problems as error:
+        raise Problems(sorted({*error.problems, *found})) from None
     if found:
-        raise SettingsError(sorted(set(found)))
+        raise Problems(sorted(set(found)))
     return settings
 
 
@@ -103,7 +104,7 @@ class _Loader(_SafeLoader):
 def read(path: Path) -> dict[str, object]:
     """What a stack file says, key by key without `gatehouse:`, secrets as they stand there.
 
-    Raises SettingsError for a file that is none, FileNotFoundError without one.
+    Raises Problems for a file that is none, FileNotFoundError without one.
     """
     try:
         document = yaml.load(path.read_bytes().decode("utf-8-sig"), Loader=_Loader)  # noqa: S506  (a safe one)
@@ -111,12 +112,12 @@ def read(path: Path) -> dict[str, object]:
         line = path.read_bytes()[: error.start].count(b"\n") + 1
         what = f"it is not written in UTF-8 (line {line}, perhaps in Latin-1)"
         remedy = f"Save it as UTF-8: iconv -f LATIN1 -t UTF-8 {path.name} > new, and put that in its place"
-        raise SettingsError([Problem(f"stacks/{path.name}", what, remedy)]) from None
+        raise Problems([Problem(f"stacks/{path.name}", what, remedy)]) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}" if mark else "the file"
         what = f"it is not YAML: {getattr(error, 'problem', None) or 'it cannot be read'} ({where})"
-        raise SettingsError(
+        raise Problems(
             [
                 Problem(
                     f"stacks/{path.name}",
@@ -127,7 +128,7 @@ def read(path: Path) -> dict[str, object]:
         ) from None
     config = document.get("config") if isinstance(document, dict) else None
     if not isinstance(config, dict):
-        raise SettingsError(
+        raise Problems(
             [Problem(f"stacks/{path.name}", "it has no `config:`", "Put the settings below `config:`")]
         )
     return {
@@ -154,7 +155,7 @@ def _misplaced_secrets(path: Path) -> list[Problem]:
     """Secrets that stand in clear, and secrets in settings that end up in clear."""
     try:
         check_file(path)
-    except SettingsError as error:
+    except Problems as error:
         return [
             problem for problem in error.problems if problem.what == IN_CLEAR or problem.remedy == NOT_SECRET
         ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from components.settings.base import Problem, dotted
+from components.problems import Problem, warning
+from components.settings.base import dotted
 from components.settings.checking import declared
 from components.settings.model import Settings
 
@@ -30,14 +31,14 @@ def login_warnings(settings: Settings) -> Iterator[Problem]:
     """What works and is advised against."""
     mfa = settings.login.mfa
     if mfa is not None and mfa.without_device == "deny":
-        yield Problem(
+        yield warning(
             dotted("login", "mfa", "withoutDevice"),
             "whoever must have a second factor and has none yet cannot log in any more, administrators included",
             "Let people set theirs up first (configure), and write deny once they have",
         )
     for name, invitation in settings.login.invitations.items():
         if invitation.over:
-            yield Problem(
+            yield warning(
                 dotted("login", "invitations", name, "expires"),
                 f"{invitation.expires.isoformat()} is over, so that there is no link any more",
                 "Give a later time, or take the invitation out",

@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PrivateAttr
 
 from components.lines import uses_redis
+from components.problems import Problem
 from components.secrets import Secrets
 from components.settings.apps import KEY, App
-from components.settings.base import Model, Problem, wrong
+from components.settings.base import Model, wrong
 from components.settings.derived import SecretSettings
 from components.settings.forms import ClientName, Domain, Slug
 from components.settings.host import Box, BoxSetting, DnsOptions, NetworkOptions, Operator, Server

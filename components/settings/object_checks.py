@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from components.settings.base import Problem, dotted
+from components.problems import Problem, warning
+from components.settings.base import dotted
 from components.settings.checking import touched
 from components.settings.model import Settings
 from components.settings.secret_forms import IN_CLEAR, set_secret
@@ -72,14 +73,14 @@ def object_warnings(settings: Settings) -> Iterator[Problem]:
         fields = raw.opened
         for trap in TRAPS:
             if raw.kind == trap.kind and fields.get(trap.field, trap.usual) is trap.value:
-                yield Problem(dotted("objects", index, "fields", trap.field), trap.what, trap.remedy)
+                yield warning(dotted("objects", index, "fields", trap.field), trap.what, trap.remedy)
         place = "/".join(str(fields.get(name)) for name in ("target", "stage", "order"))
         if (
             raw.kind == STAGE_BINDING
             and fields.get("evaluate_on_plan") is True
             and {raw.name, place} & guarded
         ):
-            yield Problem(
+            yield warning(
                 dotted("objects", index, "fields", "evaluate_on_plan"),
                 "its policies are looked at before anybody has said who they are: what they ask of the person is true "
                 "of nobody, and the stage is run for nobody",

@@ -8,11 +8,11 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from components.problems import Problem, Problems, nearest
 from components.settings import checks
-from components.settings.base import Problem, SettingsError, dotted
+from components.settings.base import dotted
 from components.settings.checking import is_broken
 from components.settings.model import Settings
-from components.settings.names import nearest
 from components.settings.salvage import Loc, locate, salvage
 from components.settings.sealed import is_sealed
 from components.settings.secret_forms import NOT_SECRET, SET_SECRET, set_secret
@@ -25,7 +25,7 @@ def parse(raw: Mapping[str, object], *, sealed: bool = False) -> Settings:
     """The settings of a stack file, given its values without the `gatehouse:` prefix.
 
     With `sealed` the values are those of the file itself, where a secret is `{secure: …}` and its content is not
-    looked at. Raises SettingsError with every mistake.
+    looked at. Raises Problems with every mistake.
     """
     context = {"sealed": sealed}
     try:
@@ -35,11 +35,11 @@ def parse(raw: Mapping[str, object], *, sealed: bool = False) -> Settings:
             problems += checks.missing_token(settings)
     except ValidationError as error:
         problems = [_problem(detail, str(raw.get("client", "NAME"))) for detail in error.errors()]
-        broken = frozenset(problem.path for problem in problems)
+        broken = frozenset(problem.where for problem in problems)
         if rest := salvage(raw, error, context):
-            problems += (found for found in checks.check(rest, broken) if not is_broken(broken, found.path))
+            problems += (found for found in checks.check(rest, broken) if not is_broken(broken, found.where))
     if problems:
-        raise SettingsError(sorted(set(problems)))
+        raise Problems(sorted(set(problems)))
     settings._warnings = tuple(checks.warnings(settings))
     return settings
 

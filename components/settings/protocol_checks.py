@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import urlsplit
 
 from components.lines import number
+from components.problems import Problem, nearest, warning
 from components.secrets import SecretError, check_override
 from components.settings.app_saml import SAML_ATTRIBUTES
 from components.settings.apps import SETTINGS_OF, App, Protocol
-from components.settings.base import Problem, dotted
+from components.settings.base import dotted
 from components.settings.checking import either, raw_names
 from components.settings.model import Settings
-from components.settings.names import nearest
 from components.settings.redirects import RegexUri, other_host, too_wide
 from components.settings.scopes import OWN_SCOPES, WITH_PROFILE, asked, raw_scopes, scope_of
 
@@ -236,9 +236,9 @@ def app_warnings(settings: Settings) -> Iterator[Problem]:
             for index, uri in enumerate(uris)
         ):
             if isinstance(uri, RegexUri):
-                yield from (Problem(path, what, remedy) for what, remedy in too_wide(uri.regex))
+                yield from (warning(path, what, remedy) for what, remedy in too_wide(uri.regex))
             elif host := other_host(uri, app.url):
-                yield Problem(
+                yield warning(
                     path,
                     f"{host} is another host than the app's, {urlsplit(app.url).hostname}: whoever has it can log in "
                     "as the people that authentik sends there",
@@ -247,7 +247,7 @@ def app_warnings(settings: Settings) -> Iterator[Problem]:
         for index, pattern in enumerate(app.skip_path_regex):
             path = dotted("apps", app.key, "skipPathRegex", index)
             if app.mode != "proxy" or settings.box.kind == "none":
-                yield Problem(
+                yield warning(
                     path,
                     "on an open path authentik hands on whatever X-authentik-* headers a visitor sends: an app that "
                     "believes them takes the visitor for anybody",
@@ -255,7 +255,7 @@ def app_warnings(settings: Settings) -> Iterator[Problem]:
                     "believe them there",
                 )
             if not pattern.startswith("^") and app.mode != "forward_domain":
-                yield Problem(
+                yield warning(
                     path,
                     f"{pattern!r} opens every path that it is somewhere in",
                     f"Write ^{pattern if pattern.startswith('/') else '/' + pattern} to open what begins with it",

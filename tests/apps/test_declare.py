@@ -45,8 +45,7 @@ def planned(found: Settings) -> Recorded:
 @pytest.mark.parametrize("version", LINES)
 def test_every_line_takes_what_is_declared(version: str) -> None:
     plan = planned(settings(authentik={"version": version}))
-    assert plan.findings() == []
-    assert plan.warnings == []
+    assert plan.problems() == []
 
 
 @pytest.mark.parametrize("version", LINES)
@@ -63,8 +62,7 @@ def test_every_line_takes_apps_of_every_protocol_with_all_that_they_may_say(vers
     }
     found = settings(**nowhere, box="none", authentik=elsewhere, apps=apps, login=login)
     plan = planned(found)
-    assert plan.findings() == []
-    assert plan.warnings == []
+    assert plan.problems() == []
     saml = plan.objects[PROVIDERS["saml"], "nassaml"]
     assert ("issuer_override" if version == "2026.8.3" else "issuer") in saml
     logout = "backchannel_logout_uri" if version == "2025.8.6" else "logout_uri"
@@ -172,7 +170,7 @@ def test_apps_behind_the_proxy_share_the_embedded_outpost() -> None:
     assert plan.objects[outpost]["providers"] == ["one", "two"]
     assert plan.objects[outpost]["config"] == {"authentik_host": "https://auth.acme.example"}
     assert outpost in plan.adopted
-    assert plan.findings() == []
+    assert plan.problems() == []
     assert all(kind != outpost[0] for kind, _ in planned(settings(apps=None)).objects)
 
 
@@ -242,7 +240,7 @@ def test_what_is_renamed_keeps_its_place_in_the_state_and_its_first_password() -
 @pytest.mark.parametrize("fields", [{"providers": 5}, {"providers": {"a": 1}}, {"config": ["x"]}])
 def test_nonsense_about_the_embedded_outpost_is_a_finding(fields: dict[str, Any]) -> None:
     raw = {"kind": "authentik_outposts.outpost", "name": "authentik Embedded Outpost", "fields": fields}
-    (finding,) = planned(settings(objects=[raw])).findings()
+    (finding,) = planned(settings(objects=[raw])).problems()
     assert next(iter(fields)) in str(finding)
 
 
@@ -255,7 +253,7 @@ def test_a_raw_object_may_say_more_of_what_the_login_adopts() -> None:
     plan = planned(settings(login={"recovery": True}, objects=[raw]))
     assert plan.objects[kind, name]["recovery_flow"] == "gatehouse-recovery"
     assert plan.objects[kind, name]["show_matched_user"] is False
-    assert plan.findings() == []
+    assert plan.problems() == []
 
 
 def test_a_raw_object_does_not_undo_what_the_login_says() -> None:
@@ -263,7 +261,7 @@ def test_a_raw_object_does_not_undo_what_the_login_says() -> None:
         "kind": "authentik_brands.brand", "name": "authentik-default", "adopt": True,
         "fields": {"flow_recovery": "default-password-change"},
     }  # fmt: skip
-    (finding,) = planned(settings(login={"recovery": True}, objects=[raw])).findings()
+    (finding,) = planned(settings(login={"recovery": True}, objects=[raw])).problems()
     assert (
         "is declared twice (the other: authentik_brands.brand 'authentik-default' (gatehouse:login.recovery))"
         in str(finding)

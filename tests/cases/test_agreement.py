@@ -16,8 +16,8 @@ from pulumi.runtime import config as runtime
 
 from bench.plain import PlainWorld
 from components.client import Client
-from components.identity.specs import PlanError
-from components.settings import SettingsError, load, loading
+from components.problems import Problems
+from components.settings import load, loading
 from operations import guards
 from operations.elsewhere import authentik_elsewhere
 from operations.finding import Finding
@@ -66,7 +66,7 @@ def refused_by_doctor(stack: Written) -> list[str]:
     before, found = guards.Before(stack, guards.DOCTOR), []
     for guard in guards.GUARDS:
         if guard.check in (guards.stack_file, guards.remembered, guards.planned):
-            found += [each for each in guards._explained(guard, before) if not each.ok]
+            found += [each for each in guards._explained(guard, before) if each.refuses]
             if found and guard.decisive:
                 break
     return [each.what for each in found]
@@ -82,10 +82,8 @@ def refused_by_program(stack: Written) -> list[str]:
     runtime.set_all_config(texts, secret)
     try:
         mocks.run(lambda: Client(load()))
-    except SettingsError as error:
+    except Problems as error:
         return [each.what for each in error.problems]
-    except PlanError as error:
-        return [each.what for each in error.findings]
     finally:
         runtime.set_all_config({}, [])
     return []
@@ -145,9 +143,9 @@ def asked(url: str, token: str, version: str = "2026.8.1", *, patient: bool = Fa
 def test_doctor_asks_an_authentik_that_is_not_ours(world: PlainWorld) -> None:
     api = httpx.Client(base_url=f"{world.issuer}/api/v3", headers={"Authorization": f"Bearer {world.token}"})
     (fine,) = asked(world.issuer, world.token)
-    assert fine.ok and "2026.8.3" in fine.what and "akadmin's, an administrator" in fine.what
+    assert not fine.refuses and "2026.8.3" in fine.what and "akadmin's, an administrator" in fine.what
     (older,) = asked(world.issuer, world.token, "2026.2.2")
-    assert older.subject == "gatehouse:authentik.version" and older.remedy == "Write 2026.8.3"
+    assert older.where == "gatehouse:authentik.version" and older.remedy == "Write 2026.8.3"
     body = {"username": "jane", "name": "Jane", "email": "jane@acme.example"}
     jane = api.post("/core/users/", json=body).raise_for_status().json()["pk"]
     token = {"identifier": "jane", "user": jane, "intent": "api", "expiring": False}
@@ -156,7 +154,7 @@ def test_doctor_asks_an_authentik_that_is_not_ours(world: PlainWorld) -> None:
     (common,) = asked(world.issuer, key)
     assert "the token of jane, who is no administrator" in common.what and key not in str(common)
     (refused,) = asked(world.issuer, "x" * 40)
-    assert refused.subject == "gatehouse:authentik.token" and "refuses it (403)" in refused.what
+    assert refused.where == "gatehouse:authentik.token" and "refuses it (403)" in refused.what
     assert asked(world.issuer, "x" * 40, patient=True) == []  # a young one refuses every token
 
 
@@ -185,7 +183,7 @@ def test_what_is_no_authentik_is_said_to_be_none(status: int, body: str, what: s
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"
         (found,) = asked(url, "x" * 40)
-        assert what in found.what and not found.ok
+        assert what in found.what and found.refuses
         # A run waits for one that is starting, and for no other thing.
         assert bool(asked(url, "x" * 40, patient=True)) is (status < 500)
         server.shutdown()

@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from bench.plain import PlainWorld
-from components.settings import SettingsError, parse
+from components.problems import Problems
+from components.settings import parse
 from operations.login import log_in
 from operations.oidc import Client
 from tests.operations.client import BenchClient
@@ -181,7 +182,7 @@ def refused(case: str, **apps: Any) -> list[str]:
     }
     if apps:
         given["apps"] = {key: {**given["apps"][key], **more} for key, more in apps.items()}
-    with pytest.raises(SettingsError) as caught:
+    with pytest.raises(Problems) as caught:
         parse(given, sealed=True)
     return [str(problem) for problem in caught.value.problems]
 

@@ -9,7 +9,8 @@ import httpx
 import pytest
 import yaml
 
-from components.settings import SettingsError, check_file
+from components.problems import Problems
+from components.settings import check_file
 from operations import guards, passphrase, twins
 from operations.clouds import checked
 from operations.errors import OperatorError
@@ -49,14 +50,14 @@ def test_a_passphrase_file(
     file.write_text(content)
     file.chmod(mode)
     found = looked_at(monkeypatch, file=file)
-    assert all(each.ok for each in found) is ok
+    assert any(each.refuses for each in found) is not ok
     assert what in found[0].what
     assert "correct horse" not in str(found)
 
 
 @pytest.mark.case("13")
 def test_a_passphrase_in_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [each.ok for each in looked_at(monkeypatch)] == [False]
+    assert [each.refuses for each in looked_at(monkeypatch)] == [True]
     file = tmp_path / "passphrase"
     (missing,) = looked_at(monkeypatch, file=file)
     assert "cannot be read (No such file" in missing.what
@@ -65,7 +66,7 @@ def test_a_passphrase_in_the_environment(tmp_path: Path, monkeypatch: pytest.Mon
     # Pulumi takes the text before the file, even an empty one.
     (empty,) = looked_at(monkeypatch, text="", file=file)
     assert (
-        not empty.ok
+        empty.refuses
         and empty.what == f"{passphrase.TEXT} is empty"
         and f"take {passphrase.TEXT} out" in empty.remedy
     )
@@ -111,7 +112,7 @@ WHOLE = "config:\n  gatehouse:client: acme\n  gatehouse:domain: acme.example\n"
 def test_a_file_that_is_none(tmp_path: Path, content: bytes, what: str) -> None:
     file = tmp_path / "Pulumi.acme.yaml"
     file.write_bytes(content)
-    with pytest.raises(SettingsError) as caught:
+    with pytest.raises(Problems) as caught:
         check_file(file)
     (problem,) = caught.value.problems
     assert what in problem.what
@@ -121,9 +122,9 @@ def test_a_file_that_is_none(tmp_path: Path, content: bytes, what: str) -> None:
 def test_a_mark_at_the_beginning_does_no_harm(tmp_path: Path) -> None:
     file = tmp_path / "Pulumi.acme.yaml"
     file.write_text("\ufeff" + WHOLE)
-    with pytest.raises(SettingsError) as caught:
+    with pytest.raises(Problems) as caught:
         check_file(file)
-    assert "gatehouse:authentik" in {problem.path for problem in caught.value.problems}  # it was read
+    assert "gatehouse:authentik" in {problem.where for problem in caught.value.problems}  # it was read
 
 
 @pytest.mark.case("10")

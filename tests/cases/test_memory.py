@@ -12,8 +12,8 @@ import pytest
 from bench.plain import PlainWorld
 from components.client import Client
 from components.memory import CLIENT, CONFIRM, KEPT, PERSON, Memory
+from components.problems import Problems
 from components.secrets import Secrets, new_root_secret
-from components.settings import SettingsError
 from tests.host import mocks
 from tests.operations.client import BenchClient
 
@@ -257,7 +257,7 @@ def test_npm_is_logged_in_to_as_before_when_the_domain_changes(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     moved = mocks.settings(domain="new.example", cloudflareToken="c" * 40)
-    with pytest.raises(SettingsError, match=r"authentik has answered at https://auth\.acme\.example"):
+    with pytest.raises(Problems, match=r"authentik has answered at https://auth\.acme\.example"):
         mocks.run(lambda: Client(moved), answers=answers(state()))
     monkeypatch.setenv(CONFIRM, "acme")
     found = mocks.run(lambda: Client(moved), answers=answers(state()))
@@ -273,7 +273,7 @@ def test_npm_is_logged_in_to_as_before_when_the_domain_changes(
 def test_no_file_is_written_for_another_root_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     another = mocks.settings(rootSecret=new_root_secret(), cloudflareToken="c" * 40)
-    with pytest.raises(SettingsError, match="not the root secret that acme was brought up with"):
+    with pytest.raises(Problems, match="not the root secret that acme was brought up with"):
         mocks.run(lambda: Client(another), answers=answers(state()))
     assert list(tmp_path.iterdir()) == []
 

@@ -22,7 +22,10 @@ def told(*objects: tuple[str, str, dict[str, Any]]) -> tuple[list[str], list[str
     plan = Plan("2026.8")
     for kind, name, fields in objects:
         plan.add(kind, name, fields)
-    return [str(finding) for finding in plan.findings()], [str(warning) for warning in plan.warnings]
+    problems = plan.problems()
+    return [str(each) for each in problems if each.refuses], [
+        str(each) for each in problems if not each.refuses
+    ]
 
 
 def in_a_year() -> str:

@@ -15,8 +15,8 @@ from components.containers.specs import admin_identity, all_specs
 from components.host.host import Host
 from components.host.user_data import hardening_script
 from components.lines import known
+from components.problems import Problems
 from components.proxy import proxy
-from components.settings import SettingsError
 from tests.host.mocks import KEY, Registered, run, secrets, settings
 
 BOX = {"host": "198.51.100.7", "hostKey": KEY, "port": 2222}
@@ -228,7 +228,7 @@ def test_every_line_that_has_a_catalog_has_a_row() -> None:
     assert set(known()) <= set(releases.RELEASES)
     assert releases.release("2026.2").shm_mb == 512 and releases.release("2025.8").redis
     with pytest.raises(
-        SettingsError, match=r"gatehouse:authentik\.version: .*2024\.2.*not how to run it on a box"
+        Problems, match=r"gatehouse:authentik\.version: .*2024\.2.*not how to run it on a box"
     ):
         releases.release("2024.2")
 

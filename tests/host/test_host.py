@@ -9,9 +9,10 @@ import pulumi
 import pytest
 
 from components.containers.spec import Folder
-from components.host import dns, server_type
+from components.host import dns
 from components.host.dns import first_address, served_hosts
 from components.host.host import Host
+from components.settings.host import type_problems
 from tests.host.mocks import KEY, SERVER_TYPE, Registered, run, secrets, settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -147,7 +148,7 @@ def test_the_server_takes_the_first_address_of_its_network() -> None:
 def refusals(found: dict[str, Any], apps: int = 1) -> str:
     server = settings().server
     assert server is not None
-    return " | ".join(server_type.findings(server, found, apps))
+    return " | ".join(str(each) for each in type_problems(server, found, apps) if each.refuses)
 
 
 def test_a_server_type_that_cannot_be_used_is_refused() -> None:

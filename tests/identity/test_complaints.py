@@ -136,7 +136,7 @@ def test_649_a_field_that_is_no_longer_declared_is_cleared(authentik: Watched, a
 def test_a_setting_of_another_version_is_found_before_anything_is_contacted(complaint: str) -> None:
     plan = Plan("2026.2")
     plan.add(PROVIDER, "grafana", {**FIELDS, "grant_types": ["authorization_code"]})
-    [finding] = plan.findings()
+    [finding] = plan.problems()
     assert "exists from 2026.8 on" in finding.what
 
 

@@ -16,8 +16,8 @@ from components.identity import catalog
 from components.identity.generated import core, policies, providers
 from components.identity.generated.flows import Flow
 from components.identity.kinds import Line
-from components.identity.specs import PlanError
 from components.identity.typed import TypedObject
+from components.problems import Problems
 from tests.identity.test_plan import Recorder
 from tools import typed_classes
 
@@ -140,14 +140,14 @@ def provided(parent: pulumi.Resource | None = None) -> pulumi.ResourceOptions:
 def test_a_name_is_given_once_in_a_name_space(opts: pulumi.ResourceOptions) -> None:
     core.Group("staff", name="staff", opts=opts)
     core.User("staff", username="staff", name="Staff", opts=opts)  # another name space
-    with pytest.raises(PlanError) as caught:
+    with pytest.raises(Problems) as caught:
         core.Group("people", name=" staff ", opts=opts)
     assert str(caught.value).splitlines()[1].strip() == (
         "authentik_core.group 'people': ' staff ' is declared twice in one name space; the other is "
         "authentik_core.group 'staff'. Rename one"
     )
     policies.DummyPolicy("one", name="same", opts=opts)
-    with pytest.raises(ValueError, match=r"the other is authentik_policies_dummy\.dummypolicy 'one'"):
+    with pytest.raises(Problems, match=r"the other is authentik_policies_dummy\.dummypolicy 'one'"):
         policies.ExpressionPolicy("two", name="same", expression="return True", opts=opts)
 
 
@@ -159,9 +159,9 @@ def test_what_belongs_to_one_object_is_given_once(opts: pulumi.ResourceOptions) 
     core.Application("one", slug="one", name="One", provider="wiki", backchannel_providers=[ldap], opts=opts)
     taken = ({"provider": "wiki"}, {"backchannel_providers": ["ldap"]}, {"provider": ldap})
     for slug, fields in zip(("two", "three", "four"), taken, strict=True):
-        with pytest.raises(PlanError, match=r"belongs already to authentik_core\.application 'one'"):
+        with pytest.raises(Problems, match=r"belongs already to authentik_core\.application 'one'"):
             core.Application(slug, slug=slug, name="Two", opts=opts, **fields)
-    with pytest.raises(PlanError, match=r"'mail' belongs already to authentik_core\.application 'five'"):
+    with pytest.raises(Problems, match=r"'mail' belongs already to authentik_core\.application 'five'"):
         core.Application(
             "five", slug="five", name="5", provider="mail", backchannel_providers=["mail"], opts=opts
         )
@@ -173,7 +173,7 @@ def test_composed_names_are_compared_by_their_parts(opts: pulumi.ResourceOptions
     policies.PolicyBinding("one", target=wiki, group=staff, order=0, opts=opts)
     policies.PolicyBinding("two", target=wiki, user="staff", order=0, opts=opts)
     policies.PolicyBinding("three", target="authentik_flows.flow:wiki", group=staff, order=0, opts=opts)
-    with pytest.raises(PlanError, match=r"wiki/staff' is declared twice .*\.policybinding 'one'"):
+    with pytest.raises(Problems, match=r"wiki/staff' is declared twice .*\.policybinding 'one'"):
         policies.PolicyBinding(
             "four", target="authentik_core.application:wiki", group="staff", order=1, opts=opts
         )
@@ -193,10 +193,10 @@ def test_each_provider_and_each_run_has_names_of_its_own(opts: pulumi.ResourceOp
     core.Group("staff", name="staff", opts=opts)
     core.Group("staff-of-the-other", name="staff", opts=provided())
     parent = pulumi.ComponentResource("gatehouse:test:Room", "room", {}, opts)
-    with pytest.raises(PlanError, match="declared twice"):
+    with pytest.raises(Problems, match="declared twice"):
         core.Group("inherited", name="staff", opts=pulumi.ResourceOptions(parent=parent))
     for run in ("first", "second"):
         pulumi.runtime.set_mocks(Recorder(), project="gatehouse", stack=run, preview=True)
         core.Group("staff", name="staff")
-        with pytest.raises(PlanError, match="declared twice"):
+        with pytest.raises(Problems, match="declared twice"):
             core.Group("again", name="staff")

@@ -47,8 +47,7 @@ def test_the_examples_are_right_for_the_newest_line() -> None:
     plan = Plan(catalog.newest())
     for each in examples:
         plan.add(each["kind"], each["name"], each.get("fields", {}), adopt=each.get("adopt", False))
-    assert plan.findings() == []
-    assert plan.warnings == []
+    assert plan.problems() == []
     for each in examples:
         assert f"- kind: {each['kind']}\n  name: {each['name']}" in page()
 

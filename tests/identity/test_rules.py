@@ -11,7 +11,7 @@ from bench.authentik.testing import Running
 from components.identity import catalog
 from components.identity.dialect import Authentik
 from components.identity.kinds import Line
-from components.identity.rules import rule_findings
+from components.identity.rules import rule_problems
 from components.identity.specs import Spec
 from components.objects.errors import ObjectError
 from components.objects.reconcile import Declared, Reconciler
@@ -121,7 +121,7 @@ def test_what_is_found_is_what_authentik_refuses(
     server: Running, kind: str, fields: dict[str, Any], said: str
 ) -> None:
     line = Line("2026.8")
-    [first, *_] = rule_findings(line, Spec(kind, "x", fields))
+    [first, *_] = rule_problems(line, Spec(kind, "x", fields))
     assert said in str(first)
     with pytest.raises(ObjectError, match=r"HTTP 400|without a word|keeps"):
         Reconciler(Authentik(server.url, server.token, None, line)).create(Declared(kind, "x", fields))
@@ -134,17 +134,17 @@ def test_what_authentik_takes_is_not_found(line: str) -> None:
     for label in known.declarable():
         for variant, least in ((0, False), (1, False), (0, True)):
             spec = Spec(label, "x", samples.fields(label, variant, least=least))
-            assert list(rule_findings(known, spec)) == [], label
+            assert list(rule_problems(known, spec)) == [], label
 
 
 def test_what_is_known_only_later_is_not_judged() -> None:
     fields = {"name": "x", "scope_name": pulumi.Output.from_input("one two"), "expression": "return {}"}
     kind = "authentik_providers_oauth2.scopemapping"
-    assert list(rule_findings(Line("2026.8"), Spec(kind, "x", fields))) == []
+    assert list(rule_problems(Line("2026.8"), Spec(kind, "x", fields))) == []
 
 
 def test_a_value_is_judged_also_where_the_object_is_taken_over() -> None:
     line, fields = Line("2026.8"), {"identifier": "x", "intent": "api", "expires": "2031-01-01T00:00:00Z"}
-    assert len(list(rule_findings(line, Spec("authentik_core.token", "x", fields, adopt=True)))) == 1
+    assert len(list(rule_problems(line, Spec("authentik_core.token", "x", fields, adopt=True)))) == 1
     taken = Spec("authentik_policies_reputation.reputationpolicy", "x", {"check_ip": False}, adopt=True)
-    assert list(rule_findings(line, taken)) == [], "what it has besides is not known"
+    assert list(rule_problems(line, taken)) == [], "what it has besides is not known"

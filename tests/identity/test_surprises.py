@@ -73,7 +73,7 @@ def findings(*specs: tuple[str, str, dict[str, Any]], line: str = "2026.8") -> s
     plan = Plan(line)
     for kind, name, fields in specs:
         plan.add(kind, name, fields)
-    return "\n".join(map(str, plan.findings()))
+    return "\n".join(map(str, plan.problems()))
 
 
 def test_01_what_another_kinds_list_shows_is_not_adopted_as_such(authentik: Watched) -> None:

@@ -123,7 +123,7 @@ def test_findings_are_in_an_operators_words() -> None:
         "keys",
         {"device_type_restrictions": ["01234567-89ab-cdef-0123-456789abcdef", "yubikey"]},
     )
-    assert [str(finding).partition(", ")[2] for finding in plan.findings()] == [
+    assert [str(each).partition(", ")[2] for each in plan.problems() if each.refuses] == [
         (
             "access_code_validity: is no duration. Write it like hours=1;minutes=30, in weeks, days, hours, minutes, "
             "seconds, milliseconds or microseconds"
@@ -142,21 +142,21 @@ def test_blanks_at_the_ends_do_not_count() -> None:
     fields = {"slug": " wiki\n", "name": "Wiki", "meta_launch_url": " https://wiki.acme.example "}
     plan.add("authentik_core.application", "wiki", fields)
     plan.add("authentik_core.token", "t", {"identifier": " " + "t" * 255 + " "})
-    assert plan.findings() == []
+    assert [each for each in plan.problems() if each.refuses] == []
 
 
 def test_what_is_known_later_is_not_looked_at() -> None:
     plan = Plan("2026.8")
     for name, later in (("one", pulumi.Output.from_input("not a slug!")), ("two", Unknown())):
         plan.add("authentik_core.token", name, {"identifier": later, "expires": later})
-    assert plan.findings() == []
+    assert plan.problems() == []
 
 
 def test_a_secret_is_not_quoted() -> None:
     plan = Plan("2026.8")
     fields = {"mode": "webhook", "webhook_url": "hooks/T0k3n"}
     plan.add("authentik_events.notificationtransport", "chat", fields, sealed=["webhook_url"])
-    [finding] = map(str, plan.findings())
+    [finding] = map(str, plan.problems())
     assert "webhook_url: its secret value is not what the field takes" in finding
     assert "T0k3n" not in finding
 

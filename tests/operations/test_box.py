@@ -14,6 +14,7 @@ from bench.clouds.serving import Clouds
 from bench.tests.clouds.conftest import client_of, make
 from components import access
 from components.objects.provider import AWAY
+from components.problems import Problems
 from components.settings import Settings
 from operations import box
 from operations.errors import OperatorError
@@ -222,7 +223,7 @@ def test_another_projects_token_proves_nothing_gone(
         monkeypatch.setenv("HCLOUD_ENDPOINT", other.hetzner_endpoint)
         monkeypatch.setenv("HCLOUD_TOKEN", other.tokens.hetzner)
         for before in (box.before_up, box.before_destroy, box.before_preview):
-            with pytest.raises(OperatorError, match=r"another project|has nothing of the"):
+            with pytest.raises(Problems, match=r"another project|has nothing of the"):
                 before(stack, said.append)
     assert "docker" in stack.types()
 

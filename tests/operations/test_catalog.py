@@ -15,7 +15,8 @@ from components import lines
 from components.containers import releases
 from components.identity import catalog
 from components.identity.plan import Plan
-from components.settings import SettingsError, parse
+from components.problems import Problems
+from components.settings import parse
 from operations.catalog import TOKEN, learn
 from operations.errors import OperatorError
 from tests.settings.files import NO_BOX, decrypted, good, laid_over
@@ -88,10 +89,8 @@ def test_a_line_that_was_learnt_can_be_used(server: str) -> None:
     assert parse(raw).authentik.line == "2026.11"
     plan = Plan("2026.11")
     plan.add("authentik_core.group", "staff", {})
-    assert plan.findings() == []
-    with pytest.raises(
-        SettingsError, match=r"knows the objects of authentik 2026\.11, and not how to run it"
-    ):
+    assert plan.problems() == []
+    with pytest.raises(Problems, match=r"knows the objects of authentik 2026\.11, and not how to run it"):
         releases.release("2026.11")
 
 

@@ -14,8 +14,9 @@ from bench.clouds.cloudflare.account import token_of_one_zone
 from bench.clouds.hetzner import catalog
 from bench.clouds.serving import Clouds
 from bench.tests.clouds.conftest import client_of, make
+from components.problems import Problem, Weight
 from operations import doctor
-from operations.doctor import Finding
+from operations.finding import Finding, Right
 from tests.host import mocks
 
 
@@ -33,13 +34,13 @@ def looked_at(**settings: Any) -> dict[str, Finding]:
     """What the checks of the accounts find, by subject."""
     wanted = mocks.settings(**{"domain": "demo.example", **settings})
     checks = (doctor.token_at_hetzner, doctor.server_type, doctor.zone)
-    return {each.subject: each for each in (doctor.asked(check, wanted) for check in checks)}
+    return {each.where: each for each in (doctor.asked(check, wanted) for check in checks)}
 
 
 def test_all_is_well(clouds: Clouds) -> None:
     found = looked_at()
     assert set(found) == {"Hetzner token", "server type", "Cloudflare zone"}
-    assert [each for each in found.values() if not each.ok] == []
+    assert [each for each in found.values() if each.refuses] == []
     assert found["server type"].what == "cx23 at nbg1, 4 GB"
     assert client_of(clouds).servers.get_all() == []
 
@@ -52,12 +53,13 @@ def test_a_token_that_may_do_more_than_the_zone_is_told(
     for name in "abcde":
         clouds.account.declare(f"{name}.example")
     told = doctor.asked(doctor.zones_of_token, wanted)
-    assert told.advice and "reaches a.example, b.example, c.example and 2 more too" in told.what
+    assert isinstance(told, Problem) and told.weight is Weight.HINT
+    assert "reaches a.example, b.example, c.example and 2 more too" in told.what
     assert "Specific zone, demo.example" in told.remedy
     own = token_of_one_zone(clouds.tokens.cloudflare, "demo.example")
     monkeypatch.setenv("CLOUDFLARE_API_TOKEN", own)
     told = doctor.asked(doctor.zones_of_token, wanted)
-    assert told.ok and told.what == "sees demo.example and no other zone"
+    assert not told.refuses and told.what == "sees demo.example and no other zone"
     assert own not in str(told)
 
 
@@ -73,7 +75,7 @@ def test_a_token_is_missing(clouds: Clouds, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.delenv("HCLOUD_TOKEN")
     monkeypatch.delenv("CLOUDFLARE_API_TOKEN")
     found = looked_at()
-    assert not any(each.ok for each in found.values())
+    assert all(each.refuses for each in found.values())
     remedies = " ".join(each.remedy for each in found.values())
     assert "Set HCLOUD_TOKEN" in remedies
     assert "Set CLOUDFLARE_API_TOKEN" in remedies
@@ -83,19 +85,21 @@ def test_a_token_of_the_stack_file_goes_before_the_environments(
     clouds: Clouds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HCLOUD_TOKEN", "x" * 64)
-    assert looked_at(hetznerToken=clouds.tokens.hetzner)["Hetzner token"].ok
+    assert looked_at(hetznerToken=clouds.tokens.hetzner)["Hetzner token"] == Right(
+        "Hetzner token", "accepted"
+    )
 
 
 def test_no_such_server_type(clouds: Clouds) -> None:
-    found = looked_at(server={"type": "cx99", "location": "nbg1"})["server type"]
+    found = looked_at(server={"type": "cx99", "location": "nbg1"})["gatehouse:server.type"]
     assert found.what == "Hetzner has no server type cx99"
-    assert "gatehouse:server.type" in found.remedy
+    assert isinstance(found, Problem) and "such as cx23" in found.remedy
 
 
 def test_a_server_type_that_is_not_to_be_had_there(clouds: Clouds) -> None:
-    found = looked_at(server={"type": "cx23", "location": "ash"})["server type"]
-    assert found.what == "cx23 is not available at ash"
-    assert "gatehouse:server.location" in found.remedy
+    found = looked_at(server={"type": "cx23", "location": "ash"})["gatehouse:server.location"]
+    assert found.what == "server type cx23 is not available at ash"
+    assert isinstance(found, Problem)
     assert "nbg1" in found.remedy
 
 
@@ -103,8 +107,8 @@ def test_a_server_type_that_is_too_small(clouds: Clouds, monkeypatch: pytest.Mon
     known = catalog.find(catalog.SERVER_TYPES, "cx23")
     assert known is not None
     monkeypatch.setitem(known, "memory", 1.0)
-    found = looked_at()["server type"]
-    assert found.what == "cx23 has 1 GB of memory, and authentik does not run in less than 2"
+    found = looked_at()["gatehouse:server.type"]
+    assert found.what == "server type cx23 has 1 GB of memory, and authentik does not run in less than 2"
     assert "4 GB" in found.remedy
 
 
@@ -142,15 +146,15 @@ def test_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     for name in ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"):
         monkeypatch.delenv(name, raising=False)
-    found = {each.subject: each for each in doctor.machine()}
-    assert {name: each.ok for name, each in found.items()} == dict.fromkeys(
+    found = {each.where: each for each in doctor.machine()}
+    assert {name: not each.refuses for name, each in found.items()} == dict.fromkeys(
         ("pulumi", "ssh", "passphrase"), False
     )
     assert "make demo" in found["pulumi"].remedy
     for name in ("pulumi", "pulumi-language-python", "ssh"):
         shutil.copy("/bin/true", tmp_path / name)
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "set")
-    assert all(each.ok for each in doctor.machine())
+    assert not any(each.refuses for each in doctor.machine())
 
 
 @pytest.mark.parametrize(
@@ -173,5 +177,5 @@ def test_lines_come_in_their_order(running: str, wanted: str, remedy: str) -> No
     client = mocks.settings(authentik={"version": wanted})
     assert list(doctor.line_in_order(client, resources[:1])) == []
     found = list(doctor.line_in_order(client, resources))
-    assert [each.subject for each in found] == (["gatehouse:authentik.version"] if remedy else [])
+    assert [each.where for each in found] == (["gatehouse:authentik.version"] if remedy else [])
     assert all(re.match(remedy, each.remedy) for each in found)

@@ -37,8 +37,8 @@ def test_official_ones_are_named_by_their_place(folder: Path) -> None:
         folder.parent / "home/plugins" / f"resource-hcloud-v{version}" / "pulumi-resource-hcloud"
     )
     in_path = program(folder / "pulumi-resource-docker")
-    found = {each.subject: each for each in tools()}
-    assert all(each.ok for each in found.values())
+    found = {each.where: each for each in tools()}
+    assert not any(each.refuses for each in found.values())
     assert found["Pulumi's Python"].what == str(host)
     assert found["plugin hcloud"].what == str(cached) and found["plugin docker"].what == str(in_path)
     assert (
@@ -50,11 +50,11 @@ def test_official_ones_are_named_by_their_place(folder: Path) -> None:
 def test_stand_ins_are_named_as_such(folder: Path) -> None:
     launchers.hosts(folder)
     launchers.plugins(folder.parent / "home", {"PATH": os.environ["PATH"], "PULUMI_HOME": "/nonexistent"})
-    found = {each.subject: each.what for each in tools()}
+    found = {each.where: each.what for each in tools()}
     for subject in ("Pulumi's Python", *(f"plugin {name}" for name in PLUGINS)):
         assert found[subject].startswith("a stand-in of the bench ("), found
 
 
 def test_a_missing_host_is_a_finding(folder: Path) -> None:
-    (found,) = [each for each in tools() if not each.ok]
+    (found,) = [each for each in tools() if each.refuses]
     assert HOST in found.what and "Install Pulumi anew" in found.remedy

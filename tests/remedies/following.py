@@ -15,9 +15,8 @@ import yaml
 
 from components.apps import declare
 from components.identity.plan import Plan
-from components.identity.specs import Finding
-from components.settings import Settings, SettingsError, parse
-from components.settings.base import Problem
+from components.problems import Problem, Problems
+from components.settings import Settings, parse
 from tests.settings.files import decrypted, good, laid_over, read
 
 HERE = Path(__file__).resolve().parent
@@ -31,7 +30,7 @@ def mistakes(settings: dict[str, Any], *, sealed: bool) -> list[Problem]:
     raw = settings if sealed else decrypted(settings)
     try:
         found = parse(raw, sealed=sealed)
-    except SettingsError as error:
+    except Problems as error:
         return error.problems
     return [] if sealed else list(_planned(found))
 
@@ -42,19 +41,18 @@ def advice(changes: dict[str, Any]) -> list[Problem]:
     return [each for each in parse(decrypted(laid_over(good(), changes))).warnings if each.what not in usual]
 
 
-def findings(case: dict[str, Any], side: str) -> list[Finding]:
+def findings(case: dict[str, Any], side: str) -> list[Problem]:
     """What a plan of these raw objects objects to, warnings included."""
     plan = Plan(case.get("line", "2026.8"))
     for kind, name, fields in case[side]:
         plan.add(f"authentik_{kind}", name, dict(fields))
-    return [*plan.findings(), *plan.warnings]
+    return plan.problems()
 
 
 def _planned(settings: Settings) -> Iterator[Problem]:
     plan = Plan(settings.authentik.line)
     declare(plan, settings, settings.derived())
-    for finding in plan.findings():
-        yield Problem(finding.where, finding.what, finding.remedy)
+    yield from (each for each in plan.problems() if each.refuses)
 
 
 def follow(path: Path) -> tuple[list[Problem], list[Problem]]:
@@ -63,7 +61,7 @@ def follow(path: Path) -> tuple[list[Problem], list[Problem]]:
     sealed = bool(case.get("sealed"))
     settings = laid_over(good(), case["config"])
     before = mistakes(settings, sealed=sealed)
-    done = sorted(before, key=lambda problem: problem.path, reverse=True)  # later list members first
+    done = sorted(before, key=lambda problem: problem.where, reverse=True)  # later list members first
     for problem in done:
         to_the_letter(settings, problem)
     return before, mistakes(laid_over(settings, FOLLOWED.get(path.stem, {})), sealed=sealed)
@@ -71,7 +69,7 @@ def follow(path: Path) -> tuple[list[Problem], list[Problem]]:
 
 def to_the_letter(settings: dict[str, Any], problem: Problem) -> None:
     """Do what a remedy says, where it says a value, a name or to take something out; and nothing otherwise."""
-    steps = _steps(problem.path)
+    steps = _steps(problem.where)
     *way, last = steps
     place: Any = settings
     for step in way:

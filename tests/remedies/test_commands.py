@@ -10,10 +10,10 @@ import pytest
 
 from bench.plain import PlainWorld
 from bench.project import Project
-from components.settings import SettingsError, check_file
+from components.problems import Problem, Problems
+from components.settings import check_file
 from components.settings.loading import read
 from operations import passphrase
-from operations.finding import Finding
 from tests.operations.client import BenchClient
 
 ASKED = ("--domain", "acme.example", "--operator", "sam", "--email", "sam@agency.example")
@@ -83,7 +83,7 @@ def test_a_stack_file_that_cannot_be_read_is_read_once_its_remedy_was_followed(t
     file = tmp_path / "Pulumi.acme.yaml"
 
     def remedy() -> str:
-        with pytest.raises(SettingsError) as caught:
+        with pytest.raises(Problems) as caught:
             read(file)
         return str(caught.value.problems[0].remedy)
 
@@ -109,9 +109,9 @@ def test_a_file_that_names_another_client_is_right_with_its_own_name(tmp_path: P
     file.write_text("config:\n  gatehouse:client: beta\n")
 
     def remedies() -> list[str]:
-        with pytest.raises(SettingsError) as caught:
+        with pytest.raises(Problems) as caught:
             check_file(file)
-        return [problem.remedy for problem in caught.value.problems if problem.path == "gatehouse:client"]
+        return [problem.remedy for problem in caught.value.problems if problem.where == "gatehouse:client"]
 
     (said,) = remedies()
     written = re.match(r"Write (\w+);", said)
@@ -127,8 +127,8 @@ def test_a_passphrase_is_taken_once_its_remedy_was_followed(
     monkeypatch.delenv(passphrase.TEXT, raising=False)
     monkeypatch.delenv(passphrase.FILE, raising=False)
 
-    def wrong() -> list[Finding]:
-        return [each for each in passphrase.passphrase() if each.remedy]
+    def wrong() -> list[Problem]:
+        return [each for each in passphrase.passphrase() if isinstance(each, Problem)]
 
     (unset,) = wrong()
     assert passphrase.MAKE in unset.remedy

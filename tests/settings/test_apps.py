@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from components.settings import Settings, SettingsError, parse
+from components.problems import Problems
+from components.settings import Settings, parse
 from tests.settings.files import NO_BOX, decrypted, good, laid_over
 
 NOWHERE = {
@@ -29,7 +30,7 @@ def warned(*uris: Any) -> list[tuple[str, str]]:
         "redirectUris": list(uris),
     }
     return [
-        (warning.path.removeprefix("gatehouse:apps.wiki.redirectUris"), warning.what)
+        (warning.where.removeprefix("gatehouse:apps.wiki.redirectUris"), warning.what)
         for warning in settings(app).warnings
     ]
 
@@ -91,7 +92,7 @@ def test_a_client_secret_of_ones_own_takes_the_place_of_the_derived_one() -> Non
     own = settings({**app, "clientSecret": {"secure": "theirs-0123456789"}}).derived()
     assert own.value("app/wiki/client-id") == "wiki"
     assert own.value("app/wiki/client-secret") == "theirs-0123456789"
-    with pytest.raises(SettingsError, match="clientSecret: this value does not fit") as caught:
+    with pytest.raises(Problems, match="clientSecret: this value does not fit") as caught:
         settings({**app, "clientSecret": {"secure": "short"}})
     assert "short" not in str(caught.value)
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bench.figures import record
-from components.settings import SettingsError, parse
+from components.problems import Problems
+from components.settings import parse
 from tests.settings.files import BAD, decrypted, good, laid_over, read
 
 
@@ -24,17 +25,17 @@ def found(path: Path) -> list[tuple[str, str, str]]:
     """The problems of a file, each text cut down to what the file expects of it where it is in there."""
     case = read(path)
     raw = laid_over(good(), case["config"])
-    with pytest.raises(SettingsError) as caught:
+    with pytest.raises(Problems) as caught:
         parse(raw if case.get("sealed") else decrypted(raw), sealed=bool(case.get("sealed")))
     expected = {each["path"]: each for each in case["expect"]}
     result = []
     for problem in caught.value.problems:
-        wanted = expected.get(problem.path, {"what": "", "remedy": ""})
+        wanted = expected.get(problem.where, {"what": "", "remedy": ""})
         what = wanted["what"] if wanted["what"] and wanted["what"] in problem.what else problem.what
         remedy = (
             wanted["remedy"] if wanted["remedy"] and wanted["remedy"] in problem.remedy else problem.remedy
         )
-        result.append((problem.path, what, remedy))
+        result.append((problem.where, what, remedy))
     return sorted(result)
 
 
@@ -49,7 +50,7 @@ def test_the_number_of_bad_stack_files() -> None:
 
 def test_a_report_has_one_line_for_each_mistake_and_no_secret() -> None:
     raw = decrypted(laid_over(good(), {"rootSecret": "ghr1_not-the-secret", "hetznerToken": "not-a-token"}))
-    with pytest.raises(SettingsError) as caught:
+    with pytest.raises(Problems) as caught:
         parse(raw)
     text = str(caught.value)
     assert text.splitlines()[0] == "The stack file has 2 mistakes:"

@@ -21,10 +21,11 @@ pytestmark = pytest.mark.engine
 PROGRAM = """\
 from __future__ import annotations
 import pulumi
-from components.settings import SettingsError, load
+from components.settings import load
+from components.problems import Problems
 try:
     settings = load()
-except SettingsError as error:
+except Problems as error:
     raise pulumi.RunError(str(error)) from None
 secrets = settings.derived()
 pulumi.export("apps", [app.key for app in settings.apps])

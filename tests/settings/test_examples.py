@@ -18,7 +18,7 @@ BLOCKS = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs" / "apps.md").read_tex
 def test_an_example_is_good(block: str) -> None:
     found = parse(laid_over(good(), yaml.safe_load(block)), sealed=True)
     assert not [
-        each for each in found.warnings if each.path.startswith(("gatehouse:apps", "gatehouse:login"))
+        each for each in found.warnings if each.where.startswith(("gatehouse:apps", "gatehouse:login"))
     ]
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from components.settings import Settings, SettingsError, memory_findings, parse
+from components.problems import Problems
+from components.settings import Settings, memory_problems, parse
 from components.settings.host import SERVER_TYPES
 from components.settings.presets import presets
 from tests.settings.files import NO_BOX, decrypted, good, laid_over
@@ -82,8 +83,8 @@ def test_a_box_that_exists() -> None:
 def test_no_box_needs_a_token_when_it_runs() -> None:
     authentik = {"version": "2026.8.3", "url": "https://sso.acme.example"}
     raw = laid_over(good(), {**NO_BOX, "authentik": authentik, "apps": None})
-    assert [warning.path for warning in parse(raw, sealed=True).warnings] == ["gatehouse:authentik.token"]
-    with pytest.raises(SettingsError, match=r"gatehouse:authentik\.token: `box: none` needs it"):
+    assert [warning.where for warning in parse(raw, sealed=True).warnings] == ["gatehouse:authentik.token"]
+    with pytest.raises(Problems, match=r"gatehouse:authentik\.token: `box: none` needs it"):
         parse(decrypted(raw))
 
 
@@ -103,14 +104,14 @@ def test_redis(redis: bool | str, version: str, wanted: bool) -> None:
 
 def test_redis_that_is_not_used_is_mentioned_once() -> None:
     found = settings(redis=True)
-    assert [warning.path for warning in found.warnings] == ["gatehouse:redis"]
+    assert [warning.where for warning in found.warnings] == ["gatehouse:redis"]
     assert "2026.8 does not use Redis" in found.warnings[0].what
     assert settings(redis=True, authentik={"version": "2025.8.6"}).warnings == ()
 
 
 def test_a_cloudflare_token_that_only_the_environment_has_is_warned_of() -> None:
     (warning,) = settings(cloudflareToken=None).warnings
-    assert warning.path == "gatehouse:cloudflareToken"
+    assert warning.where == "gatehouse:cloudflareToken"
     assert "renewals fail once the old one is revoked" in warning.what
     assert "pulumi config set --secret gatehouse:cloudflareToken --stack acme" in warning.remedy
     elsewhere = {"version": "2026.8.3", "url": "https://sso.acme.example", "token": "t" * 40}
@@ -121,7 +122,7 @@ def test_a_cloudflare_token_that_only_the_environment_has_is_warned_of() -> None
 def test_who_may_use_ssh_is_not_decided_here_on_a_box_that_was_there() -> None:
     box = {"host": "198.51.100.7", "hostKey": good()["operators"][0]["sshKey"]}
     (warning,) = settings(server=None, box=box).warnings
-    assert warning.path == "gatehouse:network.sshFrom"
+    assert warning.where == "gatehouse:network.sshFrom"
     assert settings(server=None, box=box, network=None).warnings == ()
 
 
@@ -137,20 +138,20 @@ def test_little_memory_for_many_apps_is_advised_against() -> None:
     changes = {"server": small, "secrets": None}
     assert settings(apps=many_apps(6), **changes).warnings == ()
     (warning,) = settings(apps=many_apps(7), **changes).warnings
-    assert warning.path == "gatehouse:server.type"
+    assert warning.where == "gatehouse:server.type"
     assert "cpx11 has 2 GB of memory for 7 apps" in warning.what
     assert settings(apps=many_apps(7), secrets=None).warnings == ()
 
 
 def test_too_little_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SERVER_TYPES, "tiny", 1)
-    with pytest.raises(SettingsError) as caught:
+    with pytest.raises(Problems) as caught:
         settings(server={"type": "tiny", "location": "nbg1"})
     (problem,) = caught.value.problems
-    assert problem.path == "gatehouse:server.type"
+    assert problem.where == "gatehouse:server.type"
     assert "tiny has 1 GB of memory" in problem.what
-    assert memory_findings("p", "x", 1.9, 0)[0]
-    assert memory_findings("p", "x", 2, 6) == ([], [])
+    assert [each.refuses for each in memory_problems("p", "x", 1.9, 0)] == [True]
+    assert list(memory_problems("p", "x", 2, 6)) == []
 
 
 def test_a_server_type_that_is_not_known_passes() -> None:

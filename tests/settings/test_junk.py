@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from components.settings import SettingsError, parse
+from components.problems import Problems
+from components.settings import parse
 from components.settings.forms import url_problem
 from tests.settings.files import decrypted, good
 
@@ -67,11 +68,11 @@ def test_junk_is_refused_by_path(seed: int) -> None:
         raw = mutated(decrypted(good()), chance)
         try:
             parse(raw)
-        except SettingsError as error:
+        except Problems as error:
             refused += 1
             assert error.problems
             for problem in error.problems:
-                assert problem.path.startswith("gatehouse:")
+                assert problem.where.startswith("gatehouse:")
                 assert problem.what
                 assert problem.remedy
     assert refused > 30

@@ -10,7 +10,8 @@ import pytest
 import yaml
 from pulumi.runtime import config as runtime
 
-from components.settings import SettingsError, check_file, load, loading
+from components.problems import Problems
+from components.settings import check_file, load, loading
 from tests.settings.files import HERE, decrypted, good
 
 SECRET = ("rootSecret", "email", "secrets")
@@ -49,9 +50,9 @@ def test_settings_come_from_the_engine(engine: Engine) -> None:
 
 def test_a_secret_in_clear_is_refused(engine: Engine) -> None:
     engine(good(), ("email", "secrets"), {})
-    with pytest.raises(SettingsError) as caught:
+    with pytest.raises(Problems) as caught:
         load()
-    assert [(problem.path, problem.what) for problem in caught.value.problems] == [
+    assert [(problem.where, problem.what) for problem in caught.value.problems] == [
         ("gatehouse:rootSecret", "this secret is in clear")
     ]
 
@@ -62,9 +63,9 @@ def test_secrets_inside_of_objects_in_clear_are_refused(engine: Engine) -> None:
         "clientSecret": "something-long", "scim": {"url": "https://wiki.acme.example/scim", "token": "something"},
     }  # fmt: skip
     engine(raw, ("rootSecret",), {})
-    with pytest.raises(SettingsError) as caught:
+    with pytest.raises(Problems) as caught:
         load()
-    assert [problem.path for problem in caught.value.problems] == [
+    assert [problem.where for problem in caught.value.problems] == [
         "gatehouse:apps.wiki.clientSecret",
         "gatehouse:apps.wiki.scim.token",
         "gatehouse:email.password",
@@ -76,19 +77,19 @@ def test_a_secret_in_clear_beside_a_secure_one_is_seen_in_the_file(engine: Engin
     raw = good()
     raw["email"]["password"] = "something"
     engine(raw)
-    with pytest.raises(SettingsError) as caught:
+    with pytest.raises(Problems) as caught:
         load()
     (problem,) = caught.value.problems
-    assert (problem.path, problem.what) == ("gatehouse:email.password", "this secret is in clear")
+    assert (problem.where, problem.what) == ("gatehouse:email.password", "this secret is in clear")
     assert "something" not in str(caught.value)
 
 
 def test_all_mistakes_come_together(engine: Engine) -> None:
     raw = good() | {"domain": "acme", "rebuild": "often"}
     engine(raw, ("email", "secrets"))
-    with pytest.raises(SettingsError) as caught:
+    with pytest.raises(Problems) as caught:
         load()
-    assert [problem.path for problem in caught.value.problems] == [
+    assert [problem.where for problem in caught.value.problems] == [
         "gatehouse:domain",
         "gatehouse:rebuild",
         "gatehouse:rootSecret",
@@ -105,17 +106,17 @@ def test_a_file_is_checked_without_passphrase_and_engine() -> None:
 ])  # fmt: skip
 def test_what_is_no_stack_file_is_said_to_be_none(tmp_path: Path, text: str, what: str) -> None:
     (tmp_path / "Pulumi.x.yaml").write_text(text)
-    with pytest.raises(SettingsError, match=what):
+    with pytest.raises(Problems, match=what):
         check_file(tmp_path / "Pulumi.x.yaml")
 
 
 def test_a_copied_file_is_refused(engine: Engine, tmp_path: Path) -> None:
     engine(good() | {"client": "other"})
     for look in (load, lambda: check_file(tmp_path / "Pulumi.acme.yaml")):
-        with pytest.raises(SettingsError) as caught:
+        with pytest.raises(Problems) as caught:
             look()
         (problem,) = caught.value.problems
-        assert problem.path == "gatehouse:client"
+        assert problem.where == "gatehouse:client"
         assert "gatehouse new acme" in problem.remedy
 
 
@@ -152,9 +153,9 @@ def test_a_secret_in_a_setting_that_is_none_is_refused(engine: Engine) -> None:
     raw["apps"] = {}
     raw["email"]["host"] = {"secure": "mail.acme.example"}
     engine(raw)
-    with pytest.raises(SettingsError) as caught:
+    with pytest.raises(Problems) as caught:
         load()
-    assert [(each.path, each.remedy) for each in caught.value.problems if "secure" in each.remedy] == [
+    assert [(each.where, each.remedy) for each in caught.value.problems if "secure" in each.remedy] == [
         ("gatehouse:email.host", "Write it without secure"),
         ("gatehouse:groups[0]", "Write it without secure"),
     ]

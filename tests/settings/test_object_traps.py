@@ -17,7 +17,7 @@ MFA = {"target": "default-authentication-flow", "stage": "mfa", "order": 25}
 def warned(*objects: dict[str, Any]) -> list[tuple[str, str]]:
     found = parse(laid_over(good(), {"objects": list(objects)}), sealed=True).warnings
     where = "gatehouse:objects"
-    return [(each.path.removeprefix(where), each.what) for each in found if each.path.startswith(where)]
+    return [(each.where.removeprefix(where), each.what) for each in found if each.where.startswith(where)]
 
 
 def raw(kind: str, name: str, **fields: Any) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def test_an_engine_that_is_too_old_is_named(
     (tmp_path / "pulumi").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     found = doctor.engine()
-    assert found.ok is fine
+    assert found.refuses is not fine
     assert said in found.what
 
 
