@@ -1,15 +1,16 @@
-"""A pytest plugin that keeps, from run to run, which cases of tests/cases are right: out/figures/cases.json.
+"""A pytest plugin that keeps score: of cases and of runs that were healed, from run to run, and of what a test counted.
 
-A test says which case it is of by `@pytest.mark.case("polmode")`. A case is right while all of its tests that have been
-run pass; one that has no test is not. Likewise, a test says by `@pytest.mark.heals("power_cut")` that it ends a run
-badly in a way of its own, and that one `gatehouse up` puts it right: out/figures/healed.json.
+A test says which case it is of by `@pytest.mark.case("polmode")`. A case is right while all of its tests that have
+been run pass; one that has no test is not (out/figures/cases.json). Likewise, a test says by
+`@pytest.mark.heals("power_cut")` that it ends a run badly in a way of its own, and that one `gatehouse up` puts it
+right (out/figures/healed.json).
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -67,6 +68,12 @@ def cases() -> Iterator[str]:
     for row in (ROOT / "tests" / "cases" / "README.md").read_text().splitlines():
         if (found := re.match(r"\| ([a-z0-9]+) \|", row)) and found[1] != "case":
             yield found[1]
+
+
+@pytest.fixture(scope="session")
+def record_figure() -> Callable[..., None]:
+    """Keeps numbers that a test found, each with its goal: `record_figure("test", doors_open=(0, 0))`."""
+    return record
 
 
 def pytest_configure(config: pytest.Config) -> None:

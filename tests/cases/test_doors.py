@@ -7,7 +7,7 @@ answer is held back, which apps would let them in: what it holds then is what a 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ import pytest
 
 from bench.authentik.access import may_use
 from bench.authentik.testing import Running, serve
-from bench.figures import record
 from tests.operations.client import BenchClient, wait_for
 
 pytestmark = [pytest.mark.engine, pytest.mark.case("1")]
@@ -101,6 +100,7 @@ class Watch:
 
     server: Running
     outsider: Settings
+    record_figure: Callable[..., None]
     allowed: set[str] = field(default_factory=set)
     points: int = 0
     found: list[str] = field(default_factory=list)
@@ -120,7 +120,7 @@ class Watch:
         print(f"{what}: asked at {self.points} points, found open: {self.found or 'none'}")
         TOLD[what] = (self.points, len(self.found))
         points, found = (sum(numbers) for numbers in zip(*TOLD.values(), strict=True))
-        record("test", doors_open=(found, 0), door_kill_points=(points, None))
+        self.record_figure("test", doors_open=(found, 0), door_kill_points=(points, None))
         assert self.found == []
 
     def __enter__(self) -> Watch:
@@ -151,14 +151,14 @@ class World:
 
 
 @pytest.fixture
-def watch() -> Iterator[Watch]:
+def watch(record_figure: Callable[..., None]) -> Iterator[Watch]:
     with serve(version="2026.8.3") as server:
         made = httpx.post(
             f"{server.url}/api/v3/core/users/",
             json={"username": "outsider", "name": "Somebody"},
             headers={"Authorization": f"Bearer {server.token}"},
         )
-        with Watch(server, made.raise_for_status().json()) as watch:
+        with Watch(server, made.raise_for_status().json(), record_figure) as watch:
             yield watch
 
 

@@ -7,12 +7,11 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from bench.figures import record
 from bench.machine import Machines
 from bench.paths import ROOT
 from bench.tests.machine.conftest import Host, until
@@ -58,7 +57,12 @@ class Box(Host):
 
 
 @pytest.fixture(scope="module")
-def box(world: World, machines: Machines, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+def box(
+    world: World,
+    machines: Machines,
+    tmp_path_factory: pytest.TempPathFactory,
+    record_figure: Callable[..., None],
+) -> Iterator[Box]:
     key = tmp_path_factory.mktemp("keys") / "deploy"
     key.write_text(DEPLOY.private)
     key.chmod(0o600)
@@ -72,7 +76,7 @@ def box(world: World, machines: Machines, tmp_path_factory: pytest.TempPathFacto
     done = found.provision("--first-contact")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("203.0.113.231: host key installed, already hardened, docker ")
-    record("host", seconds_first_boot_to_docker=(round(time.monotonic() - began, 1), 60))
+    record_figure("host", seconds_first_boot_to_docker=(round(time.monotonic() - began, 1), 60))
     yield found
     machines.destroy(SERVER)
 

@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
 
 from bench.authentik.testing import Running
-from bench.figures import record
 from components.identity import dialect
 from components.identity.dialect import Authentik
 from components.identity.door import Door
@@ -218,7 +217,7 @@ def test_12186_a_default_object_that_never_comes_is_named(
         create(authentik, PROVIDER, **FIELDS)
 
 
-def test_every_complaint_is_answered() -> None:
+def test_every_complaint_is_answered(record_figure: Callable[..., None]) -> None:
     """Last in this module: counts what has passed before it."""
-    record("test", complaints_answered=(len(answered), len(COMPLAINTS)))
+    record_figure("test", complaints_answered=(len(answered), len(COMPLAINTS)))
     assert answered == COMPLAINTS

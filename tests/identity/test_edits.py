@@ -14,7 +14,6 @@ from urllib.parse import unquote
 import pytest
 import yaml
 
-from bench.figures import record
 from bench.plain import PlainWorld
 from components.identity.kinds import Line
 from tests.operations.client import BenchClient
@@ -264,10 +263,10 @@ def test_an_edit_is_previewed_as_itself(client: BenchClient, declared: Settings,
     exact.add(name)
 
 
-def test_every_edit_was_exact() -> None:
+def test_every_edit_was_exact(record_figure: Callable[..., None]) -> None:
     """Counts what has passed before it in this module."""
     assert len(EDITS) == 30
-    record("test", single_edits_exact=(len(exact), len(EDITS)))
+    record_figure("test", single_edits_exact=(len(exact), len(EDITS)))
     assert exact == EDITS.keys()
 
 
@@ -299,9 +298,9 @@ def test_edits_write_what_was_previewed_and_nothing_else(
     applied.update(names)
 
 
-def test_every_edit_wrote_what_it_should(client: BenchClient) -> None:
+def test_every_edit_wrote_what_it_should(client: BenchClient, record_figure: Callable[..., None]) -> None:
     """Counts what has passed before it in this module."""
-    record("test", edits_applied_exact=(len(applied), len(EDITS)))
+    record_figure("test", edits_applied_exact=(len(applied), len(EDITS)))
     assert applied == EDITS.keys()
     client.pulumi("preview", "--refresh", "--expect-no-changes")
 

@@ -8,6 +8,7 @@ held against the models of authentik's own Python client.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,6 @@ import pytest
 from bench.authentik import writes
 from bench.authentik.testing import Running, serve
 from bench.clients import VERSIONS as CLIENTS
-from bench.figures import record
 from components.identity.kinds import Line
 from components.identity.provider import AuthentikProvider
 from tests.identity.client_models import verdicts
@@ -62,13 +62,13 @@ def lived(request: pytest.FixtureRequest) -> Lived:
     return Lived(line, failed, traffic.all)
 
 
-def test_every_kind_of_the_line(lived: Lived) -> None:
+def test_every_kind_of_the_line(lived: Lived, record_figure: Callable[..., None]) -> None:
     name, declarable = lived.line.line, len(lived.line.declarable())
     passed = declarable - len(lived.failed)
     print(f"authentik {name}: {passed} of {declarable} declarable kinds pass")
-    record("kinds", **{f"kinds_{name.replace('.', '_')}": (passed, DECLARABLE[name])})
+    record_figure("kinds", **{f"kinds_{name.replace('.', '_')}": (passed, DECLARABLE[name])})
     if name == "2026.8":
-        record("kinds", kinds_2026_8_share=(passed / declarable, 1.0))
+        record_figure("kinds", kinds_2026_8_share=(passed / declarable, 1.0))
     assert not lived.failed, "\n".join(f"{label}: {text}" for label, text in lived.failed.items())
     assert declarable == DECLARABLE[name]
 

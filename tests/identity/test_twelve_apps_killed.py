@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from bench.figures import record
 from bench.plain import PlainWorld
 from components.identity.kinds import Line
 from components.secrets import new_root_secret
@@ -324,8 +323,8 @@ def test_edits(killing: Killing, stage: str) -> None:
         assert {name: there.get(name) for name in kept} == {name: before[name] for name in kept}
 
 
-def test_destroy(killing: Killing) -> None:
+def test_destroy(killing: Killing, record_figure: Callable[..., None]) -> None:
     killing.destroyed()
     goal = len(POINTS) + 2
-    record("test", twelve_apps_kill_points_converged=(len(killing.converged), goal))
+    record_figure("test", twelve_apps_kill_points_converged=(len(killing.converged), goal))
     assert len(killing.converged) == goal, killing.converged

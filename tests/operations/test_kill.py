@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bench.figures import record
 from bench.plain import PlainWorld
 from tests.operations.client import LISTS, BenchClient, wait_for
 
@@ -283,6 +282,6 @@ def test_between_the_create_and_the_delete_of_a_renamed_resource(killing: Killin
     assert "kept: another resource of this stack has taken it over" in said
 
 
-def test_at_least_ten_points(killing: Killing) -> None:
-    record("test", kill_points_converged=(len(killing.converged), GOAL))
+def test_at_least_ten_points(killing: Killing, record_figure: Callable[..., None]) -> None:
+    record_figure("test", kill_points_converged=(len(killing.converged), GOAL))
     assert len(killing.converged) >= GOAL, killing.converged

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ def _planned(settings: Settings) -> Iterator[Problem]:
     yield from (each for each in plan.problems() if each.refuses)
 
 
+@cache
 def follow(path: Path) -> tuple[list[Problem], list[Problem]]:
     """What is wrong with a bad file, and what is still wrong once all its remedies were followed."""
     case = read(path)

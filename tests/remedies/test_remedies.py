@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
-from bench.figures import record
 from tests.remedies.collect import ROOT, remedies
 from tests.remedies.following import ADVICE, FOLLOWED, OBJECTS, advice, findings, follow
 from tests.settings.files import BAD
@@ -48,7 +48,7 @@ def test_the_tests_that_the_table_names_exist() -> None:
         assert function in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, name
 
 
-def test_every_remedy_is_tried() -> None:
+def test_every_remedy_is_tried(record_figure: Callable[..., None]) -> None:
     texts = {problem.remedy for path in BAD for problem in follow(path)[0]}
     texts |= {finding.remedy for case in OBJECTS for finding in findings(case, "wrong")}
     texts |= {problem.remedy for case in ADVICE for problem in advice(case["wrong"])}
@@ -72,5 +72,5 @@ def test_every_remedy_is_tried() -> None:
             marked += 1
         else:
             missing.append(f"{remedy.file}:{remedy.line}: {remedy.template}")
-    record("test", remedies_harmless=(tried, len(every)), remedies_marked=(marked, None))
+    record_figure("test", remedies_harmless=(tried, len(every)), remedies_marked=(marked, None))
     assert not missing, "\n".join(["neither tried nor said why not:", *missing])

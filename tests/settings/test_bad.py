@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from bench.figures import record
 from components.problems import Problems
 from components.settings import parse
 from tests.settings.files import BAD, decrypted, good, laid_over, read
@@ -39,12 +39,12 @@ def found(path: Path) -> list[tuple[str, str, str]]:
     return sorted(result)
 
 
-def test_the_number_of_bad_stack_files() -> None:
+def test_the_number_of_bad_stack_files(record_figure: Callable[..., None]) -> None:
     named = sum(
         found(path) == sorted((each["path"], each["what"], each["remedy"]) for each in read(path)["expect"])
         for path in BAD
     )
-    record("test", bad_stack_files=(named, 25))
+    record_figure("test", bad_stack_files=(named, 25))
     assert named == len(BAD) >= 25
 
 
