@@ -40,10 +40,10 @@ class Fault:
     """One thing that goes wrong `times` times, at requests that match `method` and `path` (both are regexes).
 
     `delay` seconds pass first. Then the request is answered with `status`, `headers` and `body`; or with
-    `cut="before"` the connection is closed without an answer and nothing happens; or with `cut="after"` the
-    request is carried out and the connection is closed instead of the answer. With only a `delay` it is
-    carried out, late. `hidden` carries the request out and then answers with `status` all the same. A fault that
-    `lasts` ends so many seconds after the first request that met it, however many there were.
+    `cut="before"` the connection is closed without an answer and nothing happens. With `cut="after"` the
+    request is carried out at once, and when the delay has passed the connection is closed instead of the answer.
+    With only a `delay` it is carried out, late. `hidden` carries the request out and then answers with `status` all
+    the same. A fault that `lasts` ends so many seconds after the first request that met it, however many there were.
     """
 
     path: str = ".*"
@@ -115,10 +115,10 @@ class Control:
             return
         fault.times -= 1
         fault.met = fault.met or time.monotonic()
+        if fault.cut == "after":
+            await self.app(scope, receive, _swallow)
         await asyncio.sleep(fault.delay)
         if fault.cut:
-            if fault.cut == "after":
-                await self.app(scope, receive, _swallow)
             # An answer that breaks off makes the server close the connection.
             await send(_start(200, {"content-length": "1"}))
         elif fault.status is not None:

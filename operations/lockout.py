@@ -30,11 +30,15 @@ def locked_out(
 ) -> Iterator[Finding]:
     """A finding if a run would take away our own rights, or the last administrator's. No `specs`: it destroys.
 
-    Nothing is looked at where authentik does not answer: it is not there yet, or the run will say so.
+    Nothing is looked at where authentik does not answer: it is not there yet, or the run will say so. Nor is it where
+    the run only makes people and groups that are new, which takes nothing from anybody.
     """
     server = authentik_of(settings, resources)
     if server is None or (not specs and settings.box.kind != "none"):
         return  # with its box, authentik itself goes
+    ours, held = [spec for spec in specs if spec.kind in KINDS], _held(stack, resources)
+    if not held and not any(spec.adopt for spec in ours):
+        return
     try:
         if not server.answers():
             return
@@ -42,8 +46,7 @@ def locked_out(
     except (ObjectError, AccessError, Refused):
         return
     after = rights.after()
-    ours = [spec for spec in specs if spec.kind in KINDS]
-    for kind, pk, fields in changes(rights, ours, _held(stack, resources)):
+    for kind, pk, fields in changes(rights, ours, held):
         after.change(kind, pk, fields)
     objection = rights.objection(after)
     if objection:

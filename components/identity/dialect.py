@@ -125,7 +125,7 @@ class Authentik:
         Such writes are made one at a time, each looked at right before it: two of them might each rely on what the
         other one takes away.
         """
-        if not takes_away(kind.name, item, body, self._me):
+        if not takes_away(kind.name, item, body, self.me):
             yield
             return
         with self._guarding:
@@ -135,9 +135,9 @@ class Authentik:
                 raise ObjectError(objection[0], place, objection[1])
             yield
 
-    def _me(self) -> str:
-        if not self._account:
-            self._account = str(self.request("GET", "/core/users/me/")["user"]["pk"])
+    def me(self) -> str:
+        """The pk of the account that the token belongs to."""
+        self._ready()
         return self._account
 
     def _objection(
@@ -201,9 +201,9 @@ class Authentik:
 
     def _opened(self, ready: float, admitted: float, silence: float | None = None) -> Http:
         http = Http(lambda: _way(self._address), self.where, alive=READY_PATH)
-        young = Door(
-            http, self._token, self._bootstrap, ready=ready, silence=silence, admitted=admitted
-        ).open()
+        door = Door(http, self._token, self._bootstrap, ready=ready, silence=silence, admitted=admitted)
+        young = door.open()
+        self._account = door.account
         self._settled_at = time.monotonic() + (SETTLING if young else min(BRIEF, SETTLING))
         return http
 

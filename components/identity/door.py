@@ -24,6 +24,7 @@ ADMITTED = 120.0
 """Seconds that a ready server may take to accept a token."""
 PAUSE = 1.0
 READY_PATH = "/-/health/ready/"
+ME = "/core/users/me/"
 
 
 class Door:
@@ -49,9 +50,13 @@ class Door:
         self._patience = ready
         self._silence = silence
         self._admitted = admitted
+        self.account = ""
+        """The pk of the account that the token belongs to, once it works."""
 
     def open(self) -> bool:
         """Return when the token works: True if the server has only just started. Raises ObjectError in the end."""
+        if self._admits_at_once():
+            return False
         young = self._wait_until_ready()
         admission = Waiting(self._http.where)
         while not self._admits(self._token):
@@ -81,23 +86,35 @@ class Door:
                 "See the logs of its server, worker and database, then run the same command again",
             ) from None
         except Refused as refused:
-            raise self._unlike_authentik(refused, READY_PATH) from None
+            raise self._unlike_authentik(f"HTTP {refused.status}", READY_PATH) from None
         return self._http.waited
 
-    def _unlike_authentik(self, refused: Refused, path: str) -> ObjectError:
+    def _unlike_authentik(self, what: str, path: str) -> ObjectError:
         return ObjectError(
-            f"answers GET {path} with HTTP {refused.status}",
+            f"answers GET {path} with {what}",
             self._http.where,
             "If that is an authentik, see its log; else something else is at this address: correct it",
         )
 
-    def _admits(self, token: str) -> bool:
+    def _admits_at_once(self) -> bool:
+        """Whether our token works at the first look, as it does but for first starts: then it is the only one.
+
+        Whatever else is answered is looked into step by step.
+        """
         try:
-            self._call(token, "GET", "/core/users/me/")
+            return self._admits(self._token, seconds=0.0)
+        except ObjectError:
+            return False
+
+    def _admits(self, token: str, seconds: float | None = None) -> bool:
+        try:
+            self.account = str(self._call(token, "GET", ME, seconds=seconds)["user"]["pk"])
         except Refused as refused:
             if refused.status == 403:
                 return False
-            raise self._unlike_authentik(refused, "/api/v3/core/users/me/") from None
+            raise self._unlike_authentik(f"HTTP {refused.status}", f"/api/v3{ME}") from None
+        except (KeyError, TypeError):
+            raise self._unlike_authentik("something else than authentik does", f"/api/v3{ME}") from None
         return True
 
     def _make_account(self) -> None:
@@ -139,6 +156,8 @@ class Door:
                 "Run the same command again; if it stays, see the server's log",
             ) from None
 
-    def _call(self, token: str, method: str, path: str, body: object = None) -> Any:
+    def _call(
+        self, token: str, method: str, path: str, body: object = None, *, seconds: float | None = None
+    ) -> Any:
         headers = {"Authorization": f"Bearer {token}"}
-        return self._http.request(method, f"/api/v3{path}", body=body, headers=headers)[1]
+        return self._http.request(method, f"/api/v3{path}", body=body, headers=headers, seconds=seconds)[1]

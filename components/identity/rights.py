@@ -39,8 +39,8 @@ class Server(Protocol):
         """Facts of a kind."""
         ...
 
-    def request(self, method: str, path: str, /) -> Any:
-        """One call."""
+    def me(self) -> str:
+        """The pk of the account that asks."""
         ...
 
     def listed(self, kind: Kind, /) -> Iterable[Item]:
@@ -62,12 +62,11 @@ class Rights:
     @staticmethod
     def read(server: Server) -> Rights:
         """As they are now."""
-        me = server.request("GET", "/core/users/me/")["user"]["pk"]
         users, groups = (
             {str(item["pk"]): dict(item) for item in server.listed(server.kind(name))}
             for name in (USER, GROUP)
         )
-        return Rights(str(me), users, groups)
+        return Rights(server.me(), users, groups)
 
     def after(self) -> Rights:
         """A copy, to be changed."""

@@ -1,7 +1,7 @@
 """The one reconcile engine: create, read, update and delete of any object of any kind, on any server.
 
 The rules (why they are so is in docs/adr): look by natural key first, by pk second; touch managed fields only; write
-only when something differs, then the whole body; read after every write; never delete what is not provably ours, nor
+only when something differs, then the whole body; see that every write took; never delete what is not provably ours, nor
 what was claimed by this very process.
 """
 

@@ -1,4 +1,10 @@
-"""Writes: the whole body, only when something differs, read back afterwards; careful when the outcome is not clear."""
+"""Writes: the whole body, only when something differs, and seen to have taken; careful when the outcome is not clear.
+
+The answer to a write is the object as the server holds it from then on. Where it shows every managed field as wanted,
+nothing more is asked; where it does not (a server may answer with what it has just loaded, or with nothing), the
+object is read, and only what that says is an error. A dialect whose server answers yes to what it then does not do
+reads for itself (Nginx Proxy Manager's hosts).
+"""
 
 from __future__ import annotations
 
@@ -71,15 +77,14 @@ class Writer:
         raise self._words.silent(kind, wanted.logical, wanted.fields, ATTEMPTS)
 
     def finish(self, kind: Kind, wanted: Declared, body: Mapping[str, Any], item: Object) -> Object:
-        """The rest of a create: fields with calls of their own, then read back. Undone if it fails.
+        """The rest of a create: fields with calls of their own, and a look whether all took. Undone if it fails.
 
         The engine forgets a resource whose creation failed; left on the server, it would be refused as somebody
         else's by the next run.
         """
         try:
             self.set_apart(kind, wanted.logical, item, wanted.fields)
-            item = self.look(kind, item)
-            self._agreed(kind, wanted, body, item)
+            item = self._seen(kind, wanted, body, item)
             item = self._in_effect(kind, wanted, item, body)
         except ObjectError as error:
             error.undone = self._take_back(kind, item)
@@ -98,11 +103,9 @@ class Writer:
         off = self._off(kind, body, item)
         differs = bool(off) or not fresh.keys().isdisjoint(body)
         if differs:
-            self.send(kind, wanted, item, body, "update")
-            item = {**item, **{name: body[name] for name in (kind.url, kind.pk) if name in body}}
+            item = self.send(kind, wanted, item, body, "update")
         if self.set_apart(kind, wanted.logical, item, fresh) or differs:
-            item = self.look(kind, item)
-            self._agreed(kind, wanted, body, item)
+            item = self._seen(kind, wanted, body, item)
         return self._in_effect(kind, wanted, item, off)
 
     def _in_effect(self, kind: Kind, wanted: Declared, item: Object, changed: Iterable[str]) -> Object:
@@ -120,15 +123,19 @@ class Writer:
         """Whether the object has every value that can be read and that the body has."""
         return not self._off(kind, body, item)
 
-    def send(self, kind: Kind, wanted: Declared, item: Object, body: Mapping[str, Any], verb: str) -> None:
-        """One update with the whole body, and with the present values of what every update must carry."""
+    def send(self, kind: Kind, wanted: Declared, item: Object, body: Mapping[str, Any], verb: str) -> Object:
+        """One update with the whole body, and with the present values of what every update must carry.
+
+        Returns the object as the answer gives it; a server that answers with nothing is asked.
+        """
         whole = {name: item[name] for name in kind.repeat if name in item} | dict(body)
         for name in kind.merged:
             if name in whole and isinstance(item.get(name), dict):
                 whole[name] = item[name] | whole[name]
         with self._store.writing(kind), self._dialect.guarded(kind, item, whole):
             try:
-                self._dialect.request(kind.update, url(kind, item), body=whole)
+                answer: Object | None = self._dialect.request(kind.update, url(kind, item), body=whole)
+                return answer or self._dialect.request("GET", url(kind, {**item, **whole}))
             except Refused as refused:
                 self._store.forget(kind)
                 raise self._words.said_no(kind, wanted.logical, wanted.fields, refused, verb) from None
@@ -159,14 +166,24 @@ class Writer:
                 continue
         self._dialect.request(method, path, body=body)
 
-    def look(self, kind: Kind, item: Mapping[str, Any]) -> Object:
-        """The object as the server gives it now. Raises ObjectError when it does not."""
-        try:
-            found: Object = self._dialect.request("GET", url(kind, item))
-        except Refused as refused:
-            raise self._words.said_no(kind, called(kind, item), item, refused, "read") from None
+    def _seen(self, kind: Kind, wanted: Declared, body: Mapping[str, Any], answer: Object) -> Object:
+        """The object after a write, as its answer gives it or else as it is read; remembered. Raises ObjectError."""
+        found = answer
+        if not self._shows(kind, body, answer):
+            try:
+                found = self._dialect.request("GET", url(kind, answer))
+            except Refused as refused:
+                raise self._words.said_no(
+                    kind, called(kind, wanted.fields), wanted.fields, refused, "read"
+                ) from None
         self._store.put(kind, found)
+        if off := self._off(kind, body, found):
+            raise self._words.kept_others(kind, wanted.logical, found, off)
         return found
+
+    def _shows(self, kind: Kind, body: Mapping[str, Any], answer: Object) -> bool:
+        """Whether an answer has every field that was sent and can be read, with the value that was sent."""
+        return body.keys() - kind.write_only <= answer.keys() and self.agrees(kind, body, answer)
 
     def delete(self, kind: Kind, logical: str, fields: Fields, item: Object) -> None:
         """Delete the object, and nothing that hangs on it; one that is gone already is fine."""
@@ -200,11 +217,6 @@ class Writer:
     def _holds(self, kind: Kind, name: str, value: Any, item: Mapping[str, Any]) -> bool:
         found = self._dialect.settle(kind, name, item.get(name))
         return said.holds(kind, name, value, found, said.added(self._store, kind, name))
-
-    def _agreed(self, kind: Kind, wanted: Declared, body: Mapping[str, Any], item: Object) -> None:
-        off = self._off(kind, body, item)
-        if off:
-            raise self._words.kept_others(kind, wanted.logical, item, off)
 
     def _off(self, kind: Kind, body: Mapping[str, Any], item: Mapping[str, Any]) -> list[str]:
         return [

@@ -46,6 +46,8 @@ class Library:
         self.calls: list[Call] = []
         self.before: Callable[[str, str, Any], None] = lambda method, path, body: None
         self.after: Callable[[str, str, Any], None] = lambda method, path, body: None
+        self.answer: Callable[[str, dict[str, Any]], Any] = lambda method, item: item
+        """What the server says of an object that was asked for or written, given what it holds."""
         self.late: list[tuple[str, dict[str, Any]]] = []
         self.pins: dict[int, str] = {}
         self._next = 1
@@ -69,7 +71,8 @@ class Library:
         self.before(method, path, body)
         answer = self._answer(method, path, body)
         self.after(method, path, body)
-        return copy.deepcopy(answer)
+        answer = copy.deepcopy(answer)
+        return self.answer(method, answer) if isinstance(answer, dict) else answer
 
     def _answer(self, method: str, path: str, body: Any) -> Any:
         _, folder, *rest = path.split("/")

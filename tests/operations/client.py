@@ -146,12 +146,14 @@ class BenchClient:
         """Keep the next such request waiting; it is never carried out."""
         self.fault(method, path, delay=HELD, cut="before")
 
-    def freeze(self, method: str, path: str, after: int = 0, held: int = 1) -> None:
-        """Let the first `after` such requests through, and keep all others waiting. They are never carried out.
+    def freeze(
+        self, method: str, path: str, after: int = 0, held: int = 1, *, carried_out: bool = False
+    ) -> None:
+        """Let the first `after` such requests through, and keep all others waiting for their answers for ever.
 
-        It is frozen once `held` of them wait.
+        They are never carried out, unless they are to be. It is frozen once `held` of them wait.
         """
-        waiting = {"delay": HELD, "cut": "before"}
+        waiting = {"delay": HELD, "cut": "after" if carried_out else "before"}
         faults: list[dict[str, Any]] = [
             {"method": method, "path": path, "times": after},
             {"method": method, "path": path, "times": held, **waiting},
