@@ -27,8 +27,8 @@ _HEAD = """\
 # Kinds
 
 Everything of authentik's that can be declared, in a stack file below `gatehouse:objects:` or with the typed classes in
-`components/identity/generated`. How objects are named, checked, adopted and deleted: [objects](objects.md). This page
-is made from the catalogs of authentik {lines} by `python -m tools`.
+`components/identity/generated` ([a program of your own](own-program.md)). How objects are named, checked, adopted and
+deleted: [objects](objects.md). This page is made from the catalogs of authentik {lines} by `python -m tools`.
 
 **needed**: without it, authentik refuses to make the object (adopting one needs only what identifies it). *secret*:
 set it with `pulumi config set --secret`; it is never shown. *never read back*: a change by hand is not seen. "refers
