@@ -273,7 +273,7 @@ def catalog(
     path, count, unknown = lines.learn(source, line)
     console.print(f"Wrote {path.name}: {count} kinds of authentik {line}.", soft_wrap=True)
     for each in unknown:
-        console.print(f"Not declarable until it has a row in components/identity/kinds.json: {each}")
+        console.print(f"Not declarable until tools/facts describes it: {each}")
     console.print("Then: python -m tools, and make check", soft_wrap=True)
 
 

@@ -10,10 +10,11 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tools import kinds_page, settings_page, typed_classes
+from tools import kinds, kinds_page, settings_page, typed_classes
 
 ROOT = Path(__file__).resolve().parent.parent
 GENERATORS: tuple[Callable[[], dict[Path, str]], ...] = (
+    kinds.files,  # first: the others read what it makes
     typed_classes.files,
     kinds_page.files,
     settings_page.files,

@@ -1,6 +1,6 @@
-"""Make the emulator's data from authentik's published OpenAPI schemas and the table of relations.
+"""Make the emulator's schemas from those that authentik publishes.
 
-    python -m tools.emulator_schemas OUT RELATIONS.json SCHEMA.yml [SCHEMA.yml …]
+    python -m tools.emulator_schemas bench/authentik/schema SCHEMA.yml [SCHEMA.yml …]
 
 Only facts are kept: names, types, limits, enumerations, which fields are required, read-only or write-only, and which
 paths take which methods and query parameters. Texts, titles and examples go. One gzipped JSON file a release line.
@@ -116,14 +116,9 @@ def write(target: Path, value: Schema) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Write OUT/<line>.json.gz for each schema and OUT/relations.json.gz."""
-    out, relations = Path(arguments[0]), json.loads(Path(arguments[1]).read_text())
-    dropped = {"code_seen", "run", "serializer", "manage_why", "uncertain"}
-    kinds = {
-        path: {k: v for k, v in kind.items() if k not in dropped} for path, kind in relations["kinds"].items()
-    }
-    write(out / "relations.json.gz", {"groups": relations["meta"]["groups"], "kinds": kinds})
-    for source in arguments[2:]:
+    """Write OUT/<line>.json.gz for each schema."""
+    out = Path(arguments[0])
+    for source in arguments[1:]:
         value = schema_file(Path(source))
         write(out / ".".join([*value["version"].split(".")[:2], "json", "gz"]), value)
 

@@ -1,22 +1,27 @@
-"""Make `kinds.json`, the table of what the OpenAPI schema does not say, from a description of authentik's models.
+"""Makes the tables of what authentik's OpenAPI schema does not say: one for the product, one for the bench's emulator.
 
-    python -m tools.kinds relations.json
-
-The description was read out of authentik's own models, serializers and filters for three release lines, and checked
-on running code. What differs between lines is kept per line, under `lines`.
+Both come from `facts/`, one YAML file a family of kinds, which is written by hand (its README explains the words). The
+product's table says of each kind what its reconcile engine wants to know; what differs between lines is under `lines`.
+The emulator's holds the facts as they are.
 """
 
 from __future__ import annotations
 
 import copy
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from components.identity.catalog import FOLDER
 
-TARGET = FOLDER.parent / "kinds.json"
+FACTS = Path(__file__).parent / "facts"
+GROUPS = "groups.yaml"
+LINES = ("2025.8", "2026.2", "2026.8")
+"""Lines that the facts describe. To the product, another one is like the newest of them."""
+TABLE = FOLDER.parent / "kinds.json"
+EMULATOR = Path(__file__).parents[1] / "bench" / "authentik" / "schema" / "relations.json"
 _OWN_RIGHT = ("/providers/", "/sources/", "/stages/", "/endpoints/agents/connectors/")
 _PARTS = ("/providers/oauth2-dcr/", "/stages/invitation/invitations/")
 _BETWEEN_TWO = ("/policies/bindings/", "/flows/bindings/")
@@ -46,29 +51,58 @@ _PLAIN = (
     "manage_why",
     "enterprise",
     "secret",
-    "secret_readable",
     "write_only",
     "never_send",
     "defaults",
 )
 
 
-def rows(relations: dict[str, Any]) -> dict[str, Any]:
-    """Path -> row; a row holds the facts of the newest line that has the kind, and `lines` what is else elsewhere."""
-    table: dict[str, Any] = {}
-    for path, whole in sorted(relations["kinds"].items()):
-        by_line = {line: _row(_in_line(whole, line), relations, line) for line in whole["lines"]}
-        newest = by_line[whole["lines"][-1]]
-        table[path] = {
-            **newest,
-            "lines": {
-                line: {
-                    key: row.get(key) for key in sorted({*row, *newest}) if row.get(key) != newest.get(key)
-                }
-                for line, row in by_line.items()
-            },
+Facts = dict[str, Any]
+Groups = dict[str, dict[str, list[str]]]
+"""Line -> family -> the paths of its kinds."""
+
+
+def read() -> tuple[dict[str, list[str]], dict[str, Facts]]:
+    """Families of kinds by name, and the facts of each kind by its path."""
+    groups: dict[str, list[str]] = yaml.safe_load((FACTS / GROUPS).read_text())
+    kinds: dict[str, Facts] = {}
+    for file in sorted(FACTS.glob("*.yaml")):
+        if file.name != GROUPS:
+            kinds |= yaml.safe_load(file.read_text())
+    for facts in kinds.values():
+        facts.setdefault("lines", list(LINES))
+    return groups, dict(sorted(kinds.items()))
+
+
+def files() -> dict[Path, str]:
+    """Both tables as they are to be, a kind a line."""
+    groups, kinds = read()
+    by_line = {
+        line: {
+            name: [path for path in paths if line in kinds[path]["lines"]] for name, paths in groups.items()
         }
-    return table
+        for line in LINES
+    }
+    rows = {path: _in_lines(facts, by_line, kinds) for path, facts in kinds.items()}
+    return {TABLE: _text(groups, rows), EMULATOR: _text(by_line, kinds)}
+
+
+def _text(groups: dict[str, Any], kinds: dict[str, Facts]) -> str:
+    body = ",\n".join(
+        f"{json.dumps(path)}: {json.dumps(row, separators=(',', ':'))}" for path, row in kinds.items()
+    )
+    return f'{{"groups": {json.dumps(groups)},\n"kinds": {{\n{body}\n}}}}\n'
+
+
+def _in_lines(facts: Facts, groups: Groups, kinds: dict[str, Facts]) -> dict[str, Any]:
+    """The row of the newest line that has the kind, and under `lines` what is else elsewhere."""
+    rows = {line: _row(_in_line(facts, line), groups[line], kinds) for line in facts["lines"]}
+    newest = rows[facts["lines"][-1]]
+    other = {
+        line: {key: row.get(key) for key in sorted({*row, *newest}) if row.get(key) != newest.get(key)}
+        for line, row in rows.items()
+    }
+    return {**newest, "lines": other}
 
 
 def _in_line(whole: dict[str, Any], line: str) -> dict[str, Any]:
@@ -91,8 +125,7 @@ def _apply(row: dict[str, Any], diff: dict[str, Any]) -> None:
             row[key] = value
 
 
-def _row(whole: dict[str, Any], relations: dict[str, Any], line: str) -> dict[str, Any]:
-    groups = relations["meta"]["groups"][line]
+def _row(whole: Facts, groups: dict[str, list[str]], kinds: dict[str, Facts]) -> dict[str, Any]:
     unique = whole["key"]["unique"] != "none"
     row: dict[str, Any] = {
         "model": whole["model"],
@@ -111,12 +144,13 @@ def _row(whole: dict[str, Any], relations: dict[str, Any], line: str) -> dict[st
     also = [name for name in whole["key"].get("alt", ()) if name == "managed"]
     if also:
         row["also"] = also
-    if "flag" in whole["list"] and whole["list"]["flag"]:
-        row["flag"] = whole["list"]["flag"]
-    if whole["list"].get("include_flags", {}).get("include_users"):
+    listed = whole.get("list", {})
+    if listed.get("flag"):
+        row["flag"] = listed["flag"]
+    if listed.get("include_flags", {}).get("include_users"):
         row["flag"] = "include_users=false"
-    if whole["list"].get("also_lists"):
-        row["also_lists"] = whole["list"]["also_lists"]
+    if listed.get("also_lists"):
+        row["also_lists"] = listed["also_lists"]
     along = [whole.get("patch_must_repeat", ()), *whole.get("patch_with", {}).values()]
     repeat = {name for names in along for each in names for name in each.split("|")}
     if repeat:
@@ -124,7 +158,7 @@ def _row(whole: dict[str, Any], relations: dict[str, Any], line: str) -> dict[st
     row["refs"] = {
         name: _reference(ref, groups) for name, ref in sorted(whole["refs"].items()) if not ref.get("reverse")
     }
-    cascades = [each for each in whole.get("delete", {}).get("cascades", ()) if _bystander(each, relations)]
+    cascades = [each for each in whole.get("delete", {}).get("cascades", ()) if _bystander(each, kinds)]
     if cascades:
         row["cascades"] = sorted(cascades)
     if "name" in whole.get("shared_space", {}) or "slug" in whole.get("shared_space", {}):
@@ -160,44 +194,17 @@ def _reference(ref: dict[str, Any], groups: dict[str, list[str]]) -> dict[str, A
     row: dict[str, Any] = {"to": sorted(to)}
     if ref.get("many"):
         row["many"] = True
-    if ref["by"] not in {"pk", "target.pk", "connector_uuid", "pbm_uuid"}:
+    if ref.get("by", "pk") not in {"pk", "target.pk", "connector_uuid", "pbm_uuid"}:
         row["by"] = ref["by"]
     if ref.get("on_delete") == "CASCADE":
         row["cascade"] = True
-    if ref.get("external"):
-        row["external"] = True
-    if ref.get("mirror"):
-        row["mirror"] = ref["mirror"]
     return row
 
 
-def _bystander(cascade: str, relations: dict[str, Any]) -> bool:
+def _bystander(cascade: str, kinds: dict[str, Facts]) -> bool:
     """Whether what is deleted along is configuration in its own right, not a part of what is deleted."""
     path, _, via = cascade.partition("#")
     if path in _BETWEEN_TWO:
         return via != "target"
     own_right = path.startswith(_OWN_RIGHT) and path not in _PARTS and via != "token_obj"
-    return relations["kinds"][path]["manage"] != "no" and own_right
-
-
-def write(source: Path) -> None:
-    """Write `kinds.json`, a row a line."""
-    relations = json.loads(source.read_text())
-    table = {
-        "groups": {
-            name: sorted(
-                {path for line in relations["meta"]["groups"].values() for path in line.get(name, ())}
-            )
-            for name in sorted(set().union(*relations["meta"]["groups"].values()))
-        },
-        "kinds": rows(relations),
-    }
-    body = ",\n".join(
-        f"{json.dumps(path)}: {json.dumps(row, separators=(',', ':'))}"
-        for path, row in table["kinds"].items()
-    )
-    TARGET.write_text(f'{{"groups": {json.dumps(table["groups"])},\n"kinds": {{\n{body}\n}}}}\n')
-
-
-if __name__ == "__main__":
-    write(Path(sys.argv[1]))
+    return bool(kinds[path]["manage"] != "no" and own_right)

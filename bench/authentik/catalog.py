@@ -1,7 +1,8 @@
 """What one release line of authentik knows: its kinds, their fields, relations and paths, as tables.
 
-A *kind* is an object type, named by its path in the API ("/core/groups/"). The facts come from the OpenAPI schemas and
-the table of relations that `tools.emulator_schemas` packed into `schema/`; nothing here is written by hand.
+A *kind* is an object type, named by its path in the API ("/core/groups/"). The facts come from the OpenAPI schemas,
+which `tools.emulator_schemas` packed into `schema/`, and from the table of relations there, which `python -m tools`
+makes of tools/facts; nothing here is written by hand.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-SCHEMAS = Path(__file__).parent / "schema"
-LINES = ("2025.8", "2026.2", "2026.8")
 Schema = dict[str, Any]
+SCHEMAS = Path(__file__).parent / "schema"
+RELATIONS: Schema = json.loads((SCHEMAS / "relations.json").read_text())
+LINES: tuple[str, ...] = tuple(RELATIONS["groups"])
 
 
 @dataclass(frozen=True)
@@ -96,13 +98,13 @@ class Line:
     """All tables of one release line."""
 
     def __init__(self, name: str) -> None:
-        packed, relations = unpack(name), unpack("relations")
+        packed = unpack(name)
         self.name = name
         self.schemas: dict[str, Schema] = packed["schemas"]
         self.paths: dict[str, dict[str, Schema]] = packed["paths"]
-        self.groups: dict[str, list[str]] = relations["groups"][name]
+        self.groups: dict[str, list[str]] = RELATIONS["groups"][name]
         self.kinds: dict[str, Kind] = {}
-        for path, row in relations["kinds"].items():
+        for path, row in RELATIONS["kinds"].items():
             if name in row["lines"]:
                 self.kinds[path] = self._kind(path, row)
         self.by_label = {kind.label: kind for kind in self.kinds.values()}
