@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pulumi
+from pydantic import SecretStr
 
 from components import apps, login, memory
 from components.identity.plan import Plan
-from components.problems import Problems
+from components.identity.registration import register
+from components.problems import refuse
 from components.settings import Settings
 
 
@@ -16,8 +18,7 @@ class Client(pulumi.ComponentResource):
     """A client's box, containers, identities and proxy. `outputs` are the stack's outputs by name.
 
     Raises:
-        components.problems.Problems: what is wanted of authentik cannot be declared; nothing was.
-        components.problems.Problems: the state says that this must not be done; nothing was.
+        components.problems.Problems: what is wanted cannot be declared, or must not be done; nothing was.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -25,16 +26,17 @@ class Client(pulumi.ComponentResource):
         plan = Plan(settings.authentik.line)
         apps.declare(plan, settings, secrets)
         remembered = memory.recall()  # before anything is declared, written or contacted
-        refused = remembered.objections(settings, secrets, confirmed=memory.is_confirmed(settings))
-        if problems := list(refused):
-            raise Problems(problems, "Nothing was touched:")
+        confirmed = memory.is_confirmed(settings)
+        refuse(remembered.objections(settings, secrets, confirmed=confirmed), "Nothing was touched:")
+        examined = plan.examine()
+        refuse(examined.problems)
         super().__init__(memory.CLIENT, settings.client)
-        for warning in (*settings.warnings, *remembered.doubts(settings)):
+        for warning in (*settings.warnings, *remembered.doubts(settings), *examined.problems):
             pulumi.log.warn(str(warning))
         inside = pulumi.ResourceOptions(parent=self)
         self.outputs: dict[str, Any] = {
             "adminUrl": f"{settings.issuer_base}/if/admin/",
-            **apps.outputs(settings, secrets),
+            **{name: _closed(value) for name, value in apps.outputs(settings, secrets).items()},
         }
         objects = pulumi.ResourceOptions(parent=self)
         values: dict[str, pulumi.Input[str]] = {"line": settings.authentik.line}
@@ -73,7 +75,14 @@ class Client(pulumi.ComponentResource):
             {f"{pulumi.get_project()}:{name}": value for name, value in values.items()},
             pulumi.ResourceOptions(parent=self),
         )
-        made = plan.register(provider, objects)
+        made = register(examined, provider, objects)
         if invitations := login.links(settings, made):
             self.outputs["invitations"] = invitations
         self.register_outputs({memory.OUTPUT: remembered.after(settings, secrets, identity)})
+
+
+def _closed(value: Any) -> Any:
+    """An output with its secrets as secret outputs."""
+    if isinstance(value, SecretStr):
+        return pulumi.Output.secret(value.get_secret_value())
+    return {key: _closed(each) for key, each in value.items()} if isinstance(value, dict) else value

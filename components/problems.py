@@ -51,15 +51,25 @@ def hint(where: str, what: str, remedy: str) -> Problem:
     return Problem(where, what, remedy, Weight.HINT)
 
 
-class Problems(Exception):  # noqa: N818  (several things that are wrong, found together)
-    """Everything that keeps something from being done, found before anything was."""
+class Problems(Exception):  # noqa: N818  (several things that are not right, found together)
+    """Something is not done, because of an error among these problems. Its text has the warnings too."""
 
     def __init__(self, problems: Iterable[Problem], heading: str = "") -> None:
-        """`heading`: what they are problems of; the stack file if nothing is said."""
+        """`heading`: what the errors mean; that the stack file has mistakes if nothing is said."""
         self.problems = [*problems]
-        many = len(self.problems)
+        errors = [each for each in self.problems if each.refuses]
+        warnings = [each for each in self.problems if each.weight is Weight.WARNING]
+        many = len(errors)
         heading = heading or f"The stack file has {'one mistake' if many == 1 else f'{many} mistakes'}:"
-        super().__init__("\n  ".join([heading, *map(str, self.problems)]))
+        text = "\n  ".join([heading, *map(str, errors)])
+        super().__init__("\n  ".join([f"{text}\nWarnings:", *map(str, warnings)]) if warnings else text)
+
+
+def refuse(problems: Iterable[Problem], heading: str = "") -> None:
+    """Raise Problems where one of these is an error."""
+    found = [*problems]
+    if any(each.refuses for each in found):
+        raise Problems(found, heading)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from pydantic import SecretStr
 
 if TYPE_CHECKING:
     import pulumi
@@ -180,6 +181,10 @@ class Secrets:
         if name in self._overrides:
             return self._overrides[name]
         return _characters(self._bytes(name, 2 * form.length + 64), form)
+
+    def closed(self, name: str) -> SecretStr:
+        """The same, so that no text shows it; the program makes a secret output of it."""
+        return SecretStr(self.value(name))
 
     def output(self, name: str) -> pulumi.Output[str]:
         """The same as a secret Output, so that it reaches the state only encrypted."""

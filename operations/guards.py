@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from components import apps
+from components import apps, problems
 from components.identity.plan import Plan
 from components.memory import Memory
 from components.objects.provider import META
@@ -254,12 +254,11 @@ def refuse(stack: Stack, command: str, say: Callable[[str], None]) -> Before:
     """Say what is advised against, and stop where something has to be put right first; what was read meanwhile.
 
     Raises:
-        Problems: everything that was found.
+        Problems: with everything that was found.
     """
     before = Before(stack, command)
     found = list(_findings(before))
-    if wrong := errors(found):
-        raise Problems(wrong, "Nothing was touched:")
+    problems.refuse((each for each in found if isinstance(each, Problem)), "Nothing was touched:")
     for each in found:
         if isinstance(each, Problem) and each.weight is Weight.WARNING:
             say(str(each))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import pulumi
-
 from components import login
 from components.apps.access import declare_access, mode
 from components.apps.people import declare_people
@@ -114,7 +112,7 @@ def _declare_provider(plan: Plan, app: App, given: Given) -> None:
             _back_channel(app),
             {
                 "url": app.scim.url,
-                "token": pulumi.Output.secret(app.scim.token.get_secret_value()),
+                "token": app.scim.token,
                 "compatibility_mode": app.scim.compatibility,
                 "property_mappings": [_SCIM_MAPPING.format("user")],
                 "property_mappings_group": [_SCIM_MAPPING.format("group")],

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from pydantic import SecretStr
 
 from components.apps.protocols import PROTOCOLS
 from components.apps.protocols.common import Given
 from components.secrets import Secrets
 from components.settings import Settings
-
-if TYPE_CHECKING:
-    import pulumi
 
 
 def outputs(settings: Settings, secrets: Secrets) -> dict[str, Any]:
@@ -19,13 +18,13 @@ def outputs(settings: Settings, secrets: Secrets) -> dict[str, Any]:
     They are apart because one secret in an output makes all of it secret.
     """
     given = Given(settings, secrets)
-    client_secrets: dict[str, pulumi.Output[str]] = {
-        app.key: secrets.output(f"app/{app.id}/client-secret")
+    client_secrets: dict[str, SecretStr] = {
+        app.key: secrets.closed(f"app/{app.id}/client-secret")
         for app in settings.apps
         if app.speaks == "oidc" and app.client_type == "confidential"
     }
-    passwords: dict[str, pulumi.Output[str]] = {
-        person.username: secrets.output(f"person/{person.id}/password")
+    passwords: dict[str, SecretStr] = {
+        person.username: secrets.closed(f"person/{person.id}/password")
         for person in settings.people
         if not person.adopt
     }

@@ -49,7 +49,7 @@ def declare_people(plan: Plan, settings: Settings, secrets: Secrets) -> None:
                 "email": person.email,
                 "is_active": person.active,
                 "groups": list(person.groups),
-                "password": secrets.output(name) if ours else None,
+                "password": secrets.closed(name) if ours else None,
                 **none[USER],
             },
             adopt=person.adopt,

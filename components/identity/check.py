@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import pulumi
-from pulumi.output import Unknown
-
 from components.identity import catalog
 from components.identity.kinds import OWNED_BY_OTHER_SIDE, Line
 from components.identity.rules import rule_doubts, rule_problems
 from components.identity.specs import Spec
 from components.identity.texts import mistake, overlooked
-from components.objects.values import has_null, is_empty
+from components.objects.values import has_null, is_empty, is_plain
 from components.problems import Problem, nearest, warning
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
@@ -60,7 +57,7 @@ def field_problems(line: Line, spec: Spec) -> Iterator[Problem]:
         where = f"{spec.where}, {name}"
         if name not in known:
             yield _unknown(line, spec.kind, name, where)
-        elif _later(value) or value is None:
+        elif not is_plain(value) or value is None:
             continue
         elif name in spec.sealed:
             yield from _sealed(line, spec, name, value)
@@ -117,14 +114,14 @@ def _reference(where: str, value: Any, *, many: bool) -> Iterator[Problem]:
         yield Problem(where, f"is {_kind_of(value)}", "Give a list of names")
         return
     for each in value if many else [value]:
-        if not isinstance(each, str) and not _later(each):
+        if not isinstance(each, str) and is_plain(each):
             yield Problem(
                 where, f"refers to {each!r}", "Refer to objects by name (a slug, a name), not by pk"
             )
 
 
 def _value(where: str, facts: Mapping[str, Any], value: Any) -> Iterator[Problem]:
-    if _later(value):
+    if not is_plain(value):
         return
     type_ = facts["type"]
     expected = _TYPES.get(type_)
@@ -183,11 +180,6 @@ def doubts(line: Line, spec: Spec) -> Iterator[Problem]:
             )
         for unit in overlooked(known.get(name, {}), value):
             yield warning(where, f"authentik skips the unit {unit!r} without a word", "Correct it")
-
-
-def _later(value: Any) -> bool:
-    """Whether the value is known only later."""
-    return isinstance(value, (pulumi.Output, Unknown))
 
 
 def _nearest(name: str, known: Iterable[str], what: str) -> str:

@@ -6,12 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import pulumi
-
 from components.identity.kinds import PERMISSION, Line, defaults
 from components.identity.specs import Spec
 from components.objects.dialect import Reference
-from components.objects.values import canonical, is_empty
+from components.objects.values import canonical, is_empty, is_plain
 from components.problems import Problem, nearest, warning
 
 _WITH_KIND = re.compile(r"(authentik_\w+\.\w+):(.+)", re.DOTALL)
@@ -39,7 +37,7 @@ class Naming:
             options = part.split("|")
             field = next((name for name in options if not is_empty(spec.fields.get(name))), options[0])
             value = spec.fields.get(field, "")
-            text = spec.name if isinstance(value, pulumi.Output) else str(canonical(value))
+            text = str(canonical(value)) if is_plain(value) else spec.name
             reference = kind.references.get(field)
             if resolved and reference is not None:
                 text = self.meant(reference, text)[1]

@@ -1,34 +1,39 @@
-"""Collect what the program wants of authentik, check it as a whole, and register it in an order that works.
+"""What the program wants of authentik, looked through as a whole: every problem, and an order that works.
 
-Objects refer to each other by name. Names are plain strings, which Pulumi knows no dependencies of; so the plan finds
-the declared object that a name means, and passes the name on as an output of that object: then the engine creates,
-replaces and deletes in the right order, and the value is still known at preview.
+Objects refer to each other by name. The plan finds the declared object that a name means, so that `registration` can
+make a dependency of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
-
-import pulumi
 
 from components.identity import catalog, check
 from components.identity.kinds import EXCLUSIVE, UNIQUE, Line
 from components.identity.lifetimes import too_long
 from components.identity.naming import Naming
-from components.identity.provider import AuthentikProvider
 from components.identity.specs import Spec
 from components.identity.split import Edges, Split, split
-from components.objects.dialect import Reference
-from components.objects.resource import Object, resource_class, type_token
 from components.problems import Problem, Problems
 
-_PROVIDER = AuthentikProvider()
+
+@dataclass(frozen=True)
+class Examined:
+    """The objects of one authentik after they were looked through."""
+
+    line: Line
+    problems: tuple[Problem, ...]
+    whole: Split
+    """The objects as they are registered."""
+    order: tuple[int, ...]
+    """Their numbers, each after those that it refers to; empty where they refer to each other in a circle."""
 
 
 class Plan:
-    """The objects of one authentik. Add everything, then register once."""
+    """The objects of one authentik. Add everything, then examine it."""
 
     def __init__(self, line: str) -> None:
         """Raises Problems for a line that this gatehouse does not know."""
@@ -54,7 +59,6 @@ class Plan:
         fields: Mapping[str, Any],
         *,
         adopt: bool = False,
-        parent: pulumi.Resource | None = None,
         logical_name: str | None = None,
         sealed: Iterable[str] = (),
         origin: str = "",
@@ -74,7 +78,7 @@ class Plan:
         replaced, the old one first. `defaulted`: fields that the operator did not write, which an object that is taken
         over does not get. `owner`: the object that has this one, by which one that is taken over is found. `keep`:
         fields that taking over never changes, each with the command that declares what is there. `foreign`: what
-        happens to an application's bindings that nobody declares (keep or remove). Nothing is checked here; `register`
+        happens to an application's bindings that nobody declares (keep or remove). Nothing is checked here; `examine`
         reports everything together.
         """
         whole = {key: value for key, value in fields.items() if value is not None}
@@ -88,7 +92,6 @@ class Plan:
                 name,
                 whole,
                 adopt,
-                parent,
                 logical_name or name,
                 frozenset(sealed),
                 origin,
@@ -107,53 +110,10 @@ class Plan:
 
     def problems(self) -> list[Problem]:
         """Everything that is not right, in the order in which it was added."""
-        return self._examined()[0]
+        return [*self.examine().problems]
 
-    def register(
-        self, provider: pulumi.ProviderResource, opts: pulumi.ResourceOptions | None = None
-    ) -> dict[tuple[str, str], Object]:
-        """Register everything; returns the resources by (kind, name as added). Raises Problems."""
-        problems, order, whole = self._examined()
-        if refused := [each for each in problems if each.refuses]:
-            raise Problems(refused)
-        for problem in problems:
-            pulumi.log.warn(str(problem))
-        made: dict[int, Object] = {}
-        names: dict[tuple[int, str], pulumi.Output[str]] = {}
-        for index in order:
-            spec = whole.specs[index]
-            kind = self._line.kind(spec.kind)
-            fields = {
-                field: self._linked(
-                    kind.references.get(field), value, whole.edges.get((index, field), {}), made, names
-                )
-                for field, value in spec.fields.items()
-            }
-            aliases = [pulumi.Alias(type_=type_token(former)) for former in spec.formerly]
-            after = [made[other] for other in sorted(whole.waits.get(index, ()))]
-            own = pulumi.ResourceOptions(
-                provider=provider, parent=spec.parent, aliases=aliases, depends_on=after
-            )
-            made[index] = resource_class(spec.kind)(
-                _PROVIDER,
-                spec.logical,
-                spec.kind,
-                fields,
-                adopt=spec.adopt,
-                secret=sorted(kind.secret),
-                sealed=sorted(spec.sealed - kind.secret),
-                defaulted=spec.defaulted,
-                owner=spec.owner,
-                keep=spec.keep,
-                elsewhere=spec.elsewhere,
-                opts=pulumi.ResourceOptions.merge(opts, own),
-            )
-        return {(whole.specs[index].kind, whole.specs[index].name): item for index, item in made.items()}
-
-    # Checking ------------------------------------------------------------------------------------------------------
-
-    def _examined(self) -> tuple[list[Problem], list[int], Split]:
-        """Problems, an order in which everything comes after what it refers to, and everything as it is registered."""
+    def examine(self) -> Examined:
+        """Look through everything that was added, as a whole."""
         problems: list[Problem] = []
         sound: dict[int, Spec] = {}
         for index, spec in enumerate(self._specs):
@@ -191,7 +151,7 @@ class Plan:
                 )
             )
             order = []
-        return problems, order, whole
+        return Examined(self._line, tuple(problems), whole, tuple(order))
 
     def _duplicates(self, sound: Mapping[int, Spec], naming: Naming) -> Iterator[Problem]:
         spaces: dict[tuple[str, str], Spec] = {}
@@ -226,25 +186,3 @@ class Plan:
                 if first is not spec or mine.count(each) > 1:
                     what = f"{each[1]!r} belongs to {first.where} already"
                     yield Problem(spec.where, what, "It can belong to one only; leave it out of the other")
-
-    @staticmethod
-    def _linked(
-        reference: Reference | None,
-        value: Any,
-        meant: Mapping[str, tuple[str, int]],
-        made: Mapping[int, Object],
-        names: dict[tuple[int, str], pulumi.Output[str]],
-    ) -> Any:
-        """The value with each name of a declared object as an output of that object."""
-
-        def one(each: Any) -> Any:
-            if not isinstance(each, str) or each not in meant:
-                return each
-            name, index = meant[each]
-            if (index, name) not in names:
-                names[index, name] = made[index].urn.apply(lambda _: name)
-            return names[index, name]
-
-        if reference is None:
-            return value
-        return [one(each) for each in value] if isinstance(value, (list, tuple)) else one(value)

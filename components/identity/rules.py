@@ -9,12 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import pulumi
-from pulumi.output import Unknown
-
 from components.identity.kinds import Line
 from components.identity.specs import Spec
-from components.objects.values import is_empty
+from components.objects.values import is_empty, is_plain
 from components.problems import Problem, warning
 
 Rule = Mapping[str, Any]
@@ -50,7 +47,7 @@ def _applying(line: Line, spec: Spec) -> Iterator[tuple[Rule, dict[str, Any], li
         values = {**usual, **({} if spec.adopt else rule.get("assume", {})), **spec.fields}
         fields = [name for name in _fields(rule) if name in known]
         about = {*fields, *rule.get("when", ()), rule.get("when_set")}
-        later = any(isinstance(values.get(name), (pulumi.Output, Unknown)) for name in about)
+        later = any(not is_plain(values.get(name)) for name in about)
         if not later and _holds(rule, values):
             yield rule, values, fields
 

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import pulumi
-
 
 @dataclass(frozen=True)
 class Spec:
@@ -16,8 +14,8 @@ class Spec:
     kind: str
     name: str
     fields: dict[str, Any]
+    """By their API names. A secret that gatehouse derives is a SecretStr, which no text shows."""
     adopt: bool = False
-    parent: pulumi.Resource | None = None
     logical: str = ""
     sealed: frozenset[str] = frozenset()
     origin: str = ""

@@ -66,7 +66,6 @@ def _divide(whole: Split, application: int, access: int) -> None:
         ACCESS,
         spec.name,
         {**fields, "application": slug, "bindings": [called for called, _ in bindings]},
-        parent=spec.parent,
         logical=spec.logical,
         origin=spec.origin,
     )

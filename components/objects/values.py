@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from pulumi.output import Unknown
-
 Fields = dict[str, Any]
 
 
@@ -32,13 +30,18 @@ def canonical(value: Any, *, exact: bool = False) -> Any:
     return value
 
 
+def is_plain(value: Any) -> bool:
+    """Whether it can be looked at: not an output or unknown of the engine's, and not a secret that is kept closed."""
+    return value is None or isinstance(value, (str, bool, int, float, list, tuple, Mapping))
+
+
 def is_unknown(value: Any) -> bool:
     """Whether the value, or anything in it, is not known yet."""
-    if isinstance(value, Unknown):
-        return True
     if isinstance(value, Mapping):
         return any(is_unknown(inner) for inner in value.values())
-    return isinstance(value, (list, tuple)) and any(is_unknown(inner) for inner in value)
+    if isinstance(value, (list, tuple)):
+        return any(is_unknown(inner) for inner in value)
+    return not is_plain(value)
 
 
 def has_null(value: Any) -> bool:

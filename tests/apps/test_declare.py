@@ -3,8 +3,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-import pulumi
 import pytest
+from pydantic import SecretStr
 
 from components.apps import declare, outputs
 from components.identity.plan import Plan
@@ -126,10 +126,10 @@ def test_an_app_that_stays_logged_in_may_refresh() -> None:
     ]
 
 
-def test_secrets_are_outputs_from_the_first() -> None:
+def test_secrets_are_closed_from_the_first() -> None:
     plan = planned(settings())
-    assert isinstance(plan.objects[OAUTH2, "grafana"]["client_secret"], pulumi.Output)
-    assert isinstance(plan.objects["authentik_core.user", "jane"]["password"], pulumi.Output)
+    assert isinstance(plan.objects[OAUTH2, "grafana"]["client_secret"], SecretStr)
+    assert isinstance(plan.objects["authentik_core.user", "jane"]["password"], SecretStr)
 
 
 def test_a_public_app_has_no_secret() -> None:
@@ -208,7 +208,7 @@ def test_outputs_have_what_an_app_is_told() -> None:
     assert sorted(told["clientSecrets"]) == ["files", "grafana", "wiki"]
     assert sorted(told["firstPasswords"]) == ["jane", "max"]
     every = [*told["clientSecrets"].values(), *told["firstPasswords"].values()]
-    assert all(isinstance(value, pulumi.Output) for value in every)
+    assert all(isinstance(value, SecretStr) for value in every)
 
 
 def test_what_is_renamed_keeps_its_place_in_the_state_and_its_first_password() -> None:

@@ -36,6 +36,7 @@ from __future__ import annotations
 import json, os
 import pulumi
 from components.identity.plan import Plan
+from components.identity.registration import register
 
 want = json.load(open("want.json"))
 provider = pulumi.ProviderResource("pulumi-python", "authentik", {
@@ -48,7 +49,7 @@ plan = Plan("2026.8")
 for spec in want["objects"]:
     plan.add(spec["kind"], spec["name"], spec["fields"], adopt=spec.get("adopt", False),
              logical_name=spec.get("logical"))
-plan.register(provider)
+register(plan.examine(), provider)
 """
 OBJECTS: list[dict[str, Any]] = [
     {

@@ -8,6 +8,7 @@ import pulumi
 import pytest
 
 from components.identity.plan import Plan
+from components.identity.registration import register
 from components.problems import Problems, Weight
 
 PROVIDER = "authentik_providers_oauth2.oauth2provider"
@@ -206,7 +207,7 @@ def test_registering_in_an_order_that_works() -> None:
         )
         plan.add("authentik_core.group", "staff", {})
         oauth2(plan, client_secret="derived")
-        made = plan.register(provider)
+        made = register(plan.examine(), provider)
         assert set(made) == {
             ("authentik_policies.policybinding", "b"),
             ("authentik_core.application", "grafana"),
@@ -242,7 +243,7 @@ def test_nothing_is_registered_when_something_is_wrong() -> None:
     plan.add("authentik_core.group", "a", {"nope": 1})
     plan.add("authentik_core.group", "b", {"neither": 1})
     with pytest.raises(Problems, match="2 mistakes") as caught:
-        plan.register(pulumi.ProviderResource.__new__(pulumi.ProviderResource))
+        register(plan.examine(), pulumi.ProviderResource.__new__(pulumi.ProviderResource))
     assert len(caught.value.problems) == 2
 
 

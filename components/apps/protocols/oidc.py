@@ -42,7 +42,7 @@ def fields(app: App, given: Given) -> Mapping[str, Any]:
         **flows(app),
         "client_type": app.client_type,
         "client_id": given.secrets.value(f"app/{app.id}/client-id"),
-        "client_secret": given.secrets.output(f"app/{app.id}/client-secret") if confidential else None,
+        "client_secret": given.secrets.closed(f"app/{app.id}/client-secret") if confidential else None,
         "redirect_uris": [
             *(_redirect_uri(uri, line, "authorization") for uri in redirect_uris(app)),
             *(_redirect_uri(uri, line, "logout") for uri in app.post_logout_uris),

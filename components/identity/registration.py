@@ -1,0 +1,87 @@
+"""Registers what a plan wants of authentik as Pulumi resources, in the order that the plan found.
+
+Objects refer to each other by name, and names are plain strings, which Pulumi knows no dependencies of. So a name is
+passed on as an output of the object that it means: then the engine creates, replaces and deletes in the right order,
+and the value is still known at preview.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+from pydantic import SecretStr
+
+from components.identity.plan import Examined
+from components.identity.provider import AuthentikProvider
+from components.objects.dialect import Reference
+from components.objects.resource import Object, resource_class, type_token
+from components.problems import refuse
+
+_PROVIDER = AuthentikProvider()
+_Names = dict[tuple[int, str], pulumi.Output[str]]
+
+
+def register(
+    examined: Examined, provider: pulumi.ProviderResource, opts: pulumi.ResourceOptions | None = None
+) -> dict[tuple[str, str], Object]:
+    """Register everything; returns the resources by (kind, name as added).
+
+    Raises Problems where the plan has errors; nothing was registered then.
+    """
+    refuse(examined.problems)
+    made: dict[int, Object] = {}
+    names: _Names = {}
+    whole = examined.whole
+    for index in examined.order:
+        spec = whole.specs[index]
+        kind = examined.line.kind(spec.kind)
+        fields = {
+            field: _linked(
+                kind.references.get(field), value, whole.edges.get((index, field), {}), made, names
+            )
+            for field, value in spec.fields.items()
+        }
+        aliases = [pulumi.Alias(type_=type_token(former)) for former in spec.formerly]
+        after = [made[other] for other in sorted(whole.waits.get(index, ()))]
+        own = pulumi.ResourceOptions(provider=provider, aliases=aliases, depends_on=after)
+        made[index] = resource_class(spec.kind)(
+            _PROVIDER,
+            spec.logical,
+            spec.kind,
+            fields,
+            adopt=spec.adopt,
+            secret=sorted(kind.secret),
+            sealed=sorted(spec.sealed - kind.secret),
+            defaulted=spec.defaulted,
+            owner=spec.owner,
+            keep=spec.keep,
+            elsewhere=spec.elsewhere,
+            opts=pulumi.ResourceOptions.merge(opts, own),
+        )
+    return {(whole.specs[index].kind, whole.specs[index].name): item for index, item in made.items()}
+
+
+def _linked(
+    reference: Reference | None,
+    value: Any,
+    meant: Mapping[str, tuple[str, int]],
+    made: Mapping[int, Object],
+    names: _Names,
+) -> Any:
+    """The value with each name of a declared object as an output of that object, and a secret as a secret output."""
+
+    def one(each: Any) -> Any:
+        if not isinstance(each, str) or each not in meant:
+            return each
+        name, index = meant[each]
+        if (index, name) not in names:
+            names[index, name] = made[index].urn.apply(lambda _: name)
+        return names[index, name]
+
+    if isinstance(value, SecretStr):
+        return pulumi.Output.secret(value.get_secret_value())
+    if reference is None:
+        return value
+    return [one(each) for each in value] if isinstance(value, (list, tuple)) else one(value)
