@@ -43,7 +43,11 @@ SETTINGS: dict[str, Any] = {
         {"username": "mallory", "name": "Mallory", "email": "mallory@acme.example", "groups": ["staff"]},
     ],
     "apps": {
-        "grafana": {"preset": "grafana", "url": "https://grafana.acme.example", "groups": ["engineering"]}
+        "grafana": {"preset": "grafana", "url": "https://grafana.acme.example", "groups": ["engineering"]},
+        "wiki": {
+            "protocol": "proxy", "url": "https://wiki.acme.example", "upstream": "http://wiki:8080",
+            "groups": ["engineering"],
+        },
     },
 }
 # What the engine says when it begins something: the run is killed right then.
@@ -54,6 +58,12 @@ KILLED_AT = (
     "docker:index:Container postgres creating",
     "npm:certificate gatehouse auth.acme.example creating",
 )
+
+# An app of the operator's own, that knows nothing of logins.
+WIKI = (
+    "docker", "run", "--detach", "--name", "wiki", "--network", "gatehouse", "--entrypoint", "python3",
+    "ghcr.io/goauthentik/server:2026.8.3", "-m", "http.server", "8080",
+)  # fmt: skip
 
 # Which of the targets can be reached from here, and what authentik says of itself at its public name.
 REACH = """
@@ -186,9 +196,15 @@ def test_a_client_comes_up_although_it_is_killed_again_and_again(whole: Whole) -
 
 
 def test_people_log_in_as_declared(whole: Whole) -> None:
+    """To an app of its own by OpenID Connect, and to one behind nginx and authentik's outpost."""
+    running = whole.on_box("docker", "ps", "--quiet", "--filter", "name=^wiki$")
+    if not running:
+        whole.on_box(*WIKI)
     said = whole.gatehouse("login-check", "acme")
-    assert "jane may log in; logged in" in said
-    assert "mallory may not; refused" in said
+    for app in ("grafana", "wiki"):
+        lines = [line for line in said.splitlines() if line.lstrip().startswith(app)]
+        assert any("jane may log in; logged in" in line for line in lines), said
+        assert any("mallory may not; refused" in line for line in lines), said
 
 
 def test_no_secret_is_anywhere_in_clear(whole: Whole) -> None:
