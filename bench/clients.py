@@ -11,10 +11,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+from bench.authentik.catalog import LINES, version_of
 from bench.paths import CACHE, locked
 
-VERSIONS = ("2025.8.6", "2026.2.2", "2026.8.3")
-"""Exactly those that the emulator of authentik has the schemas of."""
+VERSIONS = tuple(version_of(line) for line in LINES)
+"""Those that the emulator of authentik has the schemas of."""
 
 
 def ensure(version: str) -> Path:

@@ -215,7 +215,8 @@ class Api:
 
     def also(self, kind: Kind) -> list[Kind]:
         """The kinds whose objects are also objects of this one: every proxy provider is an OAuth2 provider."""
-        return [self.line.kinds[path] for path in kind.facts.get("list", {}).get("also_lists", [])]
+        listed = kind.facts.get("list", {}).get("also_lists", [])
+        return [self.line.kinds[path] for path in listed if path in self.line.kinds]
 
     def listed(self, call: Call, kind: Kind) -> list[Data]:
         """The objects that a list shows to this caller."""

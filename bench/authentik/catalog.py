@@ -1,8 +1,7 @@
 """What one release line of authentik knows: its kinds, their fields, relations and paths, as tables.
 
-A *kind* is an object type, named by its path in the API ("/core/groups/"). The facts come from the OpenAPI schemas,
-which `tools.emulator_schemas` packed into `schema/`, and from the table of relations there, which `python -m tools`
-makes of tools/facts; nothing here is written by hand.
+A *kind* is an object type, named by its path in the API ("/core/groups/"). The facts come from the OpenAPI schemas and
+the table of relations that `tools.emulator_schemas` packed into `schema/`; nothing here is written by hand.
 """
 
 from __future__ import annotations
@@ -14,10 +13,18 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-Schema = dict[str, Any]
 SCHEMAS = Path(__file__).parent / "schema"
-RELATIONS: Schema = json.loads((SCHEMAS / "relations.json").read_text())
-LINES: tuple[str, ...] = tuple(RELATIONS["groups"])
+Schema = dict[str, Any]
+
+
+def number(line: str) -> tuple[int, ...]:
+    """A line as something that can be compared: 2025.10 came after 2025.8."""
+    return tuple(int(part) for part in line.split("."))
+
+
+LINES = tuple(sorted((path.name.removesuffix(".json.gz") for path in SCHEMAS.glob("20*.gz")), key=number))
+"""The lines whose schemas are here, oldest first. The relations of three of them were read in authentik's code; a kind
+of another line is taken to be related as in the read line whose schema of that kind is the nearest."""
 
 
 @dataclass(frozen=True)
@@ -81,16 +88,36 @@ def apply_difference(base: Any, difference: Any) -> Any:
     return difference
 
 
+@cache
 def unpack(name: str) -> Schema:
     """One packed file of `schema/`."""
     value: Schema = json.loads(gzip.decompress((SCHEMAS / f"{name}.json.gz").read_bytes()))
     return value
 
 
+def version_of(line: str) -> str:
+    """The version whose schema stands for a line."""
+    return str(unpack(line)["version"])
+
+
+def _facts(row: Schema, line: str) -> Schema:
+    """A kind's row as it was read in a line: it describes 2026.2, or the newest line where only that has the kind."""
+    return apply_difference(
+        {key: value for key, value in row.items() if key != "diff"}, row.get("diff", {}).get(line, {})
+    )
+
+
+def _fields(line: str, path: str) -> frozenset[str]:
+    """The names of the fields that a create of a kind takes."""
+    packed = unpack(line)
+    body = packed["paths"][path].get("POST", {}).get("body")
+    return frozenset(packed["schemas"][body]["properties"] if body else ())
+
+
 def line_of(version: str) -> str:
     """The known line that a version belongs to: the newest that is not newer than it (the oldest for older ones)."""
-    wanted = tuple(int(part) for part in version.split(".")[:2])
-    older = [line for line in LINES if tuple(int(part) for part in line.split(".")) <= wanted]
+    wanted = number(version)[:2]
+    older = [line for line in LINES if number(line) <= wanted]
     return older[-1] if older else LINES[0]
 
 
@@ -98,23 +125,28 @@ class Line:
     """All tables of one release line."""
 
     def __init__(self, name: str) -> None:
-        packed = unpack(name)
+        packed, relations = unpack(name), unpack("relations")
         self.name = name
         self.schemas: dict[str, Schema] = packed["schemas"]
         self.paths: dict[str, dict[str, Schema]] = packed["paths"]
-        self.groups: dict[str, list[str]] = RELATIONS["groups"][name]
+        self.groups: dict[str, list[str]] = {
+            group: [path for path in members if path in self.paths]
+            for group, members in relations["groups"][LINES[-1]].items()
+        }
         self.kinds: dict[str, Kind] = {}
-        for path, row in RELATIONS["kinds"].items():
-            if name in row["lines"]:
+        for path, row in relations["kinds"].items():
+            if path in self.paths:
                 self.kinds[path] = self._kind(path, row)
         self.by_label = {kind.label: kind for kind in self.kinds.values()}
 
     def _kind(self, path: str, row: Schema) -> Kind:
-        differences = row.get("diff", {})
-        facts = {key: value for key, value in row.items() if key != "diff"}
-        # Kinds of the newest line only are described for that line; all others for 2026.2.
-        if name_difference := differences.get(self.name):
-            facts = apply_difference(facts, name_difference)
+        nearest_first = [_facts(row, line) for line in self._nearest(path, row)]
+        facts = nearest_first[0]
+        if self.name not in row["lines"]:
+            fields = _fields(self.name, path)
+            named = {name: ref for each in reversed(nearest_first) for name, ref in each.get("refs", {}).items()}
+            facts["refs"] = {name: ref for name, ref in named.items() if name in fields}
+            facts["defaults"] = {k: v for k, v in facts.get("defaults", {}).items() if k in fields}
         refs = {
             name: Ref(
                 field=name,
@@ -139,6 +171,15 @@ class Line:
             request,
             response,
             refs,
+        )
+
+    def _nearest(self, path: str, row: Schema) -> list[str]:
+        """The lines in whose code a kind's row was read, the one most like this line first: itself, if it was read."""
+        if self.name in row["lines"]:
+            return [self.name]
+        fields, place = _fields(self.name, path), LINES.index(self.name)
+        return sorted(
+            row["lines"], key=lambda line: (len(fields ^ _fields(line, path)), abs(place - LINES.index(line)))
         )
 
     def expand(self, names: list[str]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import pytest
 
 from bench.authentik.actions import ACTIONS
 from bench.authentik.api import Api
-from bench.authentik.catalog import LINES, load
+from bench.authentik.catalog import LINES, load, version_of
 from bench.authentik.defaults import Bootstrap
 from bench.authentik.info import INFO
 from bench.authentik.settings import Settings
@@ -18,7 +18,6 @@ from bench.authentik.views import VIEWS
 from bench.authentik.worker import Worker
 from bench.tests.authentik.bodies import body, value
 
-VERSIONS = {"2025.8": "2025.8.6", "2026.2": "2026.2.2", "2026.8": "2026.8.3"}
 
 
 class Direct:
@@ -74,7 +73,7 @@ def fill(call: Direct) -> tuple[dict[str, Any], dict[str, str]]:
 
 @pytest.mark.parametrize("name", LINES)
 def test_every_kind_can_be_made_unless_it_needs_a_licence(name: str) -> None:
-    call = Direct(VERSIONS[name])
+    call = Direct(version_of(name))
     made, refused = fill(call)
     licensed = {path for path, kind in call.api.line.kinds.items() if kind.facts.get("enterprise")}
     for path in licensed & refused.keys():
@@ -94,7 +93,7 @@ def test_every_kind_can_be_made_unless_it_needs_a_licence(name: str) -> None:
 
 @pytest.mark.parametrize("name", LINES)
 def test_answers_have_the_shape_of_the_schema(name: str) -> None:
-    call = Direct(VERSIONS[name])
+    call = Direct(version_of(name))
     made, _ = fill(call)
     line = call.api.line
     for path, answer in made.items():
@@ -108,7 +107,7 @@ def test_answers_have_the_shape_of_the_schema(name: str) -> None:
 
 @pytest.mark.parametrize("name", LINES)
 def test_an_object_can_be_read_changed_and_deleted_once(name: str) -> None:
-    call = Direct(VERSIONS[name])
+    call = Direct(version_of(name))
     made, _ = fill(call)
     line = load(name)
     for path, answer in made.items():
