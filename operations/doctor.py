@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from components.containers.releases import IMAGE, RELEASES
-from components.lines import known, number
+from components.lines import number
 from components.problems import Problem, hint
 from components.settings import Settings
 from components.settings.base import dotted
@@ -76,17 +76,11 @@ def line_in_order(settings: Settings, resources: list[dict[str, Any]]) -> Iterat
             f"Write {newest} again. Going back takes a backup from before, and `pulumi up`, which does not look",
         )
     elif between:
-        unknown = [line for line in between if line not in known()]
-        learn = (
-            f". First let gatehouse learn {' and '.join(unknown)}: ./gatehouse catalog --help"
-            if unknown
-            else ""
-        )
         yield Problem(
             "gatehouse:authentik.version",
             f"authentik {newest} has run here, and {settings.authentik.version} takes a database only that has been "
             f"brought through {', then '.join(between)}",
-            f"Write a version of {between[0]}, run `gatehouse up`, and so on line by line{learn}",
+            f"Write a version of {between[0]}, run `gatehouse up`, and so on line by line",
         )
 
 

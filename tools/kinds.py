@@ -1,8 +1,8 @@
 """Makes the tables of what authentik's OpenAPI schema does not say: one for the product, one for the bench's emulator.
 
 Both come from `facts/`, one YAML file a family of kinds, which is written by hand (its README explains the words). The
-product's table says of each kind what its reconcile engine wants to know; what differs between lines is under `lines`.
-The emulator's holds the facts as they are.
+product's table says of each kind what its reconcile engine wants to know, in all lines together. The
+emulator's holds the facts as they are.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ from typing import Any
 
 import yaml
 
+from components import lines
+from components.identity import catalog
 from components.identity.catalog import FOLDER
 
 FACTS = Path(__file__).parent / "facts"
 GROUPS = "groups.yaml"
-LINES = ("2025.8", "2026.2", "2026.8")
-"""Lines that the facts describe. To the product, another one is like the newest of them."""
+READ = ("2025.8", "2026.2", "2026.8")
+"""Lines whose code was read for the facts. A kind of another line is taken to be like that of the read line whose
+catalog has the most similar fields: a guess, which the catalog bounds."""
 TABLE = FOLDER.parent / "kinds.json"
 EMULATOR = Path(__file__).parents[1] / "bench" / "authentik" / "schema" / "relations.json"
 _OWN_RIGHT = ("/providers/", "/sources/", "/stages/", "/endpoints/agents/connectors/")
@@ -51,40 +54,33 @@ _PLAIN = (
     "manage_why",
     "enterprise",
     "secret",
-    "write_only",
     "never_send",
     "defaults",
 )
 
 
 Facts = dict[str, Any]
-Groups = dict[str, dict[str, list[str]]]
-"""Line -> family -> the paths of its kinds."""
+Groups = dict[str, list[str]]
+"""Family -> the paths of its kinds, in any line."""
 
 
-def read() -> tuple[dict[str, list[str]], dict[str, Facts]]:
+def read() -> tuple[Groups, dict[str, Facts]]:
     """Families of kinds by name, and the facts of each kind by its path."""
-    groups: dict[str, list[str]] = yaml.safe_load((FACTS / GROUPS).read_text())
+    groups: Groups = yaml.safe_load((FACTS / GROUPS).read_text())
     kinds: dict[str, Facts] = {}
     for file in sorted(FACTS.glob("*.yaml")):
         if file.name != GROUPS:
             kinds |= yaml.safe_load(file.read_text())
     for facts in kinds.values():
-        facts.setdefault("lines", list(LINES))
+        facts.setdefault("lines", list(READ))
     return groups, dict(sorted(kinds.items()))
 
 
 def files() -> dict[Path, str]:
     """Both tables as they are to be, a kind a line."""
     groups, kinds = read()
-    by_line = {
-        line: {
-            name: [path for path in paths if line in kinds[path]["lines"]] for name, paths in groups.items()
-        }
-        for line in LINES
-    }
-    rows = {path: _in_lines(facts, by_line, kinds) for path, facts in kinds.items()}
-    return {TABLE: _text(groups, rows), EMULATOR: _text(by_line, kinds)}
+    rows = {path: _row(path, facts, groups, kinds) for path, facts in kinds.items()}
+    return {TABLE: _text(groups, rows), EMULATOR: _text(groups, kinds)}
 
 
 def _text(groups: dict[str, Any], kinds: dict[str, Facts]) -> str:
@@ -94,15 +90,47 @@ def _text(groups: dict[str, Any], kinds: dict[str, Facts]) -> str:
     return f'{{"groups": {json.dumps(groups)},\n"kinds": {{\n{body}\n}}}}\n'
 
 
-def _in_lines(facts: Facts, groups: Groups, kinds: dict[str, Facts]) -> dict[str, Any]:
-    """The row of the newest line that has the kind, and under `lines` what is else elsewhere."""
-    rows = {line: _row(_in_line(facts, line), groups[line], kinds) for line in facts["lines"]}
-    newest = rows[facts["lines"][-1]]
-    other = {
-        line: {key: row.get(key) for key in sorted({*row, *newest}) if row.get(key) != newest.get(key)}
-        for line, row in rows.items()
-    }
-    return {**newest, "lines": other}
+def _row(path: str, facts: Facts, groups: Groups, kinds: dict[str, Facts]) -> dict[str, Any]:
+    """The facts of all read lines together, those of the newest first.
+
+    What is said of a field holds in the lines whose catalog has that field. Under `lines` stand the defaults that a
+    line has otherwise.
+    """
+    by_line = {line: _row_in(path, line, _in_line(facts, line), groups, kinds) for line in facts["lines"]}
+    row: dict[str, Any] = {}
+    for line in reversed(facts["lines"]):
+        row = _together(row, by_line[line])
+    defaults = {line: other for line in lines.known() if (other := _other_defaults(path, row, by_line, line))}
+    return row | (
+        {"lines": {line: {"defaults": other} for line, other in defaults.items()}} if defaults else {}
+    )
+
+
+def _together(newer: dict[str, Any], older: dict[str, Any]) -> dict[str, Any]:
+    """Both rows' facts; where they contradict each other, the newer one's."""
+    row = {**older, **newer}
+    for key in newer.keys() & older.keys():
+        if isinstance(newer[key], dict):
+            row[key] = {**older[key], **newer[key]}
+        elif isinstance(newer[key], list) and key != "key":
+            row[key] = newer[key] + [each for each in older[key] if each not in newer[key]]
+    return row
+
+
+def _other_defaults(path: str, row: dict[str, Any], by_line: dict[str, Any], line: str) -> dict[str, Any]:
+    """The defaults of a line that are not those of the row, as the nearest read line has them."""
+    kinds = catalog.load(line)
+    if path not in kinds:
+        return {}
+    place, fields = lines.known().index(line), kinds[path]["fields"].keys()
+
+    def distance(read: str) -> tuple[int, int]:
+        differing = fields ^ catalog.load(read)[path]["fields"].keys()
+        return len(differing), abs(place - lines.known().index(read))
+
+    defaults = by_line[min(by_line, key=distance)].get("defaults", {})
+    usual = row.get("defaults", {})
+    return {name: value for name, value in defaults.items() if name in fields and usual[name] != value}
 
 
 def _in_line(whole: dict[str, Any], line: str) -> dict[str, Any]:
@@ -125,7 +153,7 @@ def _apply(row: dict[str, Any], diff: dict[str, Any]) -> None:
             row[key] = value
 
 
-def _row(whole: Facts, groups: dict[str, list[str]], kinds: dict[str, Facts]) -> dict[str, Any]:
+def _row_in(path: str, line: str, whole: Facts, groups: Groups, kinds: dict[str, Facts]) -> dict[str, Any]:
     unique = whole["key"]["unique"] != "none"
     row: dict[str, Any] = {
         "model": whole["model"],
@@ -135,6 +163,9 @@ def _row(whole: Facts, groups: dict[str, list[str]], kinds: dict[str, Facts]) ->
         "url": whole["url"]["field"],
     }
     row |= {key: whole[key] for key in _PLAIN if whole.get(key)}
+    said = catalog.load(line)[path]["fields"]
+    if unsaid := [name for name in whole.get("write_only", ()) if not said.get(name, {}).get("write_only")]:
+        row["write_only"] = unsaid
     if whole.get("generated"):
         row["generated"] = sorted(whole["generated"])
     if not unique:
@@ -189,7 +220,7 @@ def _row(whole: Facts, groups: dict[str, list[str]], kinds: dict[str, Facts]) ->
     return row
 
 
-def _reference(ref: dict[str, Any], groups: dict[str, list[str]]) -> dict[str, Any]:
+def _reference(ref: dict[str, Any], groups: Groups) -> dict[str, Any]:
     to = [path for each in ref["to"] for path in (groups[each[1:]] if each.startswith("@") else [each])]
     row: dict[str, Any] = {"to": sorted(to)}
     if ref.get("many"):

@@ -1,7 +1,8 @@
 """What one release line of authentik knows: its kinds, their fields, relations and paths, as tables.
 
-A *kind* is an object type, named by its path in the API ("/core/groups/"). The facts come from the OpenAPI schemas and
-the table of relations that `tools.emulator_schemas` packed into `schema/`; nothing here is written by hand.
+A *kind* is an object type, named by its path in the API ("/core/groups/"). The facts come from the OpenAPI schemas,
+which `tools.emulator_schemas` packed into `schema/`, and from the table of relations there, which `python -m tools`
+makes of tools/facts; nothing here is written by hand.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-SCHEMAS = Path(__file__).parent / "schema"
 Schema = dict[str, Any]
+SCHEMAS = Path(__file__).parent / "schema"
+RELATIONS: Schema = json.loads((SCHEMAS / "relations.json").read_text())
 
 
 def number(line: str) -> tuple[int, ...]:
@@ -102,9 +104,9 @@ def version_of(line: str) -> str:
 
 def _facts(row: Schema, line: str) -> Schema:
     """A kind's row as it was read in a line: it describes 2026.2, or the newest line where only that has the kind."""
-    return apply_difference(
-        {key: value for key, value in row.items() if key != "diff"}, row.get("diff", {}).get(line, {})
-    )
+    row_alone = {key: value for key, value in row.items() if key != "diff"}
+    facts: Schema = apply_difference(row_alone, row.get("diff", {}).get(line, {}))
+    return facts
 
 
 def _fields(line: str, path: str) -> frozenset[str]:
@@ -125,16 +127,16 @@ class Line:
     """All tables of one release line."""
 
     def __init__(self, name: str) -> None:
-        packed, relations = unpack(name), unpack("relations")
+        packed = unpack(name)
         self.name = name
         self.schemas: dict[str, Schema] = packed["schemas"]
         self.paths: dict[str, dict[str, Schema]] = packed["paths"]
         self.groups: dict[str, list[str]] = {
             group: [path for path in members if path in self.paths]
-            for group, members in relations["groups"][LINES[-1]].items()
+            for group, members in RELATIONS["groups"].items()
         }
         self.kinds: dict[str, Kind] = {}
-        for path, row in relations["kinds"].items():
+        for path, row in RELATIONS["kinds"].items():
             if path in self.paths:
                 self.kinds[path] = self._kind(path, row)
         self.by_label = {kind.label: kind for kind in self.kinds.values()}
@@ -144,7 +146,9 @@ class Line:
         facts = nearest_first[0]
         if self.name not in row["lines"]:
             fields = _fields(self.name, path)
-            named = {name: ref for each in reversed(nearest_first) for name, ref in each.get("refs", {}).items()}
+            named = {
+                name: ref for each in reversed(nearest_first) for name, ref in each.get("refs", {}).items()
+            }
             facts["refs"] = {name: ref for name, ref in named.items() if name in fields}
             facts["defaults"] = {k: v for k, v in facts.get("defaults", {}).items() if k in fields}
         refs = {

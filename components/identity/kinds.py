@@ -1,7 +1,8 @@
 """Every kind of authentik's objects, as the reconcile engine wants to know it: by rule from two tables of facts.
 
 `catalog/<line>.json` says what the OpenAPI schema says, `kinds.json` what it does not: natural keys, references,
-secrets, what is deleted along. A kind that follows the rules needs nothing here; the few exceptions are below.
+secrets, what is deleted along. What `kinds.json` says of a field or kind holds in the lines whose catalog has it. A
+kind that follows the rules needs nothing here; the few exceptions are below.
 """
 
 from __future__ import annotations
@@ -112,8 +113,7 @@ class Line:
         for path in self._catalog:
             row = table["kinds"].get(path)
             if row is not None:
-                whole = {k: v for k, v in (row | row["lines"].get(line, {})).items() if v is not None}
-                self._rows[row["model"].lower()] = (path, whole)
+                self._rows[row["model"].lower()] = (path, row)
         self._labels = {path: label for label, (path, _) in self._rows.items()}
         self._groups: dict[str, list[str]] = table["groups"]
         self._kinds: dict[str, Kind] = {}
@@ -165,7 +165,13 @@ class Line:
 
     def rules(self, label: str) -> list[dict[str, Any]]:
         """What authentik demands of several fields together; the forms are explained in `rules`."""
-        return list(self._rows[label][1].get("rules", ()))
+        path, row = self._rows[label]
+        fields = self._catalog[path]["fields"]
+        return [
+            rule
+            for rule in row.get("rules", ())
+            if not fields.keys().isdisjoint([rule["f"]] if isinstance(rule["f"], str) else rule["f"])
+        ]
 
     def loose(self, label: str) -> bool:
         """Whether authentik allows several objects with one natural key."""
@@ -173,7 +179,9 @@ class Line:
 
     def defaults(self, label: str) -> dict[str, Any]:
         """What the server fills in for fields that are not sent, as far as recorded."""
-        return dict(self._rows[label][1].get("defaults", {}))
+        path, row = self._rows[label]
+        usual = {**row.get("defaults", {}), **row.get("lines", {}).get(self.line, {}).get("defaults", {})}
+        return {name: value for name, value in usual.items() if name in self._catalog[path]["fields"]}
 
     def flag(self, label: str) -> dict[str, str]:
         """Query parameters that a full list of the kind needs."""
@@ -233,7 +241,9 @@ class Line:
             setters=SETTERS.get(label, {}),
             effect=EFFECTS.get(label),
             unordered=frozenset(
-                name for name, ref in row["refs"].items() if ref.get("many") and name not in references
+                name
+                for name, ref in row["refs"].items()
+                if ref.get("many") and name in facts and name not in references
             ),
             structured=frozenset(
                 name
@@ -246,7 +256,7 @@ class Line:
             instants=frozenset(name for name, field in facts.items() if field.get("format") == "date-time"),
             cleared=dict(self._cleared(label, facts)),
             never_null=frozenset(name for name, field in facts.items() if not field.get("nullable")),
-            repeat=tuple(row.get("repeat", ())),
+            repeat=tuple(name for name in row.get("repeat", ()) if name in facts),
             additions={name: frozenset(value) for name, value in row.get("adds", {}).items()},
             fresh_pk=bool(row.get("counted")),
             released=RELEASED.get(label, frozenset()),
@@ -270,7 +280,10 @@ class Line:
         seen = set()
         for cascade in row.get("cascades", ()):
             path, _, via = cascade.partition("#")
-            if path not in self._labels:
+            if path not in self._labels or via not in {
+                *self._catalog[path]["fields"],
+                "backchannel_application",
+            }:
                 continue
             if via == "backchannel_application":
                 continue  # these are let go of before

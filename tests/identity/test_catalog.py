@@ -14,7 +14,7 @@ from components.identity.kinds import Line, title
 from tools.catalog import extract
 
 SCHEMAS = Path(__file__).parents[2] / "bench" / "authentik" / "schema"
-KINDS = {"2025.8": 106, "2026.2": 118, "2026.8": 127}
+KINDS = {"2025.8": 106, "2025.10": 110, "2025.12": 115, "2026.2": 118, "2026.5": 121, "2026.8": 127}
 
 
 def openapi(line: str) -> dict[str, Any]:

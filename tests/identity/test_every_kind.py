@@ -16,6 +16,7 @@ import grpc
 import pytest
 
 from bench.authentik import writes
+from bench.authentik.catalog import LINES, version_of
 from bench.authentik.testing import Running, serve
 from bench.clients import VERSIONS as CLIENTS
 from components.identity.kinds import Line
@@ -29,9 +30,9 @@ from tests.objects.plugin import Plugin, plugin
 
 pytestmark = pytest.mark.engine
 
-VERSIONS = {"2025.8": "2025.8.6", "2026.2": "2026.2.2", "2026.8": "2026.8.3"}
+VERSIONS = {line: version_of(line) for line in LINES}
 EMPTY_REFERENCE = re.compile(r"\w+_obj: .* not None")
-DECLARABLE = {"2025.8": 83, "2026.2": 92, "2026.8": 99}
+DECLARABLE = {"2025.8": 83, "2025.10": 85, "2025.12": 89, "2026.2": 92, "2026.5": 94, "2026.8": 99}
 
 
 @dataclass

@@ -67,7 +67,7 @@ def test_fields_say_what_the_type_does_not() -> None:
     people, apps, rules = said_of("core"), said_of("providers"), said_of("policies")
     assert people["UserFields.groups"] == "Names: authentik_core.group."
     assert people["UserFields.password"] == "Secret."
-    assert people["GroupFields.parent"] == "In 2025.8; names: authentik_core.group."
+    assert people["GroupFields.parent"] == "In 2025.8, 2025.10; names: authentik_core.group."
     assert people["ApplicationFields.slug"] == "Text of letters from a to z, digits, - and _."
     assert people["ApplicationFields.provider"].endswith("microsoftentraprovider and others.")
     assert people["TokenFields.expires"] == "Date and time with its zone."

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from bench.authentik.catalog import LINES, version_of
 from bench.plain import PlainWorld
 from tests.operations.client import BenchClient
 
@@ -17,22 +18,18 @@ LINE = "~  pulumi:providers:pulumi-python authentik update [diff: ~gatehouse:lin
 
 
 def test_a_client_goes_from_line_to_line(tmp_path: Path) -> None:
-    world = PlainWorld(tmp_path / "w", lambda _: None, version="2025.8.6")
+    world = PlainWorld(tmp_path / "w", lambda _: None, version=version_of(LINES[0]))
     with world.running():
         client = BenchClient(tmp_path / "c", world, **SETTINGS)
         client.up()
-        assert upgraded(client, "2026.2.2") == [LINE]
-        changes = upgraded(client, "2026.8.3")
-        oidc = [name for name, app in SETTINGS["apps"].items() if app.get("protocol") != "proxy"]
-        # What a provider may grant is a setting now, and so is what each of its addresses is for. Its words about
-        # itself say that nobody wrote the former.
-        token = "pulumi-python:dynamic/authentik_providers_oauth2:oauth2provider"
-        assert sorted(changes) == sorted(
-            [
-                LINE,
-                *(f"~  {token} {name} update [diff: +grant_types~gatehouse,redirect_uris]" for name in oidc),
-            ]
-        )
+        changes = {line: sorted(upgraded(client, version_of(line))) for line in LINES[1:]}
+    oidc = [name for name, app in SETTINGS["apps"].items() if app.get("protocol") != "proxy"]
+    # What a provider may grant is a setting from 2026.5 on, and so is what each of its addresses is for. Its words
+    # about itself say that nobody wrote the former.
+    granting = "update [diff: +grant_types~gatehouse,redirect_uris]"
+    token = "pulumi-python:dynamic/authentik_providers_oauth2:oauth2provider"
+    providers = [f"~  {token} {name} {granting}" for name in oidc]
+    assert changes == {line: sorted([LINE, *(providers if line == "2026.5" else ())]) for line in LINES[1:]}
 
 
 def upgraded(client: BenchClient, version: str) -> list[str]:

@@ -19,7 +19,6 @@ from bench.authentik.worker import Worker
 from bench.tests.authentik.bodies import body, value
 
 
-
 class Direct:
     """Calls the API without a web server."""
 

@@ -172,15 +172,15 @@ class AuthenticatorValidateStageFields(TypedDict, total=False):
     """Default "preferred"."""
     webauthn_allowed_device_types: Input[Sequence[str]] | None
     webauthn_hints: Input[Sequence[Literal["security-key", "client-device", "hybrid"]]] | None
-    """In 2026.8."""
+    """In 2026.5, 2026.8."""
     email_otp_throttling_factor: Input[float] | None
-    """In 2026.8."""
+    """In 2026.5, 2026.8."""
     sms_otp_throttling_factor: Input[float] | None
-    """In 2026.8."""
+    """In 2026.5, 2026.8."""
     totp_otp_throttling_factor: Input[float] | None
-    """In 2026.8."""
+    """In 2026.5, 2026.8."""
     static_otp_throttling_factor: Input[float] | None
-    """In 2026.8."""
+    """In 2026.5, 2026.8."""
 
 
 class AuthenticatorValidateStage(TypedObject, module="authentik_stages_authenticator_validate", name="authenticatorvalidatestage"):
@@ -206,7 +206,9 @@ class AuthenticatorWebAuthnStageFields(TypedDict, total=False):
     max_attempts: Input[int] | None
     """Default 0."""
     hints: Input[Sequence[Literal["security-key", "client-device", "hybrid"]]] | None
-    """In 2026.8."""
+    """In 2026.5, 2026.8."""
+    prevent_duplicate_devices: Input[bool] | None
+    """In 2026.5."""
 
 
 class AuthenticatorWebAuthnStage(TypedObject, module="authentik_stages_authenticator_webauthn", name="authenticatorwebauthnstage"):

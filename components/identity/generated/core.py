@@ -30,9 +30,9 @@ class ApplicationFields(TypedDict, total=False):
     """Default "any"."""
     group: Input[str] | None
     meta_icon: Input[str] | None
-    """In 2026.2, 2026.8."""
+    """In 2025.12, 2026.2, 2026.5, 2026.8."""
     meta_hide: Input[bool] | None
-    """In 2026.8."""
+    """In 2026.5, 2026.8."""
 
 
 class Application(TypedObject, module="authentik_core", name="application"):
@@ -92,11 +92,11 @@ class BrandFields(TypedDict, total=False):
     client_certificates: References | None
     """Names: authentik_crypto.certificatekeypair."""
     attributes: Input[Mapping[str, Any]] | None
+    flow_lockdown: Reference | None
+    """In 2026.5, 2026.8; names: authentik_flows.flow."""
     branding_map_tiles: Input[str] | None
     """In 2026.8."""
     flow_user_switch: Reference | None
-    """In 2026.8; names: authentik_flows.flow."""
-    flow_lockdown: Reference | None
     """In 2026.8; names: authentik_flows.flow."""
     flow_request: Reference | None
     """In 2026.8; names: authentik_flows.flow."""
@@ -116,12 +116,12 @@ class GroupFields(TypedDict, total=False):
     is_superuser: Input[bool] | None
     """Default false."""
     parent: Reference | None
-    """In 2025.8; names: authentik_core.group."""
+    """In 2025.8, 2025.10; names: authentik_core.group."""
     attributes: Input[Mapping[str, Any]] | None
     roles: References | None
     """Names: authentik_rbac.role."""
     parents: References | None
-    """In 2026.2, 2026.8; names: authentik_core.group."""
+    """In 2025.12, 2026.2, 2026.5, 2026.8; names: authentik_core.group."""
 
 
 class Group(TypedObject, module="authentik_core", name="group"):
@@ -203,7 +203,7 @@ class UserFields(TypedDict, total=False):
     password: Input[str] | None
     """Secret."""
     roles: References | None
-    """In 2026.2, 2026.8; names: authentik_rbac.role."""
+    """In 2025.12, 2026.2, 2026.5, 2026.8; names: authentik_rbac.role."""
 
 
 class User(TypedObject, module="authentik_core", name="user"):

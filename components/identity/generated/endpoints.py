@@ -41,7 +41,7 @@ class AgentConnectorFields(TypedDict, total=False):
 
 
 class AgentConnector(TypedObject, module="authentik_endpoints_connectors_agent", name="agentconnector"):
-    """Agent connector; told apart by name. In 2026.2, 2026.8."""
+    """Agent connector; told apart by name. In 2025.12, 2026.2, 2026.5, 2026.8."""
 
     kind: ClassVar[str] = "authentik_endpoints_connectors_agent.agentconnector"
 
@@ -52,10 +52,11 @@ class AgentConnector(TypedObject, module="authentik_endpoints_connectors_agent",
 class DeviceAccessGroupFields(TypedDict, total=False):
     name: Required[Input[str]]
     attributes: Input[Mapping[str, Any]] | None
+    """In 2026.2, 2026.5, 2026.8."""
 
 
 class DeviceAccessGroup(TypedObject, module="authentik_endpoints", name="deviceaccessgroup"):
-    """Device access group; told apart by name. In 2026.2, 2026.8."""
+    """Device access group; told apart by name. In 2025.12, 2026.2, 2026.5, 2026.8."""
 
     kind: ClassVar[str] = "authentik_endpoints.deviceaccessgroup"
 
@@ -76,7 +77,7 @@ class EnrollmentTokenFields(TypedDict, total=False):
 
 
 class EnrollmentToken(TypedObject, module="authentik_endpoints_connectors_agent", name="enrollmenttoken"):
-    """Enrollment token; told apart by connector, name. In 2026.2, 2026.8."""
+    """Enrollment token; told apart by connector, name. In 2025.12, 2026.2, 2026.5, 2026.8."""
 
     kind: ClassVar[str] = "authentik_endpoints_connectors_agent.enrollmenttoken"
 
@@ -101,7 +102,7 @@ class FleetConnectorFields(TypedDict, total=False):
 
 
 class FleetConnector(TypedObject, module="authentik_endpoints_connectors_fleet", name="fleetconnector"):
-    """Fleet connector; told apart by name. In 2026.2, 2026.8. Needs an enterprise licence."""
+    """Fleet connector; told apart by name. In 2026.2, 2026.5, 2026.8. Needs an enterprise licence."""
 
     kind: ClassVar[str] = "authentik_endpoints_connectors_fleet.fleetconnector"
 
@@ -118,7 +119,7 @@ class GoogleChromeConnectorFields(TypedDict, total=False):
 
 
 class GoogleChromeConnector(TypedObject, module="authentik_endpoints_connectors_google_chrome", name="googlechromeconnector"):
-    """Google chrome connector; told apart by name. In 2026.8. Needs an enterprise licence."""
+    """Google chrome connector; told apart by name. In 2026.5, 2026.8. Needs an enterprise licence."""
 
     kind: ClassVar[str] = "authentik_endpoints_connectors_google_chrome.googlechromeconnector"
 

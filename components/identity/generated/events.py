@@ -49,7 +49,7 @@ class NotificationTransportFields(TypedDict, total=False):
     send_once: Input[bool] | None
     """Default false."""
     webhook_ca: Reference | None
-    """In 2026.8; names: authentik_crypto.certificatekeypair."""
+    """In 2026.5, 2026.8; names: authentik_crypto.certificatekeypair."""
 
 
 class NotificationTransport(TypedObject, module="authentik_events", name="notificationtransport"):

@@ -28,7 +28,7 @@ class FlowFields(TypedDict, total=False):
     authentication: Input[Literal["none", "require_authenticated", "require_unauthenticated", "require_superuser", "require_redirect", "require_outpost", "require_token"]] | None
     """Default "none"."""
     background: Input[str] | None
-    """In 2026.2, 2026.8."""
+    """In 2025.12, 2026.2, 2026.5, 2026.8."""
 
 
 class Flow(TypedObject, module="authentik_flows", name="flow"):

@@ -32,7 +32,7 @@ class LifecycleRuleFields(TypedDict, total=False):
 
 
 class LifecycleRule(TypedObject, module="authentik_lifecycle", name="lifecyclerule"):
-    """Lifecycle rule; told apart by name. In 2026.2, 2026.8. Needs an enterprise licence."""
+    """Lifecycle rule; told apart by name. In 2026.2, 2026.5, 2026.8. Needs an enterprise licence."""
 
     kind: ClassVar[str] = "authentik_lifecycle.lifecyclerule"
 

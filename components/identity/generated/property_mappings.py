@@ -233,7 +233,7 @@ class TelegramSourcePropertyMappingFields(TypedDict, total=False):
 
 
 class TelegramSourcePropertyMapping(TypedObject, module="authentik_sources_telegram", name="telegramsourcepropertymapping"):
-    """Telegram source property mapping; told apart by name. In 2026.2, 2026.8."""
+    """Telegram source property mapping; told apart by name. In 2025.10, 2025.12, 2026.2, 2026.5, 2026.8."""
 
     kind: ClassVar[str] = "authentik_sources_telegram.telegramsourcepropertymapping"
 

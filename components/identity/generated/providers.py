@@ -36,9 +36,9 @@ class GoogleWorkspaceProviderFields(TypedDict, total=False):
     dry_run: Input[bool] | None
     """Default false."""
     sync_page_size: Input[int] | None
-    """In 2026.2, 2026.8; default 100."""
+    """In 2025.12, 2026.2, 2026.5, 2026.8; default 100."""
     sync_page_timeout: Input[str] | None
-    """In 2026.2, 2026.8; duration (`hours=1;minutes=30`); default "minutes=30"."""
+    """In 2025.12, 2026.2, 2026.5, 2026.8; duration (`hours=1;minutes=30`); default "minutes=30"."""
     discovery_enabled: Input[bool] | None
     """In 2026.8."""
 
@@ -108,9 +108,9 @@ class MicrosoftEntraProviderFields(TypedDict, total=False):
     dry_run: Input[bool] | None
     """Default false."""
     sync_page_size: Input[int] | None
-    """In 2026.2, 2026.8; default 100."""
+    """In 2025.12, 2026.2, 2026.5, 2026.8; default 100."""
     sync_page_timeout: Input[str] | None
-    """In 2026.2, 2026.8; duration (`hours=1;minutes=30`); default "minutes=30"."""
+    """In 2025.12, 2026.2, 2026.5, 2026.8; duration (`hours=1;minutes=30`); default "minutes=30"."""
     discovery_enabled: Input[bool] | None
     """In 2026.8."""
 
@@ -197,13 +197,13 @@ class OAuth2ProviderFields(TypedDict, total=False):
     jwt_federation_providers: References | None
     """Names: authentik_providers_google_workspace.googleworkspaceprovider, authentik_providers_ldap.ldapprovider, authentik_providers_microsoft_entra.microsoftentraprovider and others."""
     refresh_token_threshold: Input[str] | None
-    """In 2026.2, 2026.8; duration (`hours=1;minutes=30`); default "seconds=0"."""
+    """In 2025.10, 2025.12, 2026.2, 2026.5, 2026.8; duration (`hours=1;minutes=30`); default "seconds=0"."""
     logout_uri: Input[str] | None
-    """In 2026.2, 2026.8; URL."""
+    """In 2025.10, 2025.12, 2026.2, 2026.5, 2026.8; URL."""
     logout_method: Input[Literal["backchannel", "frontchannel"]] | None
-    """In 2026.2, 2026.8; default "backchannel"."""
+    """In 2025.10, 2025.12, 2026.2, 2026.5, 2026.8; default "backchannel"."""
     grant_types: Input[Sequence[Literal["authorization_code", "implicit", "hybrid", "refresh_token", "client_credentials", "password", "urn:ietf:params:oauth:grant-type:device_code", "urn:ietf:params:oauth:grant-type:token-exchange"]]] | None
-    """In 2026.8."""
+    """In 2026.5, 2026.8."""
 
 
 class OAuth2Provider(TypedObject, module="authentik_providers_oauth2", name="oauth2provider"):
@@ -303,7 +303,7 @@ class RadiusProviderFields(TypedDict, total=False):
     mfa_support: Input[bool] | None
     """Default true."""
     certificate: Reference | None
-    """In 2026.2, 2026.8; names: authentik_crypto.certificatekeypair."""
+    """In 2025.10, 2025.12, 2026.2, 2026.5, 2026.8; names: authentik_crypto.certificatekeypair."""
 
 
 class RadiusProvider(TypedObject, module="authentik_providers_radius", name="radiusprovider"):
@@ -329,7 +329,7 @@ class SAMLProviderFields(TypedDict, total=False):
     """URL."""
     audience: Input[str] | None
     issuer: Input[str] | None
-    """In 2025.8, 2026.2; default "authentik"."""
+    """In 2025.8, 2025.10, 2025.12, 2026.2; default "authentik"."""
     assertion_valid_not_before: Input[str] | None
     """Duration (`hours=1;minutes=30`); default "minutes=-5"."""
     assertion_valid_not_on_or_after: Input[str] | None
@@ -360,17 +360,17 @@ class SAMLProviderFields(TypedDict, total=False):
     default_name_id_policy: Input[Literal["urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress", "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent", "urn:oasis:names:tc:SAML:1.1:nameid-format:X509SubjectName", "urn:oasis:names:tc:SAML:2.0:nameid-format:WindowsDomainQualifiedName", "urn:oasis:names:tc:SAML:2.0:nameid-format:transient", "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"]] | None
     """Default "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"."""
     sls_url: Input[str] | None
-    """In 2026.2, 2026.8; URL."""
+    """In 2025.10, 2025.12, 2026.2, 2026.5, 2026.8; URL."""
     sign_logout_request: Input[bool] | None
-    """In 2026.2, 2026.8; default false."""
+    """In 2025.10, 2025.12, 2026.2, 2026.5, 2026.8; default false."""
     sls_binding: Input[Literal["redirect", "post"]] | None
-    """In 2026.2, 2026.8; default "redirect"."""
+    """In 2025.10, 2025.12, 2026.2, 2026.5, 2026.8; default "redirect"."""
     logout_method: Input[Literal["frontchannel_iframe", "frontchannel_native", "backchannel"]] | None
-    """In 2026.2, 2026.8; default "frontchannel_iframe"."""
+    """In 2025.10, 2025.12, 2026.2, 2026.5, 2026.8; default "frontchannel_iframe"."""
     issuer_override: Input[str] | None
-    """In 2026.8."""
+    """In 2026.5, 2026.8."""
     sign_logout_response: Input[bool] | None
-    """In 2026.8; default false."""
+    """In 2026.5, 2026.8; default false."""
 
 
 class SAMLProvider(TypedObject, module="authentik_providers_saml", name="samlprovider"):
@@ -398,23 +398,23 @@ class SCIMProviderFields(TypedDict, total=False):
     exclude_users_service_account: Input[bool] | None
     """Default false."""
     filter_group: Reference | None
-    """In 2025.8; names: authentik_core.group."""
+    """In 2025.8, 2025.10, 2025.12; names: authentik_core.group."""
     dry_run: Input[bool] | None
     """Default false."""
     auth_mode: Input[Literal["token", "oauth", "oauth_interactive"]] | None
-    """In 2026.2, 2026.8; default "token"."""
+    """In 2025.10, 2025.12, 2026.2, 2026.5, 2026.8; default "token"."""
     auth_oauth: Reference | None
-    """In 2026.2, 2026.8; names: authentik_sources_oauth.oauthsource."""
+    """In 2025.10, 2025.12, 2026.2, 2026.5, 2026.8; names: authentik_sources_oauth.oauthsource."""
     auth_oauth_params: Input[Mapping[str, Any]] | None
-    """In 2026.2, 2026.8."""
+    """In 2025.10, 2025.12, 2026.2, 2026.5, 2026.8."""
     service_provider_config_cache_timeout: Input[str] | None
-    """In 2026.2, 2026.8; duration (`hours=1;minutes=30`); default "hours=1"."""
+    """In 2025.12, 2026.2, 2026.5, 2026.8; duration (`hours=1;minutes=30`); default "hours=1"."""
     sync_page_size: Input[int] | None
-    """In 2026.2, 2026.8; default 100."""
+    """In 2025.12, 2026.2, 2026.5, 2026.8; default 100."""
     sync_page_timeout: Input[str] | None
-    """In 2026.2, 2026.8; duration (`hours=1;minutes=30`); default "minutes=30"."""
+    """In 2025.12, 2026.2, 2026.5, 2026.8; duration (`hours=1;minutes=30`); default "minutes=30"."""
     group_filters: References | None
-    """In 2026.2, 2026.8; names: authentik_core.group."""
+    """In 2026.2, 2026.5, 2026.8; names: authentik_core.group."""
     discovery_enabled: Input[bool] | None
     """In 2026.8."""
 
@@ -437,7 +437,7 @@ class SSFProviderFields(TypedDict, total=False):
     event_retention: Input[str] | None
     """Duration (`hours=1;minutes=30`); default "days=30"."""
     push_verify_certificates: Input[bool] | None
-    """In 2026.8; default true."""
+    """In 2026.5, 2026.8; default true."""
 
 
 class SSFProvider(TypedObject, module="authentik_providers_ssf", name="ssfprovider"):
@@ -491,7 +491,7 @@ class WSFederationProviderFields(TypedDict, total=False):
 
 
 class WSFederationProvider(TypedObject, module="authentik_providers_ws_federation", name="wsfederationprovider"):
-    """WS federation provider; told apart by name. In 2026.2, 2026.8. Needs an enterprise licence."""
+    """WS federation provider; told apart by name. In 2026.2, 2026.5, 2026.8. Needs an enterprise licence."""
 
     kind: ClassVar[str] = "authentik_providers_ws_federation.wsfederationprovider"
 

@@ -14,7 +14,7 @@ from components.identity.typed import Reference, References, TypedObject
 class InitialPermissionsFields(TypedDict, total=False):
     name: Required[Input[str]]
     mode: Input[Literal["user", "role"]] | None
-    """In 2025.8."""
+    """In 2025.8, 2025.10."""
     role: Required[Reference]
     """Names: authentik_rbac.role."""
     permissions: References | None

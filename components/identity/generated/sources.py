@@ -57,11 +57,11 @@ class KerberosSourceFields(TypedDict, total=False):
     password_login_update_internal_password: Input[bool] | None
     """Default false."""
     promoted: Input[bool] | None
-    """In 2026.2, 2026.8; default false."""
+    """In 2025.12, 2026.2, 2026.5, 2026.8; default false."""
     icon: Input[str] | None
-    """In 2026.2, 2026.8."""
+    """In 2025.12, 2026.2, 2026.5, 2026.8."""
     sync_outgoing_trigger_mode: Input[Literal["none", "immediate", "deferred_end"]] | None
-    """In 2026.2, 2026.8; default "deferred_end"."""
+    """In 2025.12, 2026.2, 2026.5, 2026.8; default "deferred_end"."""
 
 
 class KerberosSource(TypedObject, module="authentik_sources_kerberos", name="kerberossource"):
@@ -134,11 +134,11 @@ class LDAPSourceFields(TypedDict, total=False):
     delete_not_found_objects: Input[bool] | None
     """Default false."""
     promoted: Input[bool] | None
-    """In 2026.2, 2026.8; default false."""
+    """In 2025.12, 2026.2, 2026.5, 2026.8; default false."""
     icon: Input[str] | None
-    """In 2026.2, 2026.8."""
+    """In 2025.12, 2026.2, 2026.5, 2026.8."""
     sync_outgoing_trigger_mode: Input[Literal["none", "immediate", "deferred_end"]] | None
-    """In 2026.2, 2026.8; default "deferred_end"."""
+    """In 2025.12, 2026.2, 2026.5, 2026.8; default "deferred_end"."""
     sync_group_hierarchy: Input[bool] | None
     """In 2026.8."""
 
@@ -188,12 +188,12 @@ class OAuthSourceFields(TypedDict, total=False):
     oidc_jwks: Input[Mapping[str, Any]] | None
     authorization_code_auth_method: Input[Literal["basic_auth", "post_body"]] | None
     """Default "basic_auth"."""
-    promoted: Input[bool] | None
-    """In 2026.2, 2026.8; default false."""
-    icon: Input[str] | None
-    """In 2026.2, 2026.8."""
     pkce: Input[Literal["none", "plain", "S256"]] | None
-    """In 2026.2, 2026.8; default "none"."""
+    """In 2025.10, 2025.12, 2026.2, 2026.5, 2026.8; default "none"."""
+    promoted: Input[bool] | None
+    """In 2025.12, 2026.2, 2026.5, 2026.8; default false."""
+    icon: Input[str] | None
+    """In 2025.12, 2026.2, 2026.5, 2026.8."""
 
 
 class OAuthSource(TypedObject, module="authentik_sources_oauth", name="oauthsource"):
@@ -234,9 +234,9 @@ class PlexSourceFields(TypedDict, total=False):
     plex_token: Required[Input[str]]
     """Secret."""
     promoted: Input[bool] | None
-    """In 2026.2, 2026.8; default false."""
+    """In 2025.12, 2026.2, 2026.5, 2026.8; default false."""
     icon: Input[str] | None
-    """In 2026.2, 2026.8."""
+    """In 2025.12, 2026.2, 2026.5, 2026.8."""
 
 
 class PlexSource(TypedObject, module="authentik_sources_plex", name="plexsource"):
@@ -273,7 +273,7 @@ class SAMLSourceFields(TypedDict, total=False):
     pre_authentication_flow: Required[Reference]
     """Names: authentik_flows.flow."""
     issuer: Input[str] | None
-    """In 2025.8, 2026.2."""
+    """In 2025.8, 2025.10, 2025.12, 2026.2, 2026.5."""
     sso_url: Required[Input[str]]
     """URL."""
     slo_url: Input[str] | None
@@ -296,18 +296,18 @@ class SAMLSourceFields(TypedDict, total=False):
     """Duration (`hours=1;minutes=30`); default "days=1"."""
     encryption_kp: Reference | None
     """Names: authentik_crypto.certificatekeypair."""
-    promoted: Input[bool] | None
-    """In 2026.2, 2026.8; default false."""
-    icon: Input[str] | None
-    """In 2026.2, 2026.8."""
     signed_assertion: Input[bool] | None
-    """In 2026.2, 2026.8; default true."""
+    """In 2025.10, 2025.12, 2026.2, 2026.5, 2026.8; default true."""
     signed_response: Input[bool] | None
-    """In 2026.2, 2026.8; default false."""
+    """In 2025.10, 2025.12, 2026.2, 2026.5, 2026.8; default false."""
+    promoted: Input[bool] | None
+    """In 2025.12, 2026.2, 2026.5, 2026.8; default false."""
+    icon: Input[str] | None
+    """In 2025.12, 2026.2, 2026.5, 2026.8."""
+    force_authn: Input[bool] | None
+    """In 2026.5, 2026.8; default false."""
     issuer_override: Input[str] | None
     """In 2026.8."""
-    force_authn: Input[bool] | None
-    """In 2026.8; default false."""
 
 
 class SAMLSource(TypedObject, module="authentik_sources_saml", name="samlsource"):
@@ -348,8 +348,6 @@ class TelegramSourceFields(TypedDict, total=False):
     """Text of letters from a to z, digits, - and _."""
     enabled: Input[bool] | None
     """Default true."""
-    promoted: Input[bool] | None
-    """Default false."""
     authentication_flow: Reference | None
     """Names: authentik_flows.flow."""
     enrollment_flow: Reference | None
@@ -364,7 +362,6 @@ class TelegramSourceFields(TypedDict, total=False):
     """Default "identifier"."""
     user_path_template: Input[str] | None
     """Default "goauthentik.io/sources/%(slug)s"."""
-    icon: Input[str] | None
     bot_username: Required[Input[str]]
     bot_token: Required[Input[str]]
     """Secret."""
@@ -372,10 +369,14 @@ class TelegramSourceFields(TypedDict, total=False):
     """Default false."""
     pre_authentication_flow: Required[Reference]
     """Names: authentik_flows.flow."""
+    promoted: Input[bool] | None
+    """In 2025.12, 2026.2, 2026.5, 2026.8; default false."""
+    icon: Input[str] | None
+    """In 2025.12, 2026.2, 2026.5, 2026.8."""
 
 
 class TelegramSource(TypedObject, module="authentik_sources_telegram", name="telegramsource"):
-    """Telegram source; told apart by slug. In 2026.2, 2026.8."""
+    """Telegram source; told apart by slug. In 2025.10, 2025.12, 2026.2, 2026.5, 2026.8."""
 
     kind: ClassVar[str] = "authentik_sources_telegram.telegramsource"
 

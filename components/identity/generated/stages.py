@@ -27,7 +27,7 @@ class AccountLockdownStageFields(TypedDict, total=False):
 
 
 class AccountLockdownStage(TypedObject, module="authentik_stages_account_lockdown", name="accountlockdownstage"):
-    """Account lockdown stage; told apart by name. In 2026.8. Needs an enterprise licence."""
+    """Account lockdown stage; told apart by name. In 2026.5, 2026.8. Needs an enterprise licence."""
 
     kind: ClassVar[str] = "authentik_stages_account_lockdown.accountlockdownstage"
 
@@ -162,7 +162,7 @@ class EndpointStageFields(TypedDict, total=False):
 
 
 class EndpointStage(TypedObject, module="authentik_endpoints", name="endpointstage"):
-    """Endpoint stage; told apart by name. In 2026.2, 2026.8."""
+    """Endpoint stage; told apart by name. In 2025.12, 2026.2, 2026.5, 2026.8."""
 
     kind: ClassVar[str] = "authentik_endpoints.endpointstage"
 
@@ -196,7 +196,7 @@ class IdentificationStageFields(TypedDict, total=False):
     enable_remember_me: Input[bool] | None
     """Default false."""
     webauthn_stage: Reference | None
-    """In 2026.2, 2026.8; names: authentik_stages_authenticator_validate.authenticatorvalidatestage."""
+    """In 2025.12, 2026.2, 2026.5, 2026.8; names: authentik_stages_authenticator_validate.authenticatorvalidatestage."""
 
 
 class IdentificationStage(TypedObject, module="authentik_stages_identification", name="identificationstage"):
