@@ -142,9 +142,9 @@ class BenchClient:
         """Order a fault; see bench.control.Fault."""
         self.api.post("/_bench/faults", json={"method": method, "path": path, **what}).raise_for_status()
 
-    def hold(self, method: str, path: str) -> None:
-        """Keep the next such request waiting; it is never carried out."""
-        self.fault(method, path, delay=HELD, cut="before")
+    def hold(self, method: str, path: str, *, carried_out: bool = False) -> None:
+        """Keep the next such request waiting for its answer; it is never carried out, unless it is to be."""
+        self.fault(method, path, delay=HELD, cut="after" if carried_out else "before")
 
     def freeze(
         self, method: str, path: str, after: int = 0, held: int = 1, *, carried_out: bool = False

@@ -123,9 +123,19 @@ class Healing:
         """Whether the first fault has been met: its request waits for its delay."""
         return self.client.faults_left() < self.ordered
 
-    def ended(self, end: Callable[[subprocess.Popen[str]], None], method: str, path: str) -> str:
-        """A run that `end` ends while such a request is under way, which is never carried out; what it said."""
-        self.client.hold(method, path)
+    def ended(
+        self,
+        end: Callable[[subprocess.Popen[str]], None],
+        method: str,
+        path: str,
+        *,
+        carried_out: bool = False,
+    ) -> str:
+        """A run that `end` ends while such a request is under way; what it said.
+
+        It is never carried out, unless it is to be: then it is, and not answered.
+        """
+        self.client.hold(method, path, carried_out=carried_out)
         run = self.client.project.start("up", "acme", "--yes", log=self.log)
         wait_for(lambda: self.client.faults_met() or run.poll() is not None, f"{method} {path}")
         assert run.poll() is None, self.log.read_text()

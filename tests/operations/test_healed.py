@@ -68,7 +68,7 @@ def killed_before_a_create(healing: Healing) -> None:
 
 
 def killed_after_a_create(healing: Healing) -> None:
-    healing.ended(everything(healing), "GET", "/core/groups/[0-9a-f-]{36}/$")
+    healing.ended(everything(healing), "POST", GROUP, carried_out=True)
 
 
 def killed_between_an_application_and_its_binding(healing: Healing) -> None:
@@ -156,11 +156,14 @@ def refused_for_a_while(healing: Healing) -> None:
     assert "(HTTP 403)" in said
 
 
-def made_and_not_to_be_looked_at(healing: Healing) -> None:
-    """What was made can neither be read back nor be taken back."""
+def made_and_not_to_be_finished(healing: Healing) -> None:
+    """A person who was made can neither be given their password nor be taken back."""
     refusal = {"status": 403, "body": {"detail": "no"}, "times": MANY}
-    one = f"{GROUP[:-1]}[0-9a-f-]{{36}}/$"
-    healing.fails({"method": "GET", "path": one, **refusal}, {"method": "DELETE", "path": one, **refusal})
+    password, person = (
+        {"method": "POST", "path": "/set_password/$"},
+        {"method": "DELETE", "path": "/core/users/"},
+    )
+    healing.fails({**password, **refusal}, {**person, **refusal})
 
 
 def refused_elsewhere(healing: Healing) -> None:
@@ -275,7 +278,7 @@ WAYS: tuple[Callable[[Healing], None], ...] = (
     failed_with_a_write,
     race_that_hid_a_write,
     refused_for_a_while,
-    made_and_not_to_be_looked_at,
+    made_and_not_to_be_finished,
     refused_elsewhere,
     deleted_and_not_told,
     changed_and_not_told,
