@@ -35,7 +35,7 @@ class Project:
         folder.mkdir(parents=True, exist_ok=True)
         for name in COPIED:
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        for name in ("__main__.py", "Pulumi.yaml"):
+        for name in ("__main__.py", "Pulumi.yaml", "pyproject.toml"):
             shutil.copy(ROOT / name, folder / name)
         (folder / ".venv").symlink_to(ROOT / ".venv")
         (folder / "stacks").mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import warnings
@@ -19,29 +20,48 @@ from operations import catalog as lines
 from operations import doctor as doctor_checks
 from operations import guards, run
 from operations.browser import Where
-from operations.errors import OperatorError
+from operations.errors import ExitCode, OperatorError, PendingError, UsageError
 from operations.finding import errors
 from operations.login_check import Checked
 from operations.login_check import login_check as check_logins
 from operations.new import NewClient
 from operations.new import new as new_client
+from operations.output import Manner, Output, output
 from operations.outputs import show as show_outputs
 from operations.recover import Row, Verdict
 from operations.recover import recover as recover_client
-from operations.stack import Stack
+from operations.stack import Stack, clients
+from operations.version import version
 
 app = typer.Typer(
     help="One front door per client: authentik behind Nginx Proxy Manager, as one Pulumi program.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 console = Console()
+
+
+def completed(incomplete: str) -> list[str]:
+    """The clients whose names begin so, for the shell's completion."""
+    return [name for name in clients() if name.startswith(incomplete)]
+
+
 Name = Annotated[
-    str, typer.Argument(help="The client: its stack file is stacks/Pulumi.<name>.yaml", metavar="NAME")
+    str,
+    typer.Argument(
+        help="The client: its stack file is stacks/Pulumi.<name>.yaml",
+        metavar="NAME",
+        autocompletion=completed,
+    ),
 ]
 Pulumi = Annotated[
     bool, typer.Option("--pulumi", envvar="GATEHOUSE_PULUMI", help="Show the engine's own words, whole")
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Show warnings, what fails, and the last line alone")
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document and nothing else: docs/run.schema.json")
 ]
 
 
@@ -53,9 +73,36 @@ VERDICTS = {
 """How doctor's table speaks of a problem."""
 
 
-def say(line: str) -> None:
-    """Print one line as it is."""
-    print(line, flush=True)
+def manner(*, pulumi: bool, quiet: bool, as_json: bool) -> Manner:
+    """How a command is to speak. --quiet and --json win over what the environment says of --pulumi.
+
+    Raises:
+        UsageError: two ways at once.
+    """
+    if quiet and as_json:
+        raise UsageError("--quiet and --json exclude each other.", "Give one of them.")
+    chosen = {Manner.JSON: as_json, Manner.QUIET: quiet, Manner.PULUMI: pulumi}
+    return next((each for each, is_wanted in chosen.items() if is_wanted), Manner.WORDS)
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and end, where that is asked for."""
+    if wanted:
+        print(version())
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show which gatehouse this is, and exit", callback=show_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """One front door per client: authentik behind Nginx Proxy Manager, as one Pulumi program."""
 
 
 def confirmed(name: str, given: str | None, what: str) -> None:
@@ -66,7 +113,7 @@ def confirmed(name: str, given: str | None, what: str) -> None:
     """
     typed = given or typer.prompt(f"{what} Type the client's name to go on")
     if typed != name:
-        raise OperatorError(
+        raise UsageError(
             f"{typed!r} is not {name!r}; nothing was touched.", "Type the client's name exactly."
         )
 
@@ -130,7 +177,7 @@ def doctor(
             table.add_row("", "", f"[bold]{escape(finding.remedy)}[/]")
     console.print(table)
     if errors(findings):
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)
 
 
 @app.command()
@@ -142,13 +189,18 @@ def preview(
     diff: Annotated[bool, typer.Option(help="Show every changed property")] = False,
     expect_no_changes: Annotated[bool, typer.Option(help="Fail if anything would change")] = False,
     pulumi: Pulumi = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Show what `up` would do. Touches nothing."""
-    count = run.preview(Stack(name), say, refresh=refresh, diff=diff, pulumi=pulumi)
-    if not count:
-        console.print(f"[green]{run.NOTHING}[/]")
-    if expect_no_changes and count:
-        raise OperatorError(f"{count} resources of {name} would change.", "Look at the preview above.")
+    how = manner(pulumi=pulumi or diff, quiet=quiet, as_json=as_json)
+    with output("preview", name, how) as out:
+        count = run.preview(Stack(name), out, refresh=refresh, diff=diff)
+        out.show_warnings()
+        if not count:
+            out.end(run.NOTHING)
+        elif expect_no_changes:
+            raise PendingError(f"{count} resources of {name} would change.", "Look at the preview above.")
 
 
 @app.command()
@@ -163,6 +215,8 @@ def up(
         ),
     ] = None,
     pulumi: Pulumi = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Bring the client up to what its stack file says; settle what earlier runs left, however they ended."""
 
@@ -174,9 +228,13 @@ def up(
             )
         confirmed(name, confirm, what)
 
-    ask = None if yes else typer.confirm
-    done = run.up(Stack(name), say, refresh=refresh, confirm=ask, agree=agree, pulumi=pulumi)
-    console.print(f"[green]{done}[/]")
+    with output("up", name, manner(pulumi=pulumi, quiet=quiet, as_json=as_json)) as out:
+        if as_json and not yes:
+            raise UsageError("--json asks nothing.", "Give --yes with it, after a look at the preview.")
+        ask = None if yes else typer.confirm
+        done = run.up(Stack(name), out, refresh=refresh, confirm=ask, agree=agree)
+        out.show_warnings()
+        out.end(done)
 
 
 @app.command()
@@ -186,11 +244,16 @@ def destroy(
         str | None, typer.Option(help="The client's name, to confirm without being asked")
     ] = None,
     pulumi: Pulumi = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Take everything of this client down: its server, its data, its DNS records."""
-    stack = Stack(name).require()
-    confirmed(name, confirm, f"This deletes {name}'s server and all data on it.")
-    console.print(f"[green]{run.destroy(stack, say, pulumi=pulumi)}[/]")
+    with output("destroy", name, manner(pulumi=pulumi, quiet=quiet, as_json=as_json)) as out:
+        if as_json and confirm is None:
+            raise UsageError("--json asks nothing.", f"Give --confirm {name} with it.")
+        done = run.destroy(Stack(name), out, lambda what: confirmed(name, confirm, what))
+        out.show_warnings()
+        out.end(done)
 
 
 @app.command()
@@ -206,7 +269,9 @@ def recover(
             return True
         return yes or typer.confirm(f"Keep this as the state of {name}?")
 
-    rows = recover_client(Stack(name), say, agree)
+    out = Output()
+    rows = recover_client(Stack(name), out, agree)
+    out.show_warnings()
     missing = sum(row.verdict != Verdict.FOUND for row in rows)
     console.print(
         f"[green]Done:[/] {len(rows) - missing} found. Now see what is left: ./gatehouse preview {name} --refresh"
@@ -249,7 +314,9 @@ def login_check(
         ended = "logged in" if checked.result.accepted else f"refused: {checked.result.why}"
         console.print(f"{verdict}  {checked.app}: {checked.person} {wanted}; {escape(ended)}", soft_wrap=True)
 
-    guards.refuse(Stack(name), guards.LOGIN, say)
+    out = Output()
+    guards.refuse(Stack(name), guards.LOGIN, out)
+    out.show_warnings()
 
     def noted(text: str) -> None:
         console.print(f"[yellow]{escape(text)}[/]", soft_wrap=True)
@@ -277,7 +344,6 @@ def catalog(
     console.print("Then: python -m tools, and make check", soft_wrap=True)
 
 
-INTERRUPTED = 130
 _excepthook = threading.excepthook
 
 
@@ -286,22 +352,23 @@ def main() -> None:
     # When a run is interrupted, the threads with which the Automation API reads its output stumble over its end.
     threading.excepthook = lambda args: None if "closed file" in str(args.exc_value) else _excepthook(args)
     warnings.filterwarnings("ignore", "Error in event stream")
+    # The shell's completion goes by the bare name, whatever path it is typed with.
+    completion = "_GATEHOUSE_COMPLETE" in os.environ or any("-completion" in each for each in sys.argv[1:2])
     try:
-        app(prog_name="./gatehouse")
+        app(prog_name="gatehouse" if completion else "./gatehouse")
     except SystemExit as end:
-        if end.code == INTERRUPTED:
+        if end.code == ExitCode.INTERRUPTED:
             print("gatehouse: interrupted; the next `up` goes on from here.", file=sys.stderr)
         raise
     except (OperatorError, Problems) as error:
         print(f"gatehouse: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(getattr(error, "code", ExitCode.FAILED))
     except httpx.HTTPError as error:
         print(
             f"gatehouse: {type(error).__name__} at {error.request.url.host}: {error}\n"
             "  Check that it can be reached from here, then run the same command again.",
             file=sys.stderr,
         )
-        sys.exit(1)
-    except CommandError:
-        print("gatehouse: the run failed; what failed is above.", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(ExitCode.FAILED)
+    except CommandError:  # what failed is on the screen
+        sys.exit(ExitCode.FAILED)

@@ -27,6 +27,7 @@ from operations.elsewhere import authentik_elsewhere
 from operations.errors import OperatorError
 from operations.finding import Finding, Right, errors
 from operations.heal import SERVER
+from operations.output import Output
 from operations.passphrase import passphrase
 from operations.stack import Stack
 from operations.twins import domain_of_another, renamed, root_of_another
@@ -250,7 +251,7 @@ def _explained(guard: Guard, before: Before) -> Iterator[Finding]:
         )
 
 
-def refuse(stack: Stack, command: str, say: Callable[[str], None]) -> Before:
+def refuse(stack: Stack, command: str, out: Output) -> Before:
     """Say what is advised against, and stop where something has to be put right first; what was read meanwhile.
 
     Raises:
@@ -261,5 +262,5 @@ def refuse(stack: Stack, command: str, say: Callable[[str], None]) -> Before:
     problems.refuse((each for each in found if isinstance(each, Problem)), "Nothing was touched:")
     for each in found:
         if isinstance(each, Problem) and each.weight is Weight.WARNING:
-            say(str(each))
+            out.warn(str(each))
     return before

@@ -25,9 +25,10 @@ from operations.clouds import HETZNER, HETZNER_LISTS, checked
 from operations.errors import OperatorError
 from operations.guards import RECOVER, refuse
 from operations.heal import FINDERS, Finder, outputs
-from operations.screen import Say
+from operations.output import Output
+from operations.screen import Screen
 from operations.stack import Stack, explained, without
-from operations.wanted import PROVIDER, SIGNATURE, Wanted, new_id, plan, quietly
+from operations.wanted import PROVIDER, SIGNATURE, Wanted, new_id, plan
 from operations.words import TYPES
 
 OBJECT = "pulumi-python:dynamic/"
@@ -73,15 +74,15 @@ class Row:
 Agree = Callable[[list[Row]], bool]
 
 
-def recover(stack: Stack, say: Say, agree: Agree) -> list[Row]:
+def recover(stack: Stack, out: Output, agree: Agree) -> list[Row]:
     """Make the state of a client from what there is of it; what was looked for. `agree` is asked before it is kept.
 
     Raises:
         OperatorError: something stands in the way, or the operator does not agree. The state is as it was.
     """
     for note in backend.settle(stack.require()):
-        say(note)
-    looked = refuse(stack, RECOVER, say)
+        out.say(note)
+    looked = refuse(stack, RECOVER, out)
     settings, before = looked.settings, looked.deployment
     if before.get("pending_operations"):
         raise OperatorError(
@@ -90,11 +91,11 @@ def recover(stack: Stack, say: Say, agree: Agree) -> list[Row]:
         )
     kept = sorted(filter(copies.whole, copies.folder(stack).glob("*.json")))
     if kept and not before.get("resources"):
-        say(
+        out.say(
             f"There is a copy of the state: {kept[-1]}. Copied to {copies.state_file(stack)} first, "
             "it brings back what cannot be found as well: what adopted objects held before."
         )
-    search = _Search(stack, settings, say)
+    search = _Search(stack, settings, out)
     try:
         rows = search.run()
         if not any(row.verdict == Verdict.FOUND for row in rows):
@@ -114,10 +115,10 @@ def recover(stack: Stack, say: Say, agree: Agree) -> list[Row]:
 class _Search:
     """Looks for everything that the program declares and the state does not have."""
 
-    def __init__(self, stack: Stack, settings: Settings, say: Say) -> None:
+    def __init__(self, stack: Stack, settings: Settings, out: Output) -> None:
         self._stack = stack
         self._settings = settings
-        self._say = say
+        self._out = out
         self._rows: dict[str, Row] = {}
         self._wanted: dict[str, Wanted] = {}
         self._boxes: dict[str, str] = {}
@@ -126,7 +127,7 @@ class _Search:
     def run(self) -> list[Row]:
         """All rounds; what came of each thing."""
         while True:
-            self._wanted = plan(self._stack, self._say)
+            self._wanted = plan(self._stack, self._out)
             if not self._round():
                 break
         for urn, one in self._wanted.items():
@@ -138,7 +139,7 @@ class _Search:
         """Do once more what is a deed rather than a thing, and give stack and components their outputs."""
         targets = [each["urn"] for each in self._stack.deployment()["resources"] if not each["custom"]]
         targets += [one.urn for one in self._wanted.values() if one.type == COMMAND]
-        with explained(), quietly(self._say) as screen:
+        with explained(), Screen(self._out, silent=True) as screen:
             self._stack.automation.up(target=targets, on_output=screen.read, on_event=screen.listen)
 
     def _round(self) -> bool:
@@ -155,9 +156,9 @@ class _Search:
                 fresh += [one] if one.custom else []
         if not fresh:
             return False
-        self._say(f"Looking at {len(fresh)} things that may be there…")
+        self._out.say(f"Looking at {len(fresh)} things that may be there…")
         self._stack.put(deployment)
-        with explained(), quietly(self._say) as screen:
+        with explained(), Screen(self._out, silent=True) as screen:
             self._stack.automation.refresh(on_output=screen.read, on_event=screen.listen)
         self._judge([one for one in fresh if _is_thing(one)])
         return True

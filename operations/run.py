@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from pulumi.automation import CommandError
-
 from components.host.dns import ADOPT
 from components.identity.access import ENVIRONMENT as FOREIGN_ACCESS
 from components.memory import CONFIRM
@@ -16,29 +14,32 @@ from components.objects.looking import ENVIRONMENT, SAID
 from operations import backend, box, copies, guards, protection
 from operations.errors import OperatorError
 from operations.heal import forget, heal
+from operations.impacts import interruptions
+from operations.output import Output
 from operations.protection import Rebuild
-from operations.screen import Say, Screen
+from operations.report import losses
+from operations.screen import Screen, show_interruptions
 from operations.stack import Stack, explained
 from operations.unrecorded import take_in
 
 NOTHING = "No change."
 
 
-def preview(stack: Stack, say: Say, *, refresh: bool, diff: bool, pulumi: bool = False) -> int:
+def preview(stack: Stack, out: Output, *, refresh: bool, diff: bool) -> int:
     """Show what `up` would do; how many resources it would change.
 
     With `refresh`, drift is looked for on the box and in authentik too, and so are names that nobody declares and
     objects that are to be taken over; without, nothing outside is asked.
     """
-    before = guards.refuse(stack.require(), guards.LOOKING if refresh else guards.PREVIEW, say)
+    before = guards.refuse(stack.require(), guards.LOOKING if refresh else guards.PREVIEW, out)
     tell(stack, {ADOPT: json.dumps(before.taken_over)})
     if refresh:
-        refresh, told = box.before_preview(stack, say)
+        refresh, told = box.before_preview(stack, out.say)
         tell(stack, told)
     rebuild = protection.rebuild(stack)
     if rebuild:
-        say(f"{rebuild}\n")
-    screen = Screen(say, planning=True, pulumi=pulumi or diff)
+        out.say(f"{rebuild}\n")
+    screen = Screen(out, f"looking at {stack.name}", planning=True)
     return _preview(stack, screen, refresh=refresh, diff=diff, rebuild=rebuild)
 
 
@@ -63,18 +64,13 @@ def _preview(stack: Stack, screen: Screen, *, refresh: bool, diff: bool, rebuild
     return changes(result.change_summary)
 
 
-def _look(stack: Stack, say: Say) -> None:
+def _look(stack: Stack, out: Output) -> None:
     """Go through a run that nobody is asked about, so that what it would refuse is refused before it writes.
 
     Raises CommandError where it would; only then is anything said.
     """
-    said: list[str] = []
-    try:
-        _preview(stack, Screen(said.append, planning=True), refresh=True, diff=False, rebuild=None)
-    except CommandError:
-        for line in said:
-            say(line)
-        raise
+    screen = Screen(out, planning=True, silent=True)
+    _preview(stack, screen, refresh=True, diff=False, rebuild=None)
 
 
 @contextmanager
@@ -91,12 +87,11 @@ def _environment(stack: Stack, more: Mapping[str, str]) -> Iterator[None]:
 
 def up(
     stack: Stack,
-    say: Say,
+    out: Output,
     *,
     refresh: bool,
     confirm: Callable[[str], bool] | None,
     agree: Callable[[str], None],
-    pulumi: bool = False,
 ) -> str:
     """Bring the client up; what was changed, in words.
 
@@ -110,36 +105,38 @@ def up(
         pulumi.automation.CommandError: the engine failed; its own words have been printed.
     """
     for note in backend.settle(stack.require()):
-        say(note)
-    before = guards.refuse(stack, guards.UP, say)
+        out.say(note)
+    before = guards.refuse(stack, guards.UP, out)
     healed = heal(stack)
-    for note in (*healed.notes, *take_in(stack, say)):
-        say(note)
-    seen, away = box.before_up(stack, say) if refresh else (True, {})
+    for note in (*healed.notes, *take_in(stack, out)):
+        out.say(note)
+    seen, away = box.before_up(stack, out.say) if refresh else (True, {})
     tell(stack, {**healed.environment, **away, ADOPT: json.dumps(before.taken_over)})
     if not seen:
         protection.refresh_clouds(stack)
     rebuild = protection.rebuild(stack)
     if rebuild:
-        say(f"{rebuild}\n")
+        out.say(f"{rebuild}\n")
     look = seen and not rebuild
     refresh = look and refresh
-    asking, told = [], set()
+    asking = []
     if rebuild and rebuild.protected:
         asking.append(f"This deletes {stack.name}'s server and makes it anew.")
     if before.memory.moves(before.settings):
         moved = str(before.memory.moved(before.settings))
-        say(f"{moved}\n")
-        told.add(moved)
+        out.say(f"{moved}\n")
+        out.heard.add(moved)
         asking.append(f"This moves {stack.name}'s authentik to {before.settings.issuer_base}.")
     if confirm is None and before.adopts_more:
-        _look(stack, say)
+        _look(stack, out)
     if confirm is not None:
-        plan = Screen(say, planning=True, pulumi=pulumi, told=told)
+        plan = Screen(out, f"looking at {stack.name}", planning=True)
         some = _preview(stack, plan, refresh=refresh, diff=False, rebuild=rebuild)
         if not some and before.memory.root:
             return NOTHING
-        if plan.foreign and confirm(f"Remove what the stack file does not have ({'; '.join(plan.foreign)})?"):
+        out.show_warnings()
+        foreign = "; ".join(plan.report.foreign)
+        if foreign and confirm(f"Remove what the stack file does not have ({foreign})?"):
             tell(stack, {FOREIGN_ACCESS: "remove"})
         if some and not asking and not confirm(f"Do this to {stack.name}?"):
             raise OperatorError("Nothing was touched.", "")
@@ -148,12 +145,12 @@ def up(
     tell(stack, {CONFIRM: stack.name})
     if rebuild:
         protection.make_way(stack, rebuild)
-    screen = Screen(say, pulumi=pulumi, told=told)
+    screen = Screen(out, f"bringing {stack.name} up")
     changed = _bring_up(stack, screen, refresh=refresh or (look and bool(healed.environment)))
     if before.taken_over:  # the engine imports what is there as it is; only the next run may change it
         tell(stack, {ADOPT: ""})
-        changed += _bring_up(stack, Screen(say, pulumi=pulumi, told=told), refresh=False)
-    _ended(stack, say)
+        changed += _bring_up(stack, Screen(out, f"bringing {stack.name} up"), refresh=False)
+    _ended(stack, out)
     return _done(screen) if changed else NOTHING
 
 
@@ -169,21 +166,28 @@ def _bring_up(stack: Stack, screen: Screen, *, refresh: bool) -> int:
     return changes(result.summary.resource_changes)
 
 
-def destroy(stack: Stack, say: Say, *, pulumi: bool = False) -> str:
-    """Take everything of this client down; what was done, in words. The caller has asked for the client's name.
+def destroy(stack: Stack, out: Output, agree: Callable[[str], None]) -> str:
+    """Take everything of this client down; what was done, in words.
 
-    State is refreshed first, since some plugins cannot delete what was deleted by hand.
+    `agree` is called with what that is, once what it interrupts was said; it raises if the operator does not. State is
+    refreshed first, since some plugins cannot delete what was deleted by hand.
     """
     for note in backend.settle(stack.require()):
-        say(note)
-    guards.refuse(stack, guards.DESTROY, say)
+        out.say(note)
+    guards.refuse(stack, guards.DESTROY, out)
+    there = [*losses(stack.deployment().get("resources", []))]
+    show_interruptions(out, interruptions(each.changed for each in there if not each.given_back))
+    given_back = sum(each.given_back for each in there)
+    kept = f", and gives back {given_back} that were there before" if given_back else ""
+    agree(f"This deletes {len(there) - given_back} things of {stack.name}{kept}.")
     healed = heal(stack)
     for note in healed.notes:
-        say(note)
-    tell(stack, {**healed.environment, **box.before_destroy(stack, say), CONFIRM: stack.name})
+        out.say(note)
+    tell(stack, {**healed.environment, **box.before_destroy(stack, out.say), CONFIRM: stack.name})
     protection.lift_at_hetzner(stack, stack.deployment().get("resources", []))
     # The program protects again what a state edit lifts.
-    with explained(), _environment(stack, protection.IGNORE), Screen(say, pulumi=pulumi) as screen:
+    screen = Screen(out, f"taking {stack.name} down")
+    with explained(), _environment(stack, protection.IGNORE), screen:
         stack.automation.destroy(
             refresh=True,
             run_program=True,
@@ -191,18 +195,19 @@ def destroy(stack: Stack, say: Say, *, pulumi: bool = False) -> str:
             show_secrets=False,
             **screen.callbacks,
         )
-    _ended(stack, say)
+    _ended(stack, out)
     return _done(screen)
 
 
-def _ended(stack: Stack, say: Say) -> None:
+def _ended(stack: Stack, out: Output) -> None:
     for note in forget(stack):
-        say(note)
+        out.say(note)
     copies.keep(stack)
 
 
 def _done(screen: Screen) -> str:
-    return f"Done: {screen.counts() or 'nothing that the stack file speaks of'}."
+    counts = ", ".join(f"{number} {words}" for words, number in screen.report.counts().items())
+    return f"Done: {counts or 'nothing that the stack file speaks of'}."
 
 
 def tell(stack: Stack, more: Mapping[str, str]) -> None:

@@ -1,28 +1,33 @@
-"""What an operator sees of a run: what changes, in their own words; nothing of what does not, and each warning once.
+"""Shows one run of the engine: what changes, in the operator's words; nothing of what does not.
 
-It is made of the engine's events (Pulumi's Automation API). `--pulumi` shows the engine's own words instead.
+It is made of the engine's events (Pulumi's Automation API), which `operations.report` collects. On a terminal, what is
+under way is a table that is drawn in place; elsewhere it is named now and then.
 """
 
 from __future__ import annotations
 
-import re
+import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, TypedDict
 
 from pulumi.automation import CommandError, EngineEvent, OpType
-from pulumi.automation.events import DiagnosticEvent, StepEventMetadata
+from rich.live import Live
 
-from components.identity.access import FOREIGN
-from components.objects.provider import META
-from operations.words import ROOMS, Thing, edits, thing
+from operations.output import Manner, Output
+from operations.plan_rows import rows
+from operations.progress import Rooms, under_way
+from operations.report import OPERATIONS, Change, Failure, Report
+from operations.stack import known_error
+from operations.words import ROOMS
 
-Say = Callable[[str], None]
 PULSE = 15.0
 """Seconds after which what is still under way is named again."""
+STYLES = {OpType.CREATE: "green", OpType.UPDATE: "yellow", OpType.REPLACE: "magenta", OpType.DELETE: "red"}
 
 
 class Callbacks(TypedDict):
@@ -33,52 +38,31 @@ class Callbacks(TypedDict):
     on_event: Callable[[EngineEvent], Any]
 
 
-class _Words(NamedTuple):
-    sign: str
-    done: str
-    to_do: str
-
-
-OPERATIONS = {
-    OpType.CREATE: _Words("+", "made", "to make"),
-    OpType.UPDATE: _Words("~", "changed", "to change"),
-    OpType.REPLACE: _Words("±", "made anew", "to make anew"),
-    OpType.IMPORT: _Words("=", "taken over", "to take over where it is there"),
-    OpType.DELETE: _Words("-", "deleted", "to delete"),
-}
-# A replacement comes as several steps, of which one stands for all: the plan's own, and the one that ends it.
-_PLANNED = {OpType.REPLACE: OpType.REPLACE}
-_CARRIED_OUT = {OpType.CREATE_REPLACEMENT: OpType.REPLACE}
-# What the engine adds when something has failed: it says nothing new.
-_ECHOES = re.compile(r"(update|preview|destroy|refresh) failed|Resource monitor has terminated")
-_LIBRARY = re.compile(r"^(?:[\w.]*\.)?[A-Z]\w*Error: ")
-# What it puts before an objection of a provider's, the value among it.
-_CHECKED = re.compile(r"^\S+ resource '[^']*'(?:: property \S+ value \{.*?\})? has a problem: ", re.DOTALL)
-
-
 @dataclass
 class Screen:
     """Shows one run of the engine: hand its `callbacks` over, within a `with` that holds the run.
 
-    With `planning`, changes are shown together at the end, by room; else each as it is done. `told` has the warnings
-    and notes that were shown already: give that of one run to the next one of the same command.
+    With `planning`, changes are shown together at the end, by room; else each as it is done. With `silent`, only what
+    fails is shown.
     """
 
-    say: Say
+    out: Output
+    title: str = ""
+    """What is done, for the line above the table of what is under way."""
     planning: bool = False
-    pulumi: bool = False
-    """Show the engine's own words as they come."""
-    told: set[str] = field(default_factory=set)
-    foreign: list[str] = field(default_factory=list)
-    """Bindings of apps that the stack file does not have, as what they do."""
-    _began: float = field(default_factory=time.monotonic)
-    _under_way: dict[str, tuple[Thing, float]] = field(default_factory=dict)
-    _steps: list[tuple[OpType, Thing, str]] = field(default_factory=list)
-    _given_back: list[Thing] = field(default_factory=list)
-    _warnings: list[str] = field(default_factory=list)
-    _errors: list[str] = field(default_factory=list)
+    silent: bool = False
+    report: Report = field(init=False)
     _unread: list[str] = field(default_factory=list)
     _ended: threading.Event = field(default_factory=threading.Event)
+    _shown: ExitStack = field(default_factory=ExitStack)
+
+    def __post_init__(self) -> None:
+        self.report = Report(self.planning, set() if self.silent else self.out.heard)
+
+    @property
+    def pulumi(self) -> bool:
+        """Whether the engine speaks for itself."""
+        return self.out.manner is Manner.PULUMI and not self.silent
 
     @property
     def callbacks(self) -> Callbacks:
@@ -87,10 +71,29 @@ class Screen:
 
     def read(self, line: str) -> None:
         """Take in what the engine's command line prints: its `on_output` and `on_error`."""
-        (self.say if self.pulumi else self._unread.append)(line)
+        (self.out.print if self.pulumi else self._unread.append)(line)
+
+    def listen(self, event: EngineEvent) -> None:
+        """Take an event in: its `on_event`."""
+        if self.pulumi and event.diagnostic_event:
+            return
+        seen = self.report.take(event)
+        if self.pulumi or self.silent or seen is None:
+            return
+        if isinstance(seen, str):
+            self.out.say(f"  {seen}")
+        elif (
+            not (self.planning or seen.given_back) and self.out.manner is Manner.WORDS
+        ):  # a note says what is given back
+            self._time(_done(seen), STYLES.get(seen.operation, ""))
 
     def __enter__(self) -> Screen:
-        if not (self.planning or self.pulumi):
+        if self.out.live and self.title:
+            rooms = Rooms(self.report, self.title)
+            self._shown.enter_context(
+                Live(rooms, console=self.out.console, transient=True, refresh_per_second=4)
+            )
+        elif self.out.manner is Manner.WORDS and not (self.planning or self.silent):
             threading.Thread(target=self._pulse, daemon=True).start()
         return self
 
@@ -98,127 +101,76 @@ class Screen:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ended.set()
-        if self.planning:
-            self._show_plan()
-        if self.pulumi:
-            return
-        if isinstance(error, CommandError) and not self._errors:
-            self._errors.append("\n".join(self._unread).strip() or str(error))
-        for title, texts in (("Warnings", self._warnings), ("Failed", self._errors)):
-            if texts:
-                self.say(f"\n{title}:")
-                for text in texts:
-                    self.say("\n".join(f"  {line}" for line in text.splitlines()))
-
-    def counts(self) -> str:
-        """How many things changed, by what was or will be done with them; empty if none did."""
-        numbers = {each: sum(step[0] is each for step in self._steps) for each in OPERATIONS}
-        counts = [
-            f"{number} {OPERATIONS[each].to_do if self.planning else OPERATIONS[each].done}"
-            for each, number in numbers.items()
-            if number
-        ]
-        return ", ".join([*counts, *([f"{len(self._given_back)} given back"] if self._given_back else [])])
-
-    # Steps ---------------------------------------------------------------------------------------------------------
-
-    def listen(self, event: EngineEvent) -> None:
-        """Take an event in: its `on_event`."""
-        if event.diagnostic_event and not self.pulumi:
-            self._hear(event.diagnostic_event)
-        elif event.resource_pre_event:
-            step = event.resource_pre_event.metadata
+        self._shown.close()
+        if not self.silent:
+            self.out.reports.append(self.report)
             if self.planning:
-                self._note(step)
-            elif step.op not in (OpType.SAME, OpType.REFRESH) and (what := thing(step.urn)):
-                self._under_way[step.urn] = (what, time.monotonic())
-        elif event.res_outputs_event and not self.planning:
-            self._under_way.pop(event.res_outputs_event.metadata.urn, None)
-            self._note(event.res_outputs_event.metadata)
-        elif event.res_op_failed_event:
-            self._under_way.pop(event.res_op_failed_event.metadata.urn, None)
-
-    def _note(self, step: StepEventMetadata) -> None:
-        operation = (_PLANNED if self.planning else _CARRIED_OUT).get(step.op, step.op)
-        what = thing(step.urn)
-        if what is None or operation not in OPERATIONS or (step.op is OpType.REPLACE and not self.planning):
-            return
-        if operation is OpType.DELETE and _is_adopted(step):
-            self._given_back.append(what)
-            return
-        if operation is OpType.CREATE and _is_adopted(step, planned=self.planning):
-            operation = OpType.IMPORT
-        detail = "; ".join(_details(step, operation))
-        foreign = ((step.old and step.old.inputs) or {}).get(FOREIGN, [])
-        self.foreign += [f"{what.name}: {each}" for each in foreign]
-        if foreign and not detail:
-            return  # said already, by what the binding does
-        self._steps.append((operation, what, detail))
-        if not (self.planning or self.pulumi):
-            self._time(f"{what} {OPERATIONS[operation].done}{f': {detail}' if detail else ''}")
+                self._show_plan()
+            for text in self.report.warnings:
+                self.out.warn(text)
+        if isinstance(error, CommandError) and not self.pulumi:
+            self._show_failure(error)
 
     def _show_plan(self) -> None:
+        given_back = sorted(str(each.thing) for each in self.report.changes if each.given_back)
         if self.pulumi:
-            if self._given_back:
-                names = ", ".join(sorted(str(each) for each in self._given_back))
-                self.say(
+            if given_back:
+                names = ", ".join(given_back)
+                self.out.print(
                     f"Shown as deleted, but only given back, with the values that it had before: {names}."
                 )
             return
-        for room in ROOMS:
-            steps = [each for each in self._steps if each[1].room == room]
-            given = [each for each in self._given_back if each.room == room]
-            if steps or given:
-                self.say(room)
-            for operation, what, detail in steps:
-                self.say(f"  {OPERATIONS[operation].sign} {what}{f': {detail}' if detail else ''}")
-            for what in given:
-                self.say(f"  · {what}: given back, with the values that it had before it was taken over")
-        if counts := self.counts():
-            self.say(f"\n{counts}")
+        if self.out.manner is Manner.WORDS:
+            for room in ROOMS:
+                changes = [each for each in self.report.changes if each.thing.room == room]
+                if changes:
+                    self.out.print(room, "bold")
+                for sign, text, operation in rows(changes):
+                    self.out.print(f"  {sign} {text}", STYLES.get(operation, ""))
+        show_interruptions(self.out, self.report.interruptions())
+        if counts := self.report.counts():
+            self.out.print(f"\n{', '.join(f'{number} {words}' for words, number in counts.items())}")
+
+    def _show_failure(self, error: CommandError) -> None:
+        """One block: what failed, why, what to do; then the engine's own words where they say more."""
+        if known_error(error):
+            return  # it is raised as an error in words
+        failures = self.report.failures()
+        words = [each.words for each in failures if each.words]
+        if not failures:
+            failures = [Failure("the run ended before anything was looked at", "", "")]
+            words = ["\n".join(self._unread).strip() or str(error)]
+        self.out.show_warnings()
+        self.out.print(f"\nFailed after {time.monotonic() - self.report.began:.0f} s:", "bold red")
+        for each in failures:
+            for first, text in (("  ", each.what), ("    ", each.why), ("    → ", each.remedy.strip())):
+                if text:
+                    self.out.print(first + textwrap.indent(text, " " * len(first)).lstrip())
+        if words:
+            self.out.print("\n  In Pulumi's own words:", "dim")
+            for text in words:
+                self.out.print(textwrap.indent(text, "    "), "dim")
+        if not self.planning and any(self.report.counts()):
+            self.out.print("  What was done until then stays; the next run goes on from there.")
 
     def _pulse(self) -> None:
         while not self._ended.wait(PULSE):
-            now = time.monotonic()
-            waiting = [
-                f"{what} ({now - began:.0f} s)"
-                for what, began in list(self._under_way.values())
-                if now - began > PULSE
-            ]
+            waiting = list(under_way(self.report, PULSE))
             if waiting and not self._ended.is_set():
                 self._time(f"under way: {', '.join(waiting)}")
 
-    def _time(self, text: str) -> None:
-        self.say(f"{time.monotonic() - self._began:4.0f} s  {text}")
-
-    # Words ---------------------------------------------------------------------------------------------------------
-
-    def _hear(self, said: DiagnosticEvent) -> None:
-        text = _CHECKED.sub("", _LIBRARY.sub("", said.message.strip()))
-        if said.severity == "debug" or said.ephemeral or not text or text in self.told or _ECHOES.match(text):
-            return
-        self.told.add(text)
-        if said.severity == "error":
-            named = thing(said.urn) if said.urn else None
-            self._errors.append(f"{named}: {text}" if named and named.name not in text else text)
-        elif said.severity == "warning":
-            self._warnings.append(text)
-        else:
-            self.say(f"  {text}")
+    def _time(self, text: str, style: str = "") -> None:
+        self.out.print(f"{time.monotonic() - self.report.began:4.0f} s  {text}", style)
 
 
-def _details(step: StepEventMetadata, operation: OpType) -> Iterator[str]:
-    if operation not in (OpType.UPDATE, OpType.REPLACE) or step.old is None or step.new is None:
-        return
-    named = {
-        re.split(r"[.\[]", each, maxsplit=1)[0] for each in (*(step.diffs or ()), *(step.detailed_diff or {}))
-    }
-    yield from edits(step.old.inputs or {}, step.new.inputs or {}, named)
+def show_interruptions(out: Output, sentences: list[str]) -> None:
+    """Say what changes interrupt, before they are asked about."""
+    out.interruptions = sentences
+    if sentences and out.manner is not Manner.QUIET:
+        out.print("\nWhat this interrupts:", "bold")
+        for sentence in sentences:
+            out.print(f"  {sentence}")
 
 
-def _is_adopted(step: StepEventMetadata, *, planned: bool = False) -> bool:
-    """Whether the object was there before us: what the state says of it, or with `planned` what the program allows."""
-    state = step.old or step.new
-    values = state and (state.inputs if planned and state is step.new else state.outputs)
-    meta: Any = (values or {}).get(META)
-    return isinstance(meta, dict) and bool(meta.get("adopt" if planned and state is step.new else "adopted"))
+def _done(change: Change) -> str:
+    return f"{change.thing} {OPERATIONS[change.operation].done}{change.detail}"

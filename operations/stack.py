@@ -17,7 +17,7 @@ from pulumi import automation as auto
 
 from components.objects.journal import STACK
 from components.settings import Settings, parse_decrypted
-from operations.errors import OperatorError
+from operations.errors import OperatorError, UsageError
 
 ROOT = Path(__file__).resolve().parent.parent
 STACKS = ROOT / "stacks"
@@ -67,9 +67,8 @@ class Stack:
             OperatorError: there is no such stack file, or no `pulumi` on PATH.
         """
         if not self.file.exists():
-            known = ", ".join(sorted(p.name[7:-5] for p in STACKS.glob("Pulumi.*.yaml"))) or "none"
-            raise OperatorError(
-                f"There is no stack file stacks/{self.file.name} (clients: {known}).",
+            raise UsageError(
+                f"There is no stack file stacks/{self.file.name} (clients: {', '.join(clients()) or 'none'}).",
                 f"Make one with: ./gatehouse new {self.name}",
             )
         require_engine()
@@ -149,6 +148,11 @@ class Stack:
             )
 
 
+def clients() -> list[str]:
+    """The names of all clients that have a stack file."""
+    return sorted(path.name[7:-5] for path in STACKS.glob("Pulumi.*.yaml"))
+
+
 def without(resource: Mapping[str, Any], gone: Container[str]) -> dict[str, Any]:
     """A resource of the state that no longer hangs on what is taken out of it, by URN."""
     named = (resource.get("propertyDependencies") or {}).items()
@@ -160,21 +164,28 @@ def without(resource: Mapping[str, Any], gone: Container[str]) -> dict[str, Any]
     return left
 
 
+def known_error(error: auto.CommandError) -> OperatorError | None:
+    """What an error of the engine means that has a known remedy."""
+    said = str(error)
+    for pattern, remedy in REMEDIES:
+        if match := re.search(pattern, said):
+            line = next(line for line in said.splitlines() if match.group(0) in line)
+            return OperatorError(f"Pulumi says: {line.strip()}", remedy)
+    return None
+
+
 @contextmanager
 def explained(*, heard: bool = True) -> Iterator[None]:
     """Turn an error of the engine that has a known remedy into an OperatorError; any, if nobody `heard` it."""
     try:
         yield
     except auto.CommandError as error:
-        said = str(error)
-        for pattern, remedy in REMEDIES:
-            if match := re.search(pattern, said):
-                line = next(line for line in said.splitlines() if match.group(0) in line)
-                raise OperatorError(f"Pulumi says: {line.strip()}", remedy) from None
+        if known := known_error(error):
+            raise known from None
         if heard:
             raise
         # Only what went to stderr: a command that failed may have begun to print secrets to the other.
-        words = said.partition("\n stderr: ")[2].strip()
+        words = str(error).partition("\n stderr: ")[2].strip()
         raise OperatorError(
             f"Pulumi says: {words}", "Put right what it names, then run the same command again."
         ) from None

@@ -9,19 +9,18 @@ from __future__ import annotations
 import json
 import tempfile
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-from pulumi.automation import CommandError
 from pulumi.runtime.rpc import UNKNOWN
 
 from components.objects.provider import META
-from operations.screen import Say, Screen
+from operations.output import Output
+from operations.screen import Screen
 from operations.stack import Stack, explained
 from operations.words import thing
 
@@ -100,11 +99,11 @@ class Wanted:
         return {"urn": self.urn, "custom": self.custom, "type": self.type, **custom, **said, **kept}
 
 
-def plan(stack: Stack, say: Say) -> dict[str, Wanted]:
+def plan(stack: Stack, out: Output) -> dict[str, Wanted]:
     """What the program declares that the state does not have, by URN, each after what it needs. Contacts no box."""
     with tempfile.TemporaryDirectory() as folder:  # its own user's alone
         file = Path(folder) / "plan.json"
-        with explained(), quietly(say) as screen:
+        with explained(), Screen(out, silent=True) as screen:
             stack.automation.preview(plan=str(file), on_output=screen.read, on_event=screen.listen)
         plans = json.loads(file.read_text())["resourcePlans"]
     found = {
@@ -116,19 +115,6 @@ def plan(stack: Stack, say: Say) -> dict[str, Wanted]:
         urn: {one.provider, one.goal.get("parent"), *one.needs} & found.keys() for urn, one in found.items()
     }
     return {urn: found[urn] for urn in TopologicalSorter(needs).static_order()}
-
-
-@contextmanager
-def quietly(say: Say) -> Iterator[Screen]:
-    """A screen for a run of the engine of which nothing is shown unless it fails."""
-    said: list[str] = []
-    try:
-        with Screen(said.append) as screen:
-            yield screen
-    except CommandError:
-        for line in said:
-            say(line)
-        raise
 
 
 def new_id() -> str:

@@ -7,7 +7,8 @@ their own titles. What only the engine needs (components, providers, the stack i
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -56,15 +57,26 @@ _DYNAMIC = "pulumi-python:dynamic/"
 _INTERNAL = frozenset({"__provider", "__defaults", "gatehouse", "gatehouse_before", FOREIGN})
 SECRET = "[secret]"  # noqa: S105  (what the engine shows in a secret's place)
 _LONGEST = 60
+_CAPITALS = {
+    "url": "URL",
+    "uri": "URI",
+    "uris": "URIs",
+    "id": "id",
+    "ip": "IP",
+    "dns": "DNS",
+    "ssl": "TLS",
+    "mfa": "MFA",
+}
 
 
 @dataclass(frozen=True)
 class Thing:
-    """A resource in the operator's words."""
+    """A resource in the operator's words. `type`: its Pulumi type, or its kind behind an API."""
 
     room: str
     what: str
     name: str
+    type: str
 
     def __str__(self) -> str:
         return f"{self.what} {self.name}"
@@ -75,14 +87,14 @@ def thing(urn: str) -> Thing | None:
     _, _, qualified, name = urn.split("::", 3)
     type_ = qualified.rpartition("$")[2]
     if type_ in TYPES:
-        return Thing(*TYPES[type_], name)
+        return Thing(*TYPES[type_], name, type_)
     if not type_.startswith(_DYNAMIC):
         return None
     label = type_.removeprefix(_DYNAMIC).replace(":", ".")
     if label in PROXY_KINDS:
-        return Thing(ROUTES, PROXY_KINDS[label].title, name)
+        return Thing(ROUTES, PROXY_KINDS[label].title, name, label)
     room = next((room for beginning, room in _BEGINNINGS if label.startswith(beginning)), OTHER)
-    return Thing(room, _title(label), name)
+    return Thing(room, _title(label), name, label)
 
 
 @cache
@@ -95,15 +107,23 @@ def _title(label: str) -> str:
     return label.rpartition(".")[2]
 
 
-def edits(old: Mapping[str, Any], new: Mapping[str, Any], named: Collection[str] = ()) -> Iterator[str]:
-    """What differs between the inputs of a resource before and after, a text for each property.
+def edits(old: Mapping[str, Any], new: Mapping[str, Any], named: Collection[str] = ()) -> dict[str, str]:
+    """What differs between the inputs of a resource before and after: a text for each property, by its name.
 
     `named`: properties that the engine says differ; of a secret one, both sides look alike here.
     """
+    found = {}
     for name in sorted({*old, *new} - _INTERNAL):
         before, after = _clean(old.get(name)), _clean(new.get(name))
         if before != after or (name in named and SECRET in json.dumps(after)):
-            yield f"{name}: {_edit(before, after)}"
+            found[name] = f"{label(name)}: {_edit(before, after)}"
+    return found
+
+
+def label(name: str) -> str:
+    """What a property is called: `meta_launch_url` is the launch URL, `publicNets` are the public nets."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.removeprefix("meta_")).lower().split("_")
+    return " ".join(_CAPITALS.get(word, word) for word in words if word)
 
 
 def _edit(before: Any, after: Any) -> str:
@@ -113,7 +133,7 @@ def _edit(before: Any, after: Any) -> str:
         gone = [each for each in before if each not in after]
         come = [each for each in after if each not in before]
         if len(gone) == len(come) == 1 and isinstance(gone[0], dict) and isinstance(come[0], dict):
-            return ", ".join(edits(gone[0], come[0]))
+            return ", ".join(edits(gone[0], come[0]).values())
         changed = [*(f"−{_short(each)}" for each in gone), *(f"+{_short(each)}" for each in come)]
         return " ".join(changed) or "another order"
     if before is None:

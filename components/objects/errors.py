@@ -19,7 +19,7 @@ class ObjectError(Exception):
         self.remedy = remedy
         self.undone = False
         """Of a create: whether it is sure that nothing of it is on the server."""
-        super().__init__(f"{where}: {what}. {remedy}")
+        super().__init__(f"{where}: {what}.\n  {remedy}")
 
 
 class Unclear(Exception):  # noqa: N818 (it is a state of knowledge, caught and settled, not an error to show)

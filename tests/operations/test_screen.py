@@ -7,11 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
-from pulumi.automation import EngineEvent
+from pulumi.automation import CommandError, CommandResult, EngineEvent
 from pulumi.automation.events import DiagnosticEvent
 
 from bench.paths import ROOT
 from bench.plain import PlainWorld
+from operations.output import Output
 from operations.screen import Screen
 from operations.words import TYPES, edits, thing
 from tests.operations.client import BenchClient
@@ -20,18 +21,23 @@ GRAFANA = {"preset": "grafana", "url": "https://grafana.acme.example", "groups":
 JANE = {"username": "jane", "name": "Jane", "email": "jane@acme.example", "groups": ["staff"]}
 
 
-def test_an_objection_is_shown_without_the_engines_words_and_the_value() -> None:
-    said: list[str] = []
+def test_an_objection_is_shown_without_the_engines_words_and_the_value(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     type_ = "pulumi-python:dynamic/authentik_core:group"
     before = f"{type_} resource 'staff': property name value {{staff {{1}}}} has a problem: "
     urn = f"urn:pulumi:acme::gatehouse::{type_}::staff"
-    with Screen(said.append, planning=True) as screen:
+    with pytest.raises(CommandError), Screen(Output(), planning=True) as screen:
         for begin in (before, f"{type_} resource 'other' has a problem: "):
             event = DiagnosticEvent(f"{begin}it is there ({begin[-40:-30]})", "", "error", urn=urn)
             screen.listen(EngineEvent(1, 1, diagnostic_event=event))
-    assert said[0] == "\nFailed:"
-    assert all(line.startswith("  group staff: it is there") for line in said[1:])
-    assert len(said) == 3
+        raise CommandError(CommandResult("", "", 1))
+    said = capsys.readouterr().out.splitlines()
+    assert said[1] == "Failed after 0 s:"
+    assert said[2::3] == ["  group staff cannot be brought to what is wanted"] * 2
+    assert all(line.startswith("    it is there") for line in said[3::3])
+    assert all(line.startswith("    → Put right what it names") for line in said[4::3])
+    assert len(said) == 8
 
 
 @pytest.mark.engine
@@ -49,7 +55,8 @@ def test_the_life_of_a_client_on_the_screen(tmp_path: Path, world: PlainWorld) -
 
     try:
         plan = screen("preview", "acme")
-        assert {"  + group staff", "  = group by-hand", "  + user jane", "  + application grafana"} <= {*plan}
+        app = "  + grafana: OAuth2 provider, application, access for eng"
+        assert {"  + group staff", "  = group by-hand", "  + user jane", app} <= {*plan}
         assert plan.index("People and groups") < plan.index("Apps")
         done = screen("up", "acme", "--yes")
         assert re.fullmatch(r"Done: \d+ made, 1 taken over.", done[-1])
@@ -62,17 +69,23 @@ def test_the_life_of_a_client_on_the_screen(tmp_path: Path, world: PlainWorld) -
         plan = screen("preview", "acme")
         path = "/login/generic_oauth"
         change = f"{GRAFANA['url']}{path} → {moved['url']}{path}"
-        assert f"  ~ application grafana: meta_launch_url: {change}" in plan
-        assert f"  ~ OAuth2 provider grafana: redirect_uris: url: {change}" in plan
+        assert f"  ~ application grafana: launch URL: {change}" in plan
+        assert f"  ~ OAuth2 provider grafana: redirect URIs: URL: {change}" in plan
         assert "  - user jane" in plan
         assert "  · group by-hand: given back, with the values that it had before it was taken over" in plan
+
+        interrupted = plan[plan.index("What this interrupts:") :]
+        assert "  deletes the account jane and what it owns" in interrupted
 
         client.fault("PATCH", "/core/applications/", status=500, times=9)
         failed = screen("up", "acme", "--yes", check=False)
         client.no_faults()
-        assert failed[-1] == "gatehouse: the run failed; what failed is above."
-        (why,) = [line for line in failed if "application 'grafana'" in line]
-        assert failed[failed.index(why) - 1] == "Failed:"
+        block = failed[failed.index("  application grafana cannot be changed") :]
+        assert re.fullmatch(r"Failed after \d+ s:", failed[-len(block) - 1])
+        assert "cannot update application 'grafana' (HTTP 500)" in block[1]
+        assert block[2].startswith("    → Correct what is named")
+        assert block[3] == "  What was done until then stays; the next run goes on from there."
+        assert len(block) == 4
 
         assert re.fullmatch(
             r"Done: \d+ deleted(, 1 given back)?.", screen("destroy", "acme", "--confirm", "acme")[-1]
@@ -117,9 +130,11 @@ def test_what_only_the_engine_needs_is_not_spoken_of() -> None:
 
 
 def test_edits_show_what_changes_and_no_secret() -> None:
-    assert list(edits({"a": 1, "b": [1, 2]}, {"a": 2, "b": [2, 3]})) == ["a: 1 → 2", "b: −1 +3"]
-    assert list(edits({"a": "[secret]"}, {"a": "[secret]"})) == []
-    assert list(edits({"a": "[secret]"}, {"a": "[secret]"}, {"a"})) == ["a: changes (secret)"]
-    assert list(edits({"a": None}, {"a": "x" * 99})) == [f"a: set to {'x' * 59}…"]
-    assert list(edits({"a": "x"}, {})) == ["a: x is taken out"]
-    assert list(edits({"a": [1, 2]}, {"a": [2, 1]})) == ["a: another order"]
+    assert edits({"a": 1, "b": [1, 2]}, {"a": 2, "b": [2, 3]}) == {"a": "a: 1 → 2", "b": "b: −1 +3"}
+    assert edits({"a": "[secret]"}, {"a": "[secret]"}) == {}
+    assert edits({"a": "[secret]"}, {"a": "[secret]"}, {"a"}) == {"a": "a: changes (secret)"}
+    assert edits({"a": None}, {"a": "x" * 99}) == {"a": f"a: set to {'x' * 59}…"}
+    assert edits({"a": "x"}, {}) == {"a": "a: x is taken out"}
+    assert edits({"a": [1, 2]}, {"a": [2, 1]}) == {"a": "a: another order"}
+    (name, words), *_ = edits({"meta_launch_url": "a", "publicNets": 1}, {"meta_launch_url": "b"}).items()
+    assert (name, words) == ("meta_launch_url", "launch URL: a → b")

@@ -1,0 +1,93 @@
+"""What is under way: what each thing waits for by name, and a live table of rooms for a terminal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+
+from pulumi.automation import OpType
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from operations.report import Report
+from operations.words import ROOMS, Thing
+
+SERVICES: Mapping[str, str] = {
+    "hcloud:": "Hetzner",
+    "cloudflare:": "Cloudflare",
+    "docker:": "Docker on the box",
+    "command:": "the box",
+    "npm.": "Nginx Proxy Manager",
+    "authentik_": "authentik",
+    "gatehouse.": "authentik",
+}
+"""Whom a thing waits for, by the beginning of its type."""
+STARTS: Mapping[str, str] = {
+    "hcloud:index/server:Server": "Hetzner, which makes the server and boots it",
+    "command:local:Command": "ssh, then cloud-init, then the hardening",
+    "docker:index/remoteImage:RemoteImage": "the registry that the image is pulled from",
+    "docker:index/container:Container": "the container to be healthy",
+    "docker:index/container:Container/postgres": "Postgres to be healthy",
+    "docker:index/container:Container/redis": "Redis to be healthy",
+    "docker:index/container:Container/authentik-": "authentik's database migrations, 70 to 90 s at a first start",
+    "docker:index/container:Container/npm": "Nginx Proxy Manager to be healthy",
+    "npm.certificate": "Let's Encrypt, which looks at a record at Cloudflare",
+}
+"""The same of what is being made, where more is known of it; the longest key that fits counts."""
+_MADE = (OpType.CREATE, OpType.CREATE_REPLACEMENT, OpType.REPLACE, OpType.UPDATE)
+_SHOWN = 3
+"""Things of a room that are named at once."""
+
+
+def waits_for(operation: OpType, thing: Thing) -> str:
+    """What something that is under way waits for; empty if it is not known."""
+    key = f"{thing.type}/{thing.name}"
+    table = {**SERVICES, **(STARTS if operation in _MADE else {})}
+    fitting = [each for each in table if key.startswith(each)]
+    return table[max(fitting, key=len)] if fitting else ""
+
+
+def under_way(report: Report, longer_than: float = 0.0) -> Iterator[str]:
+    """What has been under way for longer than so many seconds, each with what it waits for."""
+    now = time.monotonic()
+    for operation, thing, began in list(report.under_way.values()):
+        if now - began >= longer_than:
+            waits = waits_for(operation, thing)
+            yield f"{thing} ({now - began:.0f} s{f', waits for {waits}' if waits else ''})"
+
+
+class Rooms:
+    """A table of the rooms in which something is under way or done, drawn anew each time it is asked for."""
+
+    def __init__(self, report: Report, title: str) -> None:
+        self._report = report
+        self._title = title
+        self._spinner = Spinner("dots")
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The table as it is now."""
+        now = time.monotonic()
+        seconds = f"{now - self._report.began:.0f} s"
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True, justify="right")
+        table.add_column(overflow="fold")
+        moving = list(self._report.under_way.values())
+        for room in ROOMS:
+            done = sum(each.thing.room == room for each in self._report.changes)
+            here = [each for each in moving if each[1].room == room]
+            if not done and not here:
+                continue
+            longest = sorted(here, key=lambda each: each[2])
+            lines = [
+                f"{thing}, {now - began:.0f} s: {waits_for(operation, thing)}"
+                for operation, thing, began in longest[:_SHOWN]
+            ]
+            if more := len(here) - _SHOWN:
+                lines += [f"and {more} more"] if more > 0 else []
+            table.add_row(Text(room, "bold"), f"{done} done", Text("\n".join(lines) or "", "dim"))
+        self._spinner.update(text=f"{self._title}, {seconds}")
+        yield self._spinner
+        yield table
