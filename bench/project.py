@@ -55,6 +55,15 @@ class Project:
         """Run one of the operator's commands; what it printed, both streams. `given`: what is typed meanwhile."""
         return self._run([PYTHON, "-m", "operations", *args], check=check, given=given, **environment)
 
+    def ended(self, *args: str, **environment: str) -> tuple[int, str, str]:
+        """Run one of the operator's commands; its exit code, and what it printed to either stream."""
+        done = subprocess.run(
+            self.through([PYTHON, "-m", "operations", *args]), cwd=self.folder,
+            env={**self.environment, **environment}, text=True, stdin=subprocess.DEVNULL, capture_output=True,
+            check=False,
+        )  # fmt: skip
+        return done.returncode, done.stdout, done.stderr
+
     def pulumi(self, *args: str, check: bool = True, given: str | None = None, **environment: str) -> str:
         """Run the engine's own CLI."""
         return self._run(["pulumi", "--non-interactive", *args], check=check, given=given, **environment)

@@ -204,7 +204,7 @@ class Report:
         what = f"{named} cannot {tried}"
         if _OURS.match(said.message.strip()):
             why, _, remedy = text.partition("\n")
-            return Failure(what, why, remedy)
+            return Failure(what, why, remedy.strip())
         first, *rest = text.splitlines()
         return Failure(what, first, _AGAIN, text if rest else "")
 

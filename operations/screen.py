@@ -143,7 +143,7 @@ class Screen:
         self.out.show_warnings()
         self.out.print(f"\nFailed after {time.monotonic() - self.report.began:.0f} s:", "bold red")
         for each in failures:
-            for first, text in (("  ", each.what), ("    ", each.why), ("    → ", each.remedy.strip())):
+            for first, text in (("  ", each.what), ("    ", each.why), ("    → ", each.remedy)):
                 if text:
                     self.out.print(first + textwrap.indent(text, " " * len(first)).lstrip())
         if words:

@@ -72,7 +72,7 @@ def test_a_refused_token_says_what_to_do_and_not_what_it_is(server: Running) -> 
 
 def test_a_server_that_never_gets_ready_is_named() -> None:
     with pytest.raises(
-        ObjectError, match=r"authentik at x: it is not ready after 0 s: cannot connect.*See the logs"
+        ObjectError, match=r"(?s)authentik at x: it is not ready after 0 s: cannot connect.*See the logs"
     ):
         Door(Http("http://127.0.0.1:9", "authentik at x"), TOKEN, None, ready=0).open()
 

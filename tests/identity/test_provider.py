@@ -331,7 +331,7 @@ def test_a_proxy_provider_that_was_deleted_is_no_oauth2_provider_any_more(engine
 
 def test_a_kind_that_the_declared_line_does_not_have_is_said_by_name(config: dict[str, str]) -> None:
     newer = props("authentik_requests.requestrule", "access", name="access")
-    said = r"authentik_requests.requestrule, a kind that is not known for this server\. Declare the server.s version"
+    said = r"authentik_requests.requestrule, a kind that is not known for this server\.\n  Declare the server.s version"
     with local(AuthentikProvider(), config | {"line": "2025.8"}) as older:
         with pytest.raises(ObjectError, match=said):
             older.read("1", newer)

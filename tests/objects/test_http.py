@@ -90,7 +90,7 @@ def test_a_post_that_never_left_is_made_again() -> None:
 
 def test_giving_up_says_where_and_what_to_do_and_nobody_waits_again() -> None:
     web, calls = client(broken)
-    words = r"server: the connection broke .* since 0 s \(GET /x\).*run the same command"
+    words = r"(?s)server: the connection broke .* since 0 s \(GET /x\).*run the same command"
     with pytest.raises(ObjectError, match=words):
         web.request("GET", "/x")
     asked = len(calls)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from pulumi.automation import OpType
 
-from bench.figures import record
 from components.containers.specs import all_specs
 from components.identity import catalog
 from components.identity.access import ACCESS
@@ -27,10 +26,10 @@ def types() -> Iterator[str]:
     yield from {label for line in catalog.lines() for label in Line(line).declarable()}
 
 
-def test_it_is_known_for_every_type_and_kind_of_change() -> None:
+def test_it_is_known_for_every_type_and_kind_of_change(record_figure: Callable[..., None]) -> None:
     every = list(types())
     unknown = [type_ for type_ in every if row(f"{type_}/x") is None]
-    record("test", change_impacts_known=(len(every) - len(unknown), len(every)))
+    record_figure("test", change_impacts_known=(len(every) - len(unknown), len(every)))
     assert not unknown
     assert len(every) > 100
 

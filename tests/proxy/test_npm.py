@@ -264,7 +264,7 @@ def test_a_missing_permission_is_not_a_deletion(client: Client) -> None:
 
 def test_a_wrong_password_says_what_to_do(client: Client) -> None:
     wrong = Npm("NPM of acme", lambda: Way(client.served.url), "admin@example.test", "Wrong-Passw0rd")
-    with pytest.raises(ObjectError, match=r"cannot log in: .*gatehouse:secrets.overrides") as caught:
+    with pytest.raises(ObjectError, match=r"(?s)cannot log in: .*gatehouse:secrets.overrides") as caught:
         wrong.listed(wrong.kind("npm.proxy_host"))
     assert "Wrong-Passw0rd" not in str(caught.value)
 

@@ -18,7 +18,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 HOLE = "{…}"
-ARGUMENTS = {"Problem": 2, "warning": 2, "hint": 2, "ObjectError": 2, "OperatorError": 1, "wrong": 1}
+ARGUMENTS = {
+    "Problem": 2, "warning": 2, "hint": 2, "ObjectError": 2, "Failure": 2, "wrong": 1,
+    "OperatorError": 1, "UsageError": 1, "PendingError": 1,
+}  # fmt: skip
 """Which argument is the remedy, by the constructor's name."""
 TABLES = {"operations/stack.py": "REMEDIES"}
 """Tables of (pattern, remedy), by module."""

@@ -1,0 +1,90 @@
+"""In which manner a command speaks (--quiet, --json, --version), and how it ends: docs/commands.md."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from bench.plain import PlainWorld
+from operations.document import SCHEMA, schema
+from operations.errors import ExitCode
+from operations.version import VERSION
+from tests.operations.client import BenchClient
+
+GRAFANA = {"preset": "grafana", "url": "https://grafana.acme.example", "groups": ["eng"]}
+
+
+def test_the_schema_in_the_repository_is_that_of_the_document() -> None:
+    assert SCHEMA.read_text(encoding="utf-8") == schema(), "make it anew: python -m operations.document"
+
+
+def test_exit_codes_are_documented() -> None:
+    page = (SCHEMA.parent / "commands.md").read_text()
+    for code in ExitCode:
+        assert f"| {code.value} |" in page
+
+
+@pytest.mark.engine
+def test_a_command_ends_as_it_is_documented(tmp_path: Path, world: PlainWorld) -> None:
+    client = BenchClient(tmp_path / "p", world, groups=["eng"], apps={"grafana": GRAFANA})
+    validator = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text()))
+
+    def ended(code: ExitCode, *args: str) -> tuple[str, str]:
+        found, out, err = client.project.ended(*args, GATEHOUSE_PULUMI="")
+        assert found == code, out + err
+        return out, err
+
+    def document(code: ExitCode, *args: str) -> dict[str, Any]:
+        out, _ = ended(code, *args, "--json")
+        found: dict[str, Any] = json.loads(out)
+        validator.validate(found)
+        assert found["exit_code"] == code
+        for secret in (client.root, world.token, client.secrets.value("app/grafana/client-secret")):
+            assert secret not in out
+        return found
+
+    try:
+        assert ended(ExitCode.DONE, "--version")[0].startswith(f"gatehouse {VERSION}")
+        assert "exclude each other" in ended(ExitCode.MISUSED, "preview", "acme", "--json", "--quiet")[1]
+        assert "No such option" in ended(ExitCode.MISUSED, "preview", "acme", "--nothing")[1]
+        assert "no stack file" in ended(ExitCode.MISUSED, "preview", "nobody")[1]
+        assert "Give --yes" in document(ExitCode.MISUSED, "up", "acme")["failures"][0]["remedy"]
+        assert "--confirm acme" in document(ExitCode.MISUSED, "destroy", "acme")["failures"][0]["remedy"]
+
+        planned = document(ExitCode.DONE, "preview", "acme")
+        assert planned["planned"]
+        assert {"create"} == {each["operation"] for each in planned["changes"]}
+        done = document(ExitCode.DONE, "up", "acme", "--yes")
+        assert not done["planned"]
+        assert len(done["changes"]) == len(planned["changes"])
+        assert done["result"] == f"Done: {len(done['changes'])} made."
+        assert ended(ExitCode.DONE, "preview", "acme", "--quiet", "--expect-no-changes") == (
+            "No change.\n",
+            "",
+        )
+
+        client.edit(apps={"grafana": GRAFANA | {"launchUrl": "https://grafana.acme.example/d"}})
+        pending = document(ExitCode.PENDING, "preview", "acme", "--expect-no-changes")
+        (change,) = pending["changes"]
+        assert (change["operation"], change["room"], change["name"]) == ("update", "Apps", "grafana")
+        assert change["details"][0].startswith("launch URL: https://")
+        out, _ = ended(ExitCode.PENDING, "preview", "acme", "--quiet", "--expect-no-changes")
+        assert out.split() == ["1", "to", "change"]
+
+        client.fault("PATCH", "/core/applications/", status=500, times=9)
+        (failure,) = document(ExitCode.FAILED, "up", "acme", "--yes")["failures"]
+        client.no_faults()
+        assert failure["what"] == "application grafana cannot be changed"
+        assert failure["remedy"].startswith("Correct what is named")
+        gone = document(ExitCode.DONE, "destroy", "acme", "--confirm", "acme")
+        assert gone["interrupts"] == [
+            "nobody can log in to grafana any more",
+            "what the group eng lets people into is closed to them",
+        ]
+        assert client.names("application") == []
+    finally:
+        client.end()
