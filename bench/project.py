@@ -34,7 +34,8 @@ class Project:
         self.through = through
         folder.mkdir(parents=True, exist_ok=True)
         for name in COPIED:
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            # With its bytecode, but for what is just being written.
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("*.pyc.*"))
         for name in ("__main__.py", "Pulumi.yaml", "pyproject.toml"):
             shutil.copy(ROOT / name, folder / name)
         (folder / ".venv").symlink_to(ROOT / ".venv")
@@ -50,6 +51,7 @@ class Project:
             "COLUMNS": "160",
             **(environment or {}),
         }
+        self.environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an operator's Python writes it, too
 
     def gatehouse(self, *args: str, check: bool = True, given: str | None = None, **environment: str) -> str:
         """Run one of the operator's commands; what it printed, both streams. `given`: what is typed meanwhile."""
@@ -96,10 +98,8 @@ class Project:
         """Make a stack with these settings (without `gatehouse:`), and its secret settings by their path."""
         self.pulumi("stack", "init", name)
         self.edit(name, settings)
-        for path, value in secret.items():
-            self.pulumi(
-                "config", "set", "--stack", name, "--secret", "--path", f"gatehouse:{path}", given=value
-            )
+        each = [word for path, value in secret.items() for word in ("--secret", f"gatehouse:{path}={value}")]
+        self.pulumi("config", "set-all", "--stack", name, "--path", *each)
 
     def edit(self, name: str, settings: Mapping[str, Any]) -> None:
         """Lay settings over the stack file."""

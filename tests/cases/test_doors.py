@@ -188,6 +188,7 @@ def test_no_write_opens_a_door(client: BenchClient, watch: Watch) -> None:
     watch.note("a client's life")
 
 
+@pytest.mark.nightly
 def test_a_killed_run_and_another_edit_open_no_door(client: BenchClient, watch: Watch) -> None:
     """Killed for good at some points of an edit; what follows is another edit, not the rest of the first."""
     watch.allowed = everyone(FIRST)

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from bench.paths import ROOT
-from bench.scoring import cases
+from bench.pytest_plugin import cases
 
 HERE = Path(__file__).resolve().parent
 

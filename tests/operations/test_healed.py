@@ -289,6 +289,20 @@ WAYS: tuple[Callable[[Healing], None], ...] = (
     nothing_can_be_noted,
     disk_full,
 )
+NIGHTLY = {
+    killed_before_a_create,  # tests/operations/test_kill.py has these, too
+    killed_after_a_create,
+    killed_in_an_update,
+    killed_in_the_refresh,
+    engine_killed_alone,
+    hung_up,  # as terminated
+    away_after_the_write,  # as cut_after_an_application_was_made
+    changed_and_not_told,  # as deleted_and_not_told
+    failed_without_a_write,  # as failed_with_a_write
+    refused_for_a_while,  # tests/operations/test_faults.py has it, too
+    half_written_files,  # as power_cut
+}
+"""Ways that others show in less time."""
 CASES = {
     "7": {away_for_long, away_after_the_write, cut_after_an_application_was_made},
     "8": {disk_full, state_cut_off, power_cut, nothing_can_be_noted},
@@ -304,6 +318,7 @@ CASES = {
             id=way.__name__,
             marks=[
                 pytest.mark.heals(way.__name__),
+                *([pytest.mark.nightly] if way in NIGHTLY else []),
                 *(pytest.mark.case(case) for case, ways in CASES.items() if way in ways),
             ],
         )
@@ -319,6 +334,7 @@ def test_one_up_heals(healing: Healing, way: Callable[[Healing], None]) -> None:
     healing.heals()
 
 
+@pytest.mark.nightly
 @pytest.mark.case("7")
 @pytest.mark.heals("away_for_90_seconds")
 def test_authentik_is_away_for_90_seconds(healing: Healing) -> None:

@@ -45,6 +45,10 @@ KINDS = {
     "authentik_core.application": ("application", "grafana"),
     "authentik_policies.policybinding": ("binding", "grafana/staff"),
 }
+PARAMETERS = [
+    pytest.param(kind, marks=[pytest.mark.nightly] if word in ("group", "user") else [])
+    for kind, (word, _) in KINDS.items()
+]
 JANE = {"username": "jane", "name": "Jane Doe", "email": "jane@acme.example", "groups": ["staff"]}
 GRAFANA = {"preset": "grafana", "url": "https://grafana.acme.example", "groups": ["staff"]}
 
@@ -101,7 +105,7 @@ def moving(tmp_path_factory: pytest.TempPathFactory, world: PlainWorld) -> Itera
     client.end()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PARAMETERS)
 def test_replace(moving: Moving, kind: str) -> None:
     said = moving.pulumi("up", "--replace", moving.urn(kind))
     assert "replaced" in said
@@ -112,7 +116,7 @@ def test_after_that_nothing_is_to_be_done(moving: Moving) -> None:
     moving.pulumi("preview", "--refresh", "--expect-no-changes")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PARAMETERS)
 def test_another_logical_name_is_refused_until_it_may_take_over(moving: Moving, kind: str) -> None:
     before = moving.pks()
     moving.move(kind, suffix="-renamed")
@@ -127,7 +131,7 @@ def test_another_logical_name_is_refused_until_it_may_take_over(moving: Moving, 
     moving.whole()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PARAMETERS)
 def test_another_parent(moving: Moving, kind: str) -> None:
     before = moving.pks()
     moving.move(kind, parent=True)

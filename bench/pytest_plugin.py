@@ -1,4 +1,8 @@
-"""A pytest plugin that keeps score: of cases and of runs that were healed, from run to run, and of what a test counted.
+"""The pytest plugin of all tests, the product's and the bench's: their marks, who runs what, and the score.
+
+With several workers (`--dist loadgroup`) a file's tests are one worker's, and so are all that boot a Debian.
+
+It keeps score of cases and of runs that were healed, from run to run, and of what a test counted.
 
 A test says which case it is of by `@pytest.mark.case("polmode")`. A case is right while all of its tests that have
 been run pass; one that has no test is not (out/figures/cases.json). Likewise, a test says by
@@ -23,6 +27,7 @@ MARKERS = (
     "engine: runs the real Pulumi engine (seconds)",
     "nginx: runs a real nginx (seconds)",
     "box: boots a real Debian in a namespace of the bench (root; minutes)",
+    "nightly: repeats at length what a shorter test shows; `make test-nightly` runs it",
 )
 """All marks of the product's tests and the bench's."""
 MARKS = ("case", "heals")
@@ -41,7 +46,8 @@ class Scoring:
         for mark, name in report.user_properties:
             if mark in MARKS and (report.when == "call" or report.failed):
                 tests = self._ended[mark].setdefault(str(name), {})
-                tests[report.nodeid] = report.passed and tests.get(report.nodeid, True)
+                test = re.sub(r"@[\w./]+$", "", report.nodeid)  # without its group
+                tests[test] = report.passed and tests.get(test, True)
 
     def pytest_sessionfinish(self) -> None:
         if self._ended["case"]:
@@ -85,8 +91,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let a test's reports say what it is marked with."""
+    """Put each test into its group, and let its reports say what it is marked with."""
     for item in items:
+        boots = item.get_closest_marker("box") is not None
+        item.add_marker(pytest.mark.xdist_group("box" if boots else item.nodeid.partition("::")[0]))
         for mark in MARKS:
             for each in item.iter_markers(mark):
                 item.user_properties.extend((mark, str(name)) for name in each.args)
