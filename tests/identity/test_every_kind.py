@@ -27,6 +27,7 @@ from tests.identity.life import Life
 from tests.identity.samples import NEVER_CHANGED, Samples
 from tests.identity.traffic import ByHand, Traffic, Write
 from tests.objects.plugin import Plugin, plugin
+from tools.kinds import READ
 
 pytestmark = pytest.mark.engine
 
@@ -44,7 +45,10 @@ class Lived:
     writes: list[Write]
 
 
-@pytest.fixture(scope="module", params=VERSIONS)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(line, marks=[] if line in READ else [pytest.mark.nightly]) for line in VERSIONS],
+)
 def lived(request: pytest.FixtureRequest) -> Lived:
     """One provider process takes all declarable kinds of a line through their lives, against one server."""
     line = Line(request.param)

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from components.identity import catalog
-from tools.kinds import FACTS, LINES, read
+from tools.kinds import FACTS, READ, read
 
 GROUPS, KINDS = read()
 EXPLAINED = set(re.findall(r"^\| `(\w+)` \|", (FACTS / "README.md").read_text(), re.MULTILINE))
@@ -30,6 +30,6 @@ def test_every_path_is_a_kind() -> None:
     assert named - elsewhere <= KINDS.keys()
 
 
-def test_a_kind_is_described_for_each_line_whose_catalog_has_it() -> None:
-    for line in LINES:
+def test_a_kind_is_described_for_each_read_line_whose_catalog_has_it() -> None:
+    for line in READ:
         assert {path for path, facts in KINDS.items() if line in facts["lines"]} == set(catalog.load(line))
