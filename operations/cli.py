@@ -26,7 +26,7 @@ from operations.login_check import Checked
 from operations.login_check import login_check as check_logins
 from operations.new import NewClient
 from operations.new import new as new_client
-from operations.output import Manner, Output, output
+from operations.output import Manner, Output, output, print_lines
 from operations.outputs import show as show_outputs
 from operations.recover import Row, Verdict
 from operations.recover import recover as recover_client
@@ -200,7 +200,10 @@ def preview(
         if not count:
             out.end(run.NOTHING)
         elif expect_no_changes:
-            raise PendingError(f"{count} resources of {name} would change.", "Look at the preview above.")
+            raise PendingError(
+                f"{count} {'thing' if count == 1 else 'things'} of {name} would change.",
+                "Look at the preview above.",
+            )
 
 
 @app.command()
@@ -347,6 +350,11 @@ def catalog(
 _excepthook = threading.excepthook
 
 
+def complain(text: str) -> None:
+    """What ended the command, on standard error."""
+    print_lines(Console(stderr=True), f"gatehouse: {text}")
+
+
 def main() -> None:
     """Run the command line; an error that has a remedy is printed without a traceback."""
     # When a run is interrupted, the threads with which the Automation API reads its output stumble over its end.
@@ -358,16 +366,15 @@ def main() -> None:
         app(prog_name="gatehouse" if completion else "./gatehouse")
     except SystemExit as end:
         if end.code == ExitCode.INTERRUPTED:
-            print("gatehouse: interrupted; the next `up` goes on from here.", file=sys.stderr)
+            complain("interrupted; the next `up` goes on from here.")
         raise
     except (OperatorError, Problems) as error:
-        print(f"gatehouse: {error}", file=sys.stderr)
+        complain(str(error))
         sys.exit(getattr(error, "code", ExitCode.FAILED))
     except httpx.HTTPError as error:
-        print(
-            f"gatehouse: {type(error).__name__} at {error.request.url.host}: {error}\n"
-            "  Check that it can be reached from here, then run the same command again.",
-            file=sys.stderr,
+        complain(
+            f"{type(error).__name__} at {error.request.url.host}: {error}\n"
+            "  Check that it can be reached from here, then run the same command again."
         )
         sys.exit(ExitCode.FAILED)
     except CommandError:  # what failed is on the screen

@@ -70,7 +70,7 @@ class Document(_Model):
 
 def document(
     command: str, client: str, code: ExitCode, error: Exception | None, *,
-    reports: Sequence[Report], interrupts: Iterable[str], result: str,
+    reports: Sequence[Report], result: str,
     notes: Iterable[str], warnings: Iterable[str], seconds: float,
 ) -> Document:  # fmt: skip
     """The document of one command, of the reports of its runs: what they did, or what was planned if none did."""
@@ -85,7 +85,7 @@ def document(
         seconds=round(seconds, 1),
         planned=all(each.planning for each in done),
         changes=[_change(change) for each in done for change in each.changes],
-        interrupts=[*interrupts],
+        interrupts=[sentence for each in done for sentence in each.interruptions()],
         notes=[*notes],
         warnings=[*warnings],
         failures=[_failure(each) for each in failures or _said(error)],

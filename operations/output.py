@@ -42,7 +42,6 @@ class Output:
     """Those that are still to be shown: see `show_warnings`."""
     reports: list[Report] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    interruptions: list[str] = field(default_factory=list)
     result: str = ""
     began: float = field(default_factory=time.monotonic)
     _warned: list[str] = field(default_factory=list)
@@ -60,11 +59,8 @@ class Output:
 
     def print(self, text: str, style: str = "") -> None:
         """Lines of the screen, broken between words where it is a terminal."""
-        if self.manner is Manner.JSON:
-            return
-        for line in text.split("\n"):
-            for part in _broken(line, self.console.width) if self.console.is_terminal else [line]:
-                self.console.print(Text(part, style), soft_wrap=True)
+        if self.manner is not Manner.JSON:
+            print_lines(self.console, text, style)
 
     def warn(self, text: str) -> None:
         """Something that is advised against; shown once, at the end."""
@@ -90,7 +86,7 @@ class Output:
         """All of it as the JSON document."""
         return document(
             command, client, code, error,
-            reports=self.reports, interrupts=self.interruptions, result=self.result,
+            reports=self.reports, result=self.result,
             notes=self.notes, warnings=[*self._warned, *self.warnings], seconds=time.monotonic() - self.began,
         )  # fmt: skip
 
@@ -103,13 +99,20 @@ def output(command: str, client: str, manner: Manner) -> Iterator[Output]:
     code = ExitCode.DONE
     try:
         yield out
-        out.show_warnings()
     except (OperatorError, Problems, CommandError) as failed:
         error, code = failed, getattr(failed, "code", ExitCode.FAILED)
         raise
     finally:
+        out.show_warnings()
         if manner is Manner.JSON:
             print(out.document(command, client, code, error).model_dump_json(indent=2), flush=True)
+
+
+def print_lines(console: Console, text: str, style: str = "") -> None:
+    """Print lines, broken between words where it is a terminal: what can be copied stays whole."""
+    for line in text.split("\n"):
+        for part in _broken(line, console.width) if console.is_terminal else [line]:
+            console.print(Text(part, style), soft_wrap=True)
 
 
 def _broken(line: str, width: int) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from pulumi.automation import OpType
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -49,13 +49,16 @@ def waits_for(operation: OpType, thing: Thing) -> str:
     return table[max(fitting, key=len)] if fitting else ""
 
 
-def under_way(report: Report, longer_than: float = 0.0) -> Iterator[str]:
-    """What has been under way for longer than so many seconds, each with what it waits for."""
+def under_way(report: Report, room: str = "", longer_than: float = 0.0) -> list[str]:
+    """What has been under way for longer than so many seconds, each with what it waits for; the longest first."""
     now = time.monotonic()
-    for operation, thing, began in list(report.under_way.values()):
-        if now - began >= longer_than:
+    moving = sorted(report.under_way.values(), key=lambda each: each[2])
+    found = []
+    for operation, thing, began in moving:
+        if now - began >= longer_than and room in ("", thing.room):
             waits = waits_for(operation, thing)
-            yield f"{thing} ({now - began:.0f} s{f', waits for {waits}' if waits else ''})"
+            found.append(f"{thing}, {now - began:.0f} s{f', waits for {waits}' if waits else ''}")
+    return found
 
 
 class Rooms:
@@ -74,20 +77,13 @@ class Rooms:
         table.add_column(no_wrap=True)
         table.add_column(no_wrap=True, justify="right")
         table.add_column(overflow="fold")
-        moving = list(self._report.under_way.values())
         for room in ROOMS:
             done = sum(each.thing.room == room for each in self._report.changes)
-            here = [each for each in moving if each[1].room == room]
+            here = under_way(self._report, room)
             if not done and not here:
                 continue
-            longest = sorted(here, key=lambda each: each[2])
-            lines = [
-                f"{thing}, {now - began:.0f} s: {waits_for(operation, thing)}"
-                for operation, thing, began in longest[:_SHOWN]
-            ]
-            if more := len(here) - _SHOWN:
-                lines += [f"and {more} more"] if more > 0 else []
-            table.add_row(Text(room, "bold"), f"{done} done", Text("\n".join(lines) or "", "dim"))
+            lines = here[:_SHOWN] + ([f"and {len(here) - _SHOWN} more"] if len(here) > _SHOWN else [])
+            table.add_row(Text(room, "bold"), f"{done} done", Text("\n".join(lines), "dim"))
         self._spinner.update(text=f"{self._title}, {seconds}")
         yield self._spinner
         yield table

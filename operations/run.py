@@ -175,7 +175,7 @@ def destroy(stack: Stack, out: Output, agree: Callable[[str], None]) -> str:
     for note in backend.settle(stack.require()):
         out.say(note)
     guards.refuse(stack, guards.DESTROY, out)
-    there = [*losses(stack.deployment().get("resources", []))]
+    there = sorted(losses(stack.deployment().get("resources", [])))
     show_interruptions(out, interruptions(each.changed for each in there if not each.given_back))
     given_back = sum(each.given_back for each in there)
     kept = f", and gives back {given_back} that were there before" if given_back else ""

@@ -106,8 +106,9 @@ class Screen:
             self.out.reports.append(self.report)
             if self.planning:
                 self._show_plan()
-            for text in self.report.warnings:
-                self.out.warn(text)
+            self.out.warnings += (
+                self.report.warnings
+            )  # heard for the first time, or the report would not have them
         if isinstance(error, CommandError) and not self.pulumi:
             self._show_failure(error)
 
@@ -155,9 +156,9 @@ class Screen:
 
     def _pulse(self) -> None:
         while not self._ended.wait(PULSE):
-            waiting = list(under_way(self.report, PULSE))
+            waiting = under_way(self.report, longer_than=PULSE)
             if waiting and not self._ended.is_set():
-                self._time(f"under way: {', '.join(waiting)}")
+                self._time(f"under way: {'; '.join(waiting)}")
 
     def _time(self, text: str, style: str = "") -> None:
         self.out.print(f"{time.monotonic() - self.report.began:4.0f} s  {text}", style)
@@ -165,7 +166,6 @@ class Screen:
 
 def show_interruptions(out: Output, sentences: list[str]) -> None:
     """Say what changes interrupt, before they are asked about."""
-    out.interruptions = sentences
     if sentences and out.manner is not Manner.QUIET:
         out.print("\nWhat this interrupts:", "bold")
         for sentence in sentences:

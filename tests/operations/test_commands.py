@@ -165,7 +165,7 @@ def test_preview_can_expect_no_change(client: BenchClient) -> None:
     client.edit(groups=["staff", "board", "more"])
     try:
         said = client.project.gatehouse("preview", "acme", "--expect-no-changes", check=False)
-        assert "1 resource" in said
+        assert "1 thing" in said
         assert "would change" in said
         assert "authentik_core:group more" in said
         assert client.names("group") == ["board", "staff"]

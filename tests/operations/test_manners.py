@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+from rich.console import Console
 
+from bench.paths import ROOT
 from bench.plain import PlainWorld
+from operations import stack
+from operations.cli import completed
 from operations.document import SCHEMA, schema
 from operations.errors import ExitCode
+from operations.output import Output
 from operations.version import VERSION
 from tests.operations.client import BenchClient
 
@@ -26,6 +33,44 @@ def test_exit_codes_are_documented() -> None:
     page = (SCHEMA.parent / "commands.md").read_text()
     for code in ExitCode:
         assert f"| {code.value} |" in page
+
+
+def test_the_shell_completes_commands_for_the_launcher() -> None:
+    """In a real bash, with the script that gatehouse prints for it, and the path that an operator types."""
+    script = """
+        eval "$(./gatehouse --show-completion bash)"
+        COMP_WORDS=(./gatehouse pre) COMP_CWORD=1
+        _gatehouse_completion ./gatehouse && echo "${COMPREPLY[@]}"; complete -p gatehouse
+    """
+    done = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    first, registered = done.stdout.splitlines()
+    assert first == "preview"
+    assert registered.endswith("gatehouse")
+
+
+def test_the_shell_completes_names_of_clients(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(stack, "STACKS", tmp_path)
+    for name in ("acme", "agency", "other"):
+        (tmp_path / f"Pulumi.{name}.yaml").touch()
+    assert completed("a") == ["acme", "agency"]
+    assert completed("") == ["acme", "agency", "other"]
+
+
+def test_colours_are_shown_on_a_terminal_that_wants_them_and_lines_are_broken_between_words() -> None:
+    def shown(**environment: str) -> str:
+        console = Console(file=io.StringIO(), force_terminal=True, width=40, _environ=environment)
+        Output(console=console).print(
+            "  ~ launch URL: https://grafana.acme.example/login → https://g.acme.example", "red"
+        )
+        assert isinstance(console.file, io.StringIO)
+        return console.file.getvalue()
+
+    plain = shown(NO_COLOR="1", TERM="xterm")
+    assert "\x1b" not in plain
+    assert plain.splitlines() == [
+        "  ~ launch URL:", "      https://grafana.acme.example/login", "      → https://g.acme.example",
+    ]  # fmt: skip
+    assert "\x1b[31m" in shown(TERM="xterm")
 
 
 @pytest.mark.engine
@@ -82,8 +127,8 @@ def test_a_command_ends_as_it_is_documented(tmp_path: Path, world: PlainWorld) -
         assert failure["remedy"].startswith("Correct what is named")
         gone = document(ExitCode.DONE, "destroy", "acme", "--confirm", "acme")
         assert gone["interrupts"] == [
-            "nobody can log in to grafana any more",
             "what the group eng lets people into is closed to them",
+            "nobody can log in to grafana any more",
         ]
         assert client.names("application") == []
     finally:

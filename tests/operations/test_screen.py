@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
-from pulumi.automation import CommandError, CommandResult, EngineEvent
-from pulumi.automation.events import DiagnosticEvent
+from pulumi.automation import CommandError, CommandResult, EngineEvent, OpType
+from pulumi.automation.events import DiagnosticEvent, ResOpFailedEvent, StepEventMetadata
 
 from bench.paths import ROOT
 from bench.plain import PlainWorld
@@ -38,6 +38,51 @@ def test_an_objection_is_shown_without_the_engines_words_and_the_value(
     assert all(line.startswith("    it is there") for line in said[3::3])
     assert all(line.startswith("    → Put right what it names") for line in said[4::3])
     assert len(said) == 8
+
+
+def test_a_failure_says_what_why_and_what_to_do_with_the_engines_words_below(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    inside = "urn:pulumi:acme::gatehouse::gatehouse:client:Client$"
+    container = f"{inside}docker:index/container:Container::npm"
+    with pytest.raises(CommandError), Screen(Output()) as screen:
+        for severity, urn, text in (
+            ("warning", "", "something is advised against"),
+            ("warning", "", "something is advised against"),
+            ("error", container, "container exited immediately\nits last log lines: no space left\n"),
+            (
+                "error",
+                f"{inside}pulumi:pulumi:Stack::acme",
+                "Traceback (most recent call last):\n  x\nKeyError: 'y'",
+            ),
+            ("error", "", "update failed"),
+        ):
+            screen.listen(EngineEvent(1, 1, diagnostic_event=DiagnosticEvent(text, "", severity, urn=urn)))
+        step = StepEventMetadata(OpType.CREATE, container, "docker:index/container:Container", "")
+        screen.listen(EngineEvent(2, 2, res_op_failed_event=ResOpFailedEvent(step, 1, 0)))
+        raise CommandError(CommandResult("", "", 1))
+    assert (
+        capsys.readouterr().out
+        == """
+Warnings:
+  something is advised against
+
+Failed after 0 s:
+  container npm cannot be made
+    container exited immediately
+    → Put right what it names, then run the same command again: it goes on from here.
+  the program stopped
+    KeyError: 'y'
+    → This is a mistake of gatehouse, not of the stack file: show these words to who maintains it.
+
+  In Pulumi's own words:
+    container exited immediately
+    its last log lines: no space left
+    Traceback (most recent call last):
+      x
+    KeyError: 'y'
+"""
+    )
 
 
 @pytest.mark.engine
