@@ -17,7 +17,8 @@ from components.private_files import make_folder  # noqa: E402
 from components.problems import Problems  # noqa: E402
 from components.settings import load  # noqa: E402
 
-make_folder(Path(".gatehouse"))  # states lie in it, and git does not keep who may read a folder
+if not pulumi.runtime.is_dry_run():  # a preview leaves nothing behind
+    make_folder(Path(".gatehouse"))  # states lie in it, and git does not keep who may read a folder
 
 try:
     outputs = Client(load()).outputs

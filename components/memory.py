@@ -202,8 +202,8 @@ class Memory:
         )
 
 
-def recall() -> Memory:
-    """The memory of the stack that the engine runs this program for, from its state."""
+def recall(client: str) -> Memory:
+    """The memory of a client of the stack that the engine runs this program for, from its state."""
     import pulumi  # noqa: PLC0415  (the commands read the state without the SDK's runtime)
 
     stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
@@ -218,7 +218,27 @@ def recall() -> Memory:
             if read == READS - 1:
                 raise
             time.sleep(0.1)
-    return Memory.of({"urn": urn, **each} for urn, each in answer.get("outputs", {}).items())
+    resources = [{"urn": urn, **each} for urn, each in answer.get("outputs", {}).items()]
+    return Memory.of(_theirs(client, resources))
+
+
+def _theirs(client: str, resources: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """What a state has of one client, by its bare names; a program may compose several."""
+    from components.logical import own  # noqa: PLC0415
+
+    clients = {_name(each) for each in resources if each["type"] == CLIENT}
+    for each in resources:
+        name = own(client, _name(each))
+        if each["type"] == CLIENT:
+            # Of a client that was renamed, the stack's own has another's name.
+            if _name(each) == client or (client not in clients and name is not None):
+                yield each
+        elif name is not None:
+            yield {**each, "urn": each["urn"].removesuffix(_name(each)) + name}
+
+
+def _name(resource: Mapping[str, Any]) -> str:
+    return str(resource["urn"]).rpartition("::")[2]
 
 
 def is_confirmed(settings: Settings) -> bool:

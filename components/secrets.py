@@ -12,7 +12,7 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives import hashes
@@ -53,7 +53,7 @@ class Form:
 class SshKey:
     """An ed25519 key: `private` in OpenSSH's file format, `public` as one line without a newline."""
 
-    private: str
+    private: str = field(repr=False)
     public: str
 
 

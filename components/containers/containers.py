@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_docker as docker
 
-from components import access
 from components.containers.networks import NETWORKS, Net
 from components.containers.spec import DATA, Spec
-from components.host.host import Host
-from components.settings import Settings
+from components.logical import logical
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainersArgs:
+    """What runs on a box, and how its Docker is reached."""
+
+    specs: Sequence[Spec]
+    """All containers, each after what it needs."""
+    docker: pulumi.Input[str]
+    """Where Docker's provider finds the box."""
+    ssh: Sequence[str]
+    """Options of the ssh command that it goes there by."""
+    ready: pulumi.Resource
+    """What has made the box ready for containers."""
+    holder: pulumi.Resource | None
+    """What takes them along when it goes; only what is on the volume outlives it."""
 
 
 class Containers(pulumi.ComponentResource):
@@ -22,69 +36,58 @@ class Containers(pulumi.ComponentResource):
     in NPM wait for: each container in it is healthy.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        specs: Sequence[Spec],
-        host: Host,
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
-        """`specs`: all containers, each after what it needs."""
-        super().__init__("gatehouse:containers:Containers", settings.client, None, opts)
-        self._host = host
-        ssh = access.ssh_command(settings.client)
+    def __init__(self, name: str, args: ContainersArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("gatehouse:containers:Containers", name, None, opts)
+        self._client, self._args = name, args
         self._provider = docker.Provider(
-            "docker",
-            # From the primary IP, which is known before and after everything: an address that came out of a
-            # command would make every container uncertain whenever that command runs.
-            host=host.address.apply(lambda address: f"ssh://deploy@{_bracketed(address)}{_port(settings)}"),
-            ssh_opts=ssh[1:],
+            logical(name, "docker"),
+            host=args.docker,
+            ssh_opts=[*args.ssh],
             opts=pulumi.ResourceOptions(parent=self),
         )
         self._networks = {net: self._network(net) for net in NETWORKS}
         self._images: dict[str, docker.RemoteImage] = {}
         self.by_name: dict[str, docker.Container] = {}
-        for spec in specs:
-            self.by_name[spec.name] = self._container(spec, [self.by_name[name] for name in spec.needs])
+        for spec in args.specs:
+            self.by_name[spec.name] = self._container(spec, [self.by_name[need] for need in spec.needs])
         self.ready: list[pulumi.Resource] = [*self.by_name.values()]
-        self.register_outputs({})
+        self.register_outputs({"images": {spec.name: spec.image for spec in args.specs}})
 
     def _options(self, depends_on: list[pulumi.Resource]) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(
             parent=self,
             provider=self._provider,
             depends_on=depends_on,
-            # A server takes its containers along; only what is on the volume outlives it.
-            deleted_with=self._host.holder,
+            deleted_with=self._args.holder,
             # Names and ports are taken until the old one is gone.
             delete_before_replace=True,
         )
 
     def _network(self, net: Net) -> docker.Network:
         return docker.Network(
-            net.name,
+            logical(self._client, net.name),
             name=net.name,
             internal=net.internal or None,
             ipam_configs=[docker.NetworkIpamConfigArgs(subnet=net.subnet)],
-            opts=self._options([self._host.ready]),
+            opts=self._options([self._args.ready]),
         )
 
     def _image(self, name: str) -> pulumi.Output[str]:
         if name not in self._images:
-            logical = name.split(":", maxsplit=1)[0].rsplit("/", maxsplit=1)[-1]
+            short = name.split(":", maxsplit=1)[0].rsplit("/", maxsplit=1)[-1]
             self._images[name] = docker.RemoteImage(
-                logical,
+                logical(self._client, short),
                 name=name,
                 keep_locally=True,  # so that going back to it needs no registry
                 opts=pulumi.ResourceOptions.merge(
-                    self._options([self._host.ready]), pulumi.ResourceOptions(delete_before_replace=False)
+                    self._options([self._args.ready]), pulumi.ResourceOptions(delete_before_replace=False)
                 ),
             )
         return pulumi.Output.from_input(self._images[name].image_id)
 
     def _container(self, spec: Spec, needs: list[docker.Container]) -> docker.Container:
         return docker.Container(
-            spec.name,
+            logical(self._client, spec.name),
             name=spec.hostname,
             image=self._image(spec.image),
             command=[*spec.command] or None,
@@ -129,20 +132,8 @@ class Containers(pulumi.ComponentResource):
             capabilities=docker.ContainerCapabilitiesArgs(drops=[*spec.drops], adds=[*spec.keeps] or None),
             log_driver="json-file",
             log_opts={"max-file": "3", "max-size": "10m"},
-            opts=self._options([self._host.ready, *needs]),
+            opts=self._options([self._args.ready, *needs]),
         )
-
-
-def _bracketed(address: str) -> str:
-    try:
-        return f"[{address}]" if ipaddress.ip_address(address).version == 6 else address
-    except ValueError:
-        return address
-
-
-def _port(settings: Settings) -> str:
-    port = settings.box.port if settings.box.kind == "host" else 22
-    return "" if port == 22 else f":{port}"
 
 
 def _duration(seconds: int) -> str:

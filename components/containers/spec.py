@@ -58,7 +58,7 @@ class Spec:
     needs: tuple[str, ...] = ()
     """The containers without which it does not answer: they are started before it."""
     command: tuple[str, ...] = ()
-    env: dict[str, str] = field(default_factory=dict)
+    env: dict[str, str] = field(default_factory=dict, repr=False)
     volumes: tuple[Volume, ...] = ()
     networks: tuple[Net, ...] = (DATA_NET,)
     place: int | None = None

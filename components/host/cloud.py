@@ -6,79 +6,119 @@ new one is made only when `rebuild` is counted up. Addresses and volume outlive 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pulumi
 import pulumi_hcloud as hcloud
+from pydantic import SecretStr
 
 from components.host import server_type
 from components.host.dns import first_address
 from components.host.user_data import user_data
-from components.secrets import Secrets
+from components.logical import logical
+from components.secrets import Secrets, SshKey
 from components.settings import Settings
-from components.settings.host import Server
+from components.settings.host import NetworkOptions, Server
 
 ANYWHERE = ("0.0.0.0/0", "::/0")
 
 
-class Cloud:
+@dataclass(frozen=True, kw_only=True)
+class CloudArgs:
+    """What a client has at Hetzner."""
+
+    server: Server
+    network: NetworkOptions
+    reverse: str
+    """The name that the addresses lead back to."""
+    apps: int
+    """How many apps there are, for which a server can be too small."""
+    deploy_key: str
+    first_boot: SshKey
+    """The host key that the server has until its real one is put there."""
+    protect: bool
+    rebuild: int
+    token: SecretStr | None = None
+    """Without one, the plugin takes HCLOUD_TOKEN."""
+
+    @classmethod
+    def of(cls, settings: Settings, server: Server, secrets: Secrets) -> CloudArgs:
+        """What a stack file says of it."""
+        return cls(
+            server=server,
+            network=settings.network,
+            reverse=settings.auth_host,
+            apps=len(settings.apps),
+            deploy_key=secrets.ssh_key("ssh/deploy").public,
+            first_boot=secrets.ssh_key("ssh/first-boot"),
+            protect=settings.protect,
+            rebuild=settings.rebuild,
+            token=settings.hetzner_token,
+        )
+
+
+class Cloud(pulumi.ComponentResource):
     """Hetzner's resources of one client. Outputs: `address`, `address6`, `server`, `volume`, `attachment`."""
 
-    def __init__(
-        self, settings: Settings, secrets: Secrets, server: Server, opts: pulumi.ResourceOptions
-    ) -> None:
-        self.settings = settings
-        name = f"gatehouse-{settings.client}"
-        token = settings.hetzner_token
+    def __init__(self, name: str, args: CloudArgs, opts: pulumi.ResourceOptions) -> None:
+        """`name`: the client's, which the resources bear at Hetzner too. `opts.parent`: the host's component."""
+        super().__init__("gatehouse:host:Cloud", name, None, opts)
+        self._client, self._args = name, args
+        server, network = args.server, args.network
+        # Before there was this component, its children were the host's own.
+        inside = pulumi.ResourceOptions(parent=self, aliases=[pulumi.Alias(parent=opts.parent)])
         self.provider = hcloud.Provider(
-            "hcloud", token=pulumi.Output.secret(token.get_secret_value()) if token else None, opts=opts
+            logical(name, "hcloud"),
+            token=pulumi.Output.secret(args.token.get_secret_value()) if args.token else None,
+            opts=inside,
         )
-        self.opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(provider=self.provider))
-        labels = {"gatehouse": settings.client}
+        self._opts = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(provider=self.provider))
+        called, labels = f"gatehouse-{name}", {"gatehouse": name}
 
-        deploy, first_boot = secrets.ssh_key("ssh/deploy"), secrets.ssh_key("ssh/first-boot")
         # Without a key, Hetzner would make a root password and mail it.
         key = hcloud.SshKey(
-            "deploy",
-            name=name,
-            public_key=deploy.public,
+            logical(name, "deploy"),
+            name=called,
+            public_key=args.deploy_key,
             labels=labels,
             opts=self._with(delete_before_replace=True),
         )
-        firewall = hcloud.Firewall("firewall", name=name, rules=self._rules(), labels=labels, opts=self.opts)
-        self._ipv4 = self._primary_ip("ipv4", name, server.location, labels)
-        self._ipv6 = (
-            self._primary_ip("ipv6", name, server.location, labels) if settings.network.ipv6 else None
+        firewall = hcloud.Firewall(
+            logical(name, "firewall"), name=called, rules=self._rules(), labels=labels, opts=self._opts
         )
+        self._ipv4 = self._primary_ip("ipv4", labels)
+        self._ipv6 = self._primary_ip("ipv6", labels) if network.ipv6 else None
         self.volume = hcloud.Volume(
-            "data",
-            name=name,
+            logical(name, "data"),
+            name=called,
             size=server.volume_size,
             location=server.location,
             format="ext4",
-            delete_protection=settings.protect,
+            delete_protection=args.protect,
             labels=labels,
             opts=self._kept("location", "format"),
         )
-        type_, hook = server_type.check(server, len(settings.apps), self.provider)
+        type_, hook = server_type.check(name, server, args.apps, self.provider)
         self.server = hcloud.Server(
-            "server",
-            name=name,
+            logical(name, "server"),
+            name=called,
             server_type=type_,
             keep_disk=True,  # so that a smaller type can be taken again later
             image=server.image,
             location=server.location,
-            user_data=pulumi.Output.secret(user_data(deploy_key=deploy.public, first_boot=first_boot)),
+            user_data=pulumi.Output.secret(user_data(deploy_key=args.deploy_key, first_boot=args.first_boot)),
             ssh_keys=[key.id],
             firewall_ids=[firewall.id.apply(int)],
             public_nets=[self._public_net()],
             backups=server.backups,
-            delete_protection=settings.protect,
-            rebuild_protection=settings.protect,
+            delete_protection=args.protect,
+            rebuild_protection=args.protect,
             shutdown_before_deletion=True,
             labels=labels,
             opts=pulumi.ResourceOptions.merge(
                 self._kept("userData", "image", "sshKeys", "location"),
                 pulumi.ResourceOptions(
-                    replacement_trigger=settings.rebuild,
+                    replacement_trigger=args.rebuild,
                     # Addresses, volume and name can belong to one server only.
                     delete_before_replace=True,
                     hooks=hook,
@@ -86,13 +126,14 @@ class Cloud:
             ),
         )
         self.attachment = hcloud.VolumeAttachment(
-            "data", server_id=self.server.id.apply(int), volume_id=self.volume.id.apply(int), automount=True,
-            opts=self._with(delete_before_replace=True, deleted_with=self.server),
+            logical(name, "data"), server_id=self.server.id.apply(int), volume_id=self.volume.id.apply(int),
+            automount=True, opts=self._with(delete_before_replace=True, deleted_with=self.server),
         )  # fmt: skip
         hcloud.Rdns(
-            "ipv4", primary_ip_id=self._ipv4.id.apply(int), ip_address=self._ipv4.ip_address,
-            dns_ptr=settings.auth_host, opts=self._with(deleted_with=self._ipv4),
+            logical(name, "ipv4"), primary_ip_id=self._ipv4.id.apply(int), ip_address=self._ipv4.ip_address,
+            dns_ptr=args.reverse, opts=self._with(deleted_with=self._ipv4),
         )  # fmt: skip
+        self.register_outputs({"address": self.address, "address6": self.address6})
 
     @property
     def address(self) -> pulumi.Output[str]:
@@ -113,7 +154,7 @@ class Cloud:
         deleted_with: pulumi.Resource | None = None,
     ) -> pulumi.ResourceOptions:
         more = pulumi.ResourceOptions(delete_before_replace=delete_before_replace, deleted_with=deleted_with)
-        return pulumi.ResourceOptions.merge(self.opts, more)
+        return pulumi.ResourceOptions.merge(self._opts, more)
 
     def _kept(self, *ignored: str) -> pulumi.ResourceOptions:
         """For what holds data or is known to others.
@@ -121,8 +162,8 @@ class Cloud:
         The engine refuses to destroy anything at all while one of these is protected; Hetzner's own
         protection alone would let the rest be destroyed first.
         """
-        more = pulumi.ResourceOptions(protect=self.settings.protect, ignore_changes=[*ignored])
-        return pulumi.ResourceOptions.merge(self.opts, more)
+        more = pulumi.ResourceOptions(protect=self._args.protect, ignore_changes=[*ignored])
+        return pulumi.ResourceOptions.merge(self._opts, more)
 
     def _rules(self) -> list[hcloud.FirewallRuleArgs]:
         def open_to(
@@ -133,21 +174,21 @@ class Cloud:
             )
 
         return [
-            open_to(self.settings.network.ssh_from, "tcp", "22"),
+            open_to(self._args.network.ssh_from, "tcp", "22"),
             open_to(ANYWHERE, "tcp", "80"),
             open_to(ANYWHERE, "tcp", "443"),
             open_to(ANYWHERE, "icmp"),
-            *(open_to(ANYWHERE, *reversed(port.split("/"))) for port in self.settings.network.open_ports),
+            *(open_to(ANYWHERE, *reversed(port.split("/"))) for port in self._args.network.open_ports),
         ]
 
-    def _primary_ip(self, type_: str, name: str, location: str, labels: dict[str, str]) -> hcloud.PrimaryIp:
+    def _primary_ip(self, type_: str, labels: dict[str, str]) -> hcloud.PrimaryIp:
         return hcloud.PrimaryIp(
-            type_,
-            name=f"{name}-{type_}",
+            logical(self._client, type_),
+            name=f"gatehouse-{self._client}-{type_}",
             type=type_,
-            location=location,
+            location=self._args.server.location,
             auto_delete=False,
-            delete_protection=self.settings.protect,
+            delete_protection=self._args.protect,
             labels=labels,
             opts=self._kept("location"),
         )

@@ -17,6 +17,7 @@ import pulumi
 from pulumi.runtime import invoke_async
 from pydantic import SecretStr
 
+from components.logical import logical
 from components.settings import Settings
 
 # The plugin that these tokens and property names are those of; as in requirements.txt.
@@ -51,11 +52,11 @@ class DnsRecord(pulumi.CustomResource):
         super().__init__("cloudflare:index/dnsRecord:DnsRecord", name, properties, opts)
 
 
-def provider(token: SecretStr | None, opts: pulumi.ResourceOptions) -> pulumi.ProviderResource:
+def provider(client: str, token: SecretStr | None, opts: pulumi.ResourceOptions) -> pulumi.ProviderResource:
     """The Cloudflare provider; without a token in the stack file it takes CLOUDFLARE_API_TOKEN."""
     inputs: dict[str, Any] = {"apiToken": pulumi.Output.secret(token.get_secret_value())} if token else {}
     opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(version=PLUGIN_VERSION))
-    return pulumi.ProviderResource("cloudflare", "cloudflare", inputs, opts)
+    return pulumi.ProviderResource("cloudflare", logical(client, "cloudflare"), inputs, opts)
 
 
 def zone_id(domain: str, cloudflare: pulumi.ProviderResource) -> pulumi.Output[str]:
@@ -96,6 +97,7 @@ def explain(domain: str, said: str) -> str:
 
 
 def declare(
+    client: str,
     hosts: Iterable[str],
     *,
     zone: pulumi.Input[str],
@@ -106,24 +108,35 @@ def declare(
     """An A record for each host, and an AAAA record if there is such an address."""
     records = []
     for host in hosts:
-        first = DnsRecord(f"{host}-A", zone=zone, host=host, type="A", content=ipv4, opts=opts)
+        first = DnsRecord(
+            logical(client, f"{host}-A"), zone=zone, host=host, type="A", content=ipv4, opts=opts
+        )
         records.append(first)
-        if ipv6 is not None and adopted().get(host) != f"{host}-A":
+        if ipv6 is not None and adopted().get(host) != logical(client, f"{host}-A"):
             # After the other, which may have been a CNAME until now.
             after = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[first]))
             records.append(
-                DnsRecord(f"{host}-AAAA", zone=zone, host=host, type="AAAA", content=ipv6, opts=after)
+                DnsRecord(
+                    logical(client, f"{host}-AAAA"),
+                    zone=zone,
+                    host=host,
+                    type="AAAA",
+                    content=ipv6,
+                    opts=after,
+                )
             )
     return records
 
 
 def declare_fixed(
-    hosts: Iterable[str], *, zone: pulumi.Input[str], target: str, opts: pulumi.ResourceOptions
+    client: str, hosts: Iterable[str], *, zone: pulumi.Input[str], target: str, opts: pulumi.ResourceOptions
 ) -> list[DnsRecord]:
     """Records that lead to a box that was there before: by its address, or by its name."""
     type = _type(target)
     return [
-        DnsRecord(f"{host}-{type}", zone=zone, host=host, type=type, content=target, opts=opts)
+        DnsRecord(
+            logical(client, f"{host}-{type}"), zone=zone, host=host, type=type, content=target, opts=opts
+        )
         for host in hosts
     ]
 

@@ -3,75 +3,111 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pulumi
 import pulumi_command as command
+from pydantic import SecretStr
 
 from components import access
 from components.containers.spec import Folder
 from components.host import dns
-from components.host.cloud import ANYWHERE, Cloud
-from components.secrets import Secrets
+from components.host.cloud import ANYWHERE, Cloud, CloudArgs
+from components.logical import logical
+from components.secrets import Secrets, SshKey
 from components.settings import Settings
+from components.settings.host import Box, NetworkOptions
 
 # Relative, so that a state can be used from any checkout; Pulumi.yaml names the same environment.
 _PROVISION = ".venv/bin/python -m components.host.provision"
 _SCRIPTS = ("harden.sh", "layout.sh", "accounts.sh", "host_key.sh")
 
 
+@dataclass(frozen=True, kw_only=True)
+class HostArgs:
+    """What a client's box is, and what leads to it."""
+
+    box: Box
+    cloud: CloudArgs | None
+    """The server that is made for it; None for a box that was there before."""
+    zone: str
+    hosts: Sequence[str]
+    """The names in the zone that lead to it."""
+    network: NetworkOptions
+    accounts: Sequence[tuple[str, str]]
+    """Names and public keys of those who may log in, deploy first."""
+    host_key: SshKey
+    folders: Sequence[Folder]
+    """What is laid out on it for the containers."""
+    rebuild: int
+    cloudflare_token: SecretStr | None = None
+    """Without one, the plugin takes CLOUDFLARE_API_TOKEN."""
+
+    @classmethod
+    def of(cls, settings: Settings, secrets: Secrets, folders: Sequence[Folder]) -> HostArgs:
+        """What a stack file says of them."""
+        return cls(
+            box=settings.box,
+            cloud=CloudArgs.of(settings, settings.server, secrets) if settings.server else None,
+            zone=settings.domain,
+            hosts=dns.served_hosts(settings),
+            network=settings.network,
+            accounts=[
+                ("deploy", secrets.ssh_key("ssh/deploy").public),
+                *((operator.name, operator.ssh_key) for operator in settings.operators),
+            ],
+            host_key=secrets.ssh_key("ssh/host"),
+            folders=folders,
+            rebuild=settings.rebuild,
+            cloudflare_token=settings.cloudflare_token,
+        )
+
+
 class Host(pulumi.ComponentResource):
     """A box that is up and hardened, with the client's names leading to it.
 
-    `address` is how ssh and Docker reach it, `ready` what containers wait for, `records` the DNS records.
-    `holder` takes all containers along when it goes, `volume` all data: both None for a box that was there.
+    `address` is how ssh reaches it, `docker` how Docker does, `ready` what containers wait for. `holder` takes all
+    containers along when it goes, `volume` all data: both None for a box that was there.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        secrets: Secrets,
-        folders: Sequence[Folder],
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
-        """`folders`: what is laid out on it for the containers."""
-        super().__init__("gatehouse:host:Host", settings.client, None, opts)
-        self._settings = settings
+    def __init__(self, name: str, args: HostArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """`name`: the client's, which its ssh files bear too."""
+        super().__init__("gatehouse:host:Host", name, None, opts)
+        self._client, self._args = name, args
         inside = pulumi.ResourceOptions(parent=self)
-        box = settings.box
-        hosts = dns.served_hosts(settings)
-        cloudflare = dns.provider(settings.cloudflare_token, inside)
+        box = args.box
+        cloudflare = dns.provider(name, args.cloudflare_token, inside)
         records = pulumi.ResourceOptions(parent=self, provider=cloudflare)
-        zone = dns.zone_id(settings.domain, cloudflare)
+        zone = dns.zone_id(args.zone, cloudflare)
         self.holder: pulumi.Resource | None = None
         self.volume: pulumi.Resource | None = None
-        if settings.server is not None:
-            cloud = Cloud(settings, secrets, settings.server, inside)
+        if args.cloud is not None:
+            cloud = Cloud(name, args.cloud, inside)
             self.address = cloud.address
             self.holder, self.volume = cloud.server, cloud.volume
-            self.records = dns.declare(
-                hosts, zone=zone, ipv4=cloud.address, ipv6=cloud.address6, opts=records
-            )
+            dns.declare(name, args.hosts, zone=zone, ipv4=cloud.address, ipv6=cloud.address6, opts=records)
             volume: pulumi.Output[str | None] = cloud.volume.id.apply(str)
             first = [cloud.attachment]
-            generation: list[pulumi.Input[str]] = [cloud.server.id, str(settings.rebuild)]
+            generation: list[pulumi.Input[str]] = [cloud.server.id, str(args.rebuild)]
         elif box.kind == "host" and box.host is not None:
             self.address = pulumi.Output.from_input(box.host)
-            self.records = dns.declare_fixed(hosts, zone=zone, target=box.host, opts=records)
+            dns.declare_fixed(name, args.hosts, zone=zone, target=box.host, opts=records)
             volume = pulumi.Output.from_input(None)
             first = []
-            generation = [box.host, str(settings.rebuild)]
+            generation = [box.host, str(args.rebuild)]
         else:
             raise ValueError("a client without a box has no Host")
 
         order: pulumi.Output[str] = pulumi.Output.all(address=self.address, volume=volume).apply(
-            lambda known: self._order(settings, secrets, folders, known["address"], known["volume"])
+            lambda known: self._order(known["address"], known["volume"])
         )
         stdin: pulumi.Output[str] = pulumi.Output.secret(order)
         self.ready: pulumi.Resource = command.local.Command(
-            "hardening",
+            logical(name, "hardening"),
             # Only a machine that was just made may still have the host key of its first boot.
             create=f"{_PROVISION} --first-contact",
             update=_PROVISION,
@@ -81,46 +117,57 @@ class Host(pulumi.ComponentResource):
             add_previous_output_in_env=False,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                provider=command.Provider("command", opts=inside),
+                provider=command.Provider(logical(name, "command"), opts=inside),
                 depends_on=first,
                 deleted_with=self.holder,
             ),
         )
         self.register_outputs({"address": self.address})
 
+    @property
+    def docker(self) -> pulumi.Output[str]:
+        """Where Docker's provider finds it.
+
+        From the primary IP, which is known before and after everything: an address that came out of a command would
+        make every container uncertain whenever that command runs.
+        """
+        port = f":{self._args.box.port}" if self._args.box.port != 22 else ""
+        return self.address.apply(lambda address: f"ssh://deploy@{_bracketed(address)}{port}")
+
     def admin(self, port: int) -> pulumi.Output[str]:
         """The address of what listens on a port of the box's loopback, for `components.access.tunnel`."""
-        ssh = f":{self._settings.box.port}" if self._settings.box.kind == "host" else ""
-        client = self._settings.client
-        return self.address.apply(lambda address: f"ssh:{client}@{address}{ssh}/127.0.0.1:{port}")
+        ssh = f":{self._args.box.port}" if self._args.box.kind == "host" else ""
+        return self.address.apply(lambda address: f"ssh:{self._client}@{address}{ssh}/127.0.0.1:{port}")
 
-    @staticmethod
-    def _order(
-        settings: Settings, secrets: Secrets, folders: Sequence[Folder], address: str, volume: str | None
-    ) -> str:
+    def _order(self, address: str, volume: str | None) -> str:
         """The document for `components.host.provision`; only a change in it runs that program again."""
-        deploy, host = secrets.ssh_key("ssh/deploy"), secrets.ssh_key("ssh/host")
-        box = settings.box
-        ours = box.kind == "server"
-        accounts = [["deploy", deploy.public], *([op.name, op.ssh_key] for op in settings.operators)]
+        args, box = self._args, self._args.box
+        anybody = set(args.network.ssh_from) & set(ANYWHERE)
         order = {
-            "client": settings.client,
+            "client": self._client,
             "address": address,
-            "port": 22 if ours else box.port,
-            "ssh": access.ssh_command(settings.client),
-            "host_private": host.private,
-            "host_public": host.public,
-            "first_public": secrets.ssh_key("ssh/first-boot").public if ours else box.host_key,
-            "first_user": "deploy" if ours else box.user,
-            "accounts": accounts,
-            "trusted": [] if set(settings.network.ssh_from) & set(ANYWHERE) else [*settings.network.ssh_from],
-            "open": [*settings.network.open_ports],
+            "port": box.port,
+            "ssh": access.ssh_command(self._client),
+            "host_private": args.host_key.private,
+            "host_public": args.host_key.public,
+            "first_public": args.cloud.first_boot.public if args.cloud else box.host_key,
+            "first_user": "deploy" if args.cloud else box.user,
+            "accounts": args.accounts,
+            "trusted": [] if anybody else [*args.network.ssh_from],
+            "open": [*args.network.open_ports],
             "volume": volume,
-            "folders": folders,
+            "folders": args.folders,
             "scripts": scripts_hash(),
-            **({} if ours or box.adopt else {"guarded": True}),
+            **({} if args.cloud or box.adopt else {"guarded": True}),
         }
         return json.dumps(order, sort_keys=True)
+
+
+def _bracketed(address: str) -> str:
+    try:
+        return f"[{address}]" if ipaddress.ip_address(address).version == 6 else address
+    except ValueError:
+        return address
 
 
 def scripts_hash() -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pulumi
 from pulumi.runtime import invoke_async
 
+from components.logical import logical
 from components.settings.host import Server, type_problems
 
 
 def check(
-    server: Server, apps: int, hcloud: pulumi.ProviderResource
+    client: str, server: Server, apps: int, hcloud: pulumi.ProviderResource
 ) -> tuple[pulumi.Output[str], pulumi.ResourceHookBinding]:
     """The name of the server type once Hetzner knows it, and the hook that a new server must pass.
 
@@ -36,7 +37,9 @@ def check(
         if refusals and old != server.type:
             raise pulumi.RunError("; ".join(refusals))
 
-    hook = pulumi.ResourceHook("server-type", refuse, pulumi.ResourceHookOptions(on_dry_run=True))
+    hook = pulumi.ResourceHook(
+        logical(client, "server-type"), refuse, pulumi.ResourceHookOptions(on_dry_run=True)
+    )
     binding = pulumi.ResourceHookBinding(before_create=[hook], before_update=[hook])
     return pulumi.Output.from_input(look_up()), binding
 

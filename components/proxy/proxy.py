@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,14 +14,11 @@ from urllib.parse import urlsplit
 import jinja2
 import pulumi
 
-from components.containers.containers import Containers
 from components.containers.networks import AUTHENTIK_ADDRESS
-from components.containers.specs import admin_identity
-from components.host.host import Host
+from components.logical import logical
 from components.objects.resource import resource_class
 from components.proxy.kinds import CERTIFICATE, PROXY_HOST
 from components.proxy.provider import NpmProvider
-from components.secrets import Secrets
 from components.settings import App, Settings
 
 AUTHENTIK = ("http", AUTHENTIK_ADDRESS, 9000)
@@ -48,60 +46,64 @@ class Route:
     below: bool = True
 
 
+@dataclass(frozen=True, kw_only=True)
+class ProxyArgs:
+    """What is served, and the Nginx Proxy Manager that serves it."""
+
+    routes: Sequence[Route]
+    address: pulumi.Input[str]
+    """Where it is administered (see `components.access.tunnel`)."""
+    identity: str
+    """Who logs in to it."""
+    password: pulumi.Input[str] = field(repr=False)
+    token: str = field(repr=False)
+    """Cloudflare's, which certificates are got with."""
+    named: bool
+    """Whether certificates are called after the token: a change of it then gets new ones."""
+    container: pulumi.Resource
+    volume: pulumi.Resource | None
+    """What has all that it knows, and takes it along."""
+
+
 class Proxy(pulumi.ComponentResource):
     """Certificates and proxy hosts. `ready` are the hosts, by name."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        secrets: Secrets,
-        host: Host,
-        containers: Containers,
-        opts: pulumi.ResourceOptions | None = None,
-        *,
-        identity: str | None = None,
-    ) -> None:
-        """`identity`: who logs in to NPM, where that was settled by an earlier run."""
-        super().__init__("gatehouse:proxy:Proxy", settings.client, None, opts)
+    def __init__(self, name: str, args: ProxyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("gatehouse:proxy:Proxy", name, None, opts)
         project = pulumi.get_project()
         provider = pulumi.ProviderResource(
             "pulumi-python",
-            "npm",
+            logical(name, "npm"),
             {
-                f"{project}:address": host.admin(81),
-                f"{project}:identity": identity or admin_identity(settings),
-                f"{project}:secret": secrets.output("npm/admin-password"),
+                f"{project}:address": args.address,
+                f"{project}:identity": args.identity,
+                f"{project}:secret": pulumi.Output.secret(args.password),
             },
             pulumi.ResourceOptions(parent=self),
         )
         options = pulumi.ResourceOptions(
-            parent=self,
-            provider=provider,
-            depends_on=[containers.by_name["npm"]],
-            # All that NPM knows is on the volume.
-            deleted_with=host.volume,
+            parent=self, provider=provider, depends_on=[args.container], deleted_with=args.volume
         )
-        token, given = cloudflare_token(settings)
         self.ready: dict[str, pulumi.Resource] = {}
-        for route in routes(settings):
-            name = certificate_name(route.host, token if given else None)
+        for route in args.routes:
+            title = certificate_name(route.host, args.token if args.named else None)
             certificate = resource_class(CERTIFICATE.name)(
                 NpmProvider(),
-                name,
+                logical(name, title),
                 CERTIFICATE.name,
-                certificate_fields(name, route.host, token),
+                certificate_fields(title, route.host, args.token),
                 secret=("meta",),
                 # NPM has no way to change a certificate, only another one; what must change it is in its name.
                 opts=pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(ignore_changes=["meta"])),
             )
             self.ready[route.host] = resource_class(PROXY_HOST.name)(
                 NpmProvider(),
-                route.host,
+                logical(name, route.host),
                 PROXY_HOST.name,
-                host_fields(route, name),
+                host_fields(route, title),
                 opts=pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=[certificate])),
             )
-        self.register_outputs({})
+        self.register_outputs({"hosts": [*self.ready]})
 
 
 def routes(settings: Settings) -> list[Route]:

@@ -28,8 +28,8 @@ import pulumi
 from components.host import dns
 from components.settings import load
 settings = load()
-cloudflare = dns.provider(settings.cloudflare_token, pulumi.ResourceOptions())
-dns.declare(dns.served_hosts(settings), zone=dns.zone_id(settings.domain, cloudflare), ipv4="203.0.113.10",
+cloudflare = dns.provider("acme", settings.cloudflare_token, pulumi.ResourceOptions())
+dns.declare("acme", dns.served_hosts(settings), zone=dns.zone_id(settings.domain, cloudflare), ipv4="203.0.113.10",
             ipv6="2001:db8::1", opts=pulumi.ResourceOptions(provider=cloudflare))
 """
 

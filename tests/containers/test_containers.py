@@ -4,15 +4,16 @@ import re
 from pathlib import PurePosixPath
 from typing import Any
 
+import pulumi
 import pytest
 
 from bench import images
+from components import box
 from components.containers import networks, releases
-from components.containers.containers import Containers, _duration
+from components.containers.containers import _duration
 from components.containers.networks import APPS, DATA_NET, EDGE
 from components.containers.spec import answering, folders
 from components.containers.specs import admin_identity, all_specs
-from components.host.host import Host
 from components.host.user_data import hardening_script
 from components.lines import known
 from components.problems import Problems
@@ -23,10 +24,10 @@ BOX = {"host": "198.51.100.7", "hostKey": KEY, "port": 2222}
 
 
 def declare(preview: bool = False, **more: Any) -> dict[str, Registered]:
-    """By type and name, what Containers registers for these settings."""
-    some = settings(**more)
-    specs = all_specs(some, secrets())
-    found = run(lambda: Containers(some, specs, Host(some, secrets(), folders(specs))), preview=preview)
+    """By type and name, what is registered for the box of these settings."""
+    some = settings(**{"cloudflareToken": "x" * 40, **more})
+    opts = pulumi.ResourceOptions()
+    found = run(lambda: box.declare(some, secrets(), admin_identity(some), opts), preview=preview)
     return {f"{one.type.rpartition(':')[2]} {one.name}": one for one in found}
 
 

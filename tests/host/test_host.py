@@ -11,7 +11,7 @@ import pytest
 from components.containers.spec import Folder
 from components.host import dns
 from components.host.dns import first_address, served_hosts
-from components.host.host import Host
+from components.host.host import Host, HostArgs
 from components.settings.host import type_problems
 from tests.host.mocks import KEY, SERVER_TYPE, Registered, run, secrets, settings
 
@@ -22,14 +22,17 @@ BOX = {"host": "198.51.100.7", "hostKey": KEY, "user": "root"}
 
 def declare(preview: bool = False, answers: Any = None, **more: Any) -> dict[str, Registered]:
     """By type and name, what Host registers for these settings."""
-    found = run(lambda: Host(settings(**more), secrets(), [FOLDER]), preview=preview, answers=answers)
+    some = settings(**more)
+    args = HostArgs.of(some, secrets(), [FOLDER])
+    found = run(lambda: Host(some.client, args), preview=preview, answers=answers)
     return {f"{one.type.rpartition(':')[2]} {one.name}": one for one in found}
 
 
 @pytest.mark.parametrize("preview", [True, False])
 def test_a_server_and_what_belongs_to_it(preview: bool) -> None:
     all_ = declare(preview)
-    assert {name for name in all_ if not name.startswith(("Stack", "Host", "cloudflare", "hcloud", "command"))} == {
+    others = ("Stack", "Host", "Cloud", "cloudflare", "hcloud", "command")
+    assert {name for name in all_ if not name.startswith(others)} == {
         "SshKey deploy", "Firewall firewall", "PrimaryIp ipv4", "PrimaryIp ipv6", "Volume data", "Server server",
         "Rdns ipv4", "DnsRecord auth.acme.example-A", "DnsRecord auth.acme.example-AAAA", "VolumeAttachment data",
         "Command hardening",

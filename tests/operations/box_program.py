@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pulumi
 
-from components.host.cloud import Cloud
+from components.host.cloud import Cloud, CloudArgs
 from components.settings import load
 
 settings = load()
 assert settings.server is not None
-Cloud(settings, settings.derived(), settings.server, pulumi.ResourceOptions())
+args = CloudArgs.of(settings, settings.server, settings.derived())
+Cloud(settings.client, args, pulumi.ResourceOptions())

@@ -15,30 +15,43 @@ from typing import Any
 import pytest
 
 from bench.authentik.testing import Running, serve
+from bench.project import Project
+from bench.tests.clouds.conftest import make
 from tests.operations.client import BenchClient
 
 pytestmark = pytest.mark.engine
 
-RECORDING = Path(__file__).parent.parent / "recordings/states/provider-in-the-application.json.gz"
-RECORDED = b"http://127.0.0.1:37023"
-"""Where that authentik answered."""
+RECORDINGS = Path(__file__).parent.parent / "recordings/states"
 ACCESS = "pulumi-python:dynamic/gatehouse:access"
 APPLICATIONS = "/core/applications/"
+CLOUD, IDENTITY = ("create", "gatehouse:host:Cloud acme"), ("create", "gatehouse:identity:Identity acme")
+
+
+def recorded(name: str) -> dict[str, Any]:
+    """What a version before left."""
+    found: dict[str, Any] = json.loads(gzip.decompress((RECORDINGS / f"{name}.json.gz").read_bytes()))
+    return found
 
 
 class Left:
-    """What the version before left, on a server that holds it."""
+    """What a version before left of a client without a box, on a server that holds it."""
 
-    def __init__(self, folder: Path, server: Running) -> None:
-        recorded = json.loads(gzip.decompress(RECORDING.read_bytes()).replace(RECORDED, server.url.encode()))
-        self.issuer, self.token, self.version = server.url, recorded["token"], "2026.8.3"
+    def __init__(self, folder: Path, server: Running, name: str) -> None:
+        left = recorded(name)
+        left = json.loads(json.dumps(left).replace(left["url"], server.url))
+        self.issuer, self.token, self.version = server.url, left["token"], "2026.8.3"
         with server.store.writing():
-            server.store._load([tuple(row) for row in recorded["rows"]])
-        for app in recorded["settings"]["apps"].values():
-            app.setdefault("everyone", not app.get("groups"))  # which that version did not ask for
-        self.client = BenchClient(folder, self, root=recorded["root"], **recorded["settings"])  # type: ignore[arg-type]
+            server.store._load([tuple(row) for row in left["rows"]])
+        for app in left["settings"]["apps"].values():
+            app.setdefault("everyone", not app.get("groups"))  # which the first of them did not ask for
+        self.client = BenchClient(folder, self, root=left["root"], **left["settings"])  # type: ignore[arg-type]
         self.client.pulumi("stack", "init", check=False)
-        self.client.project.pulumi("stack", "import", "--stack", "acme", given=json.dumps(recorded["state"]))
+        take_in(self.client.project, left["state"])
+
+
+def take_in(project: Project, state: dict[str, Any]) -> None:
+    """Make it the project's state."""
+    project.pulumi("stack", "import", "--stack", "acme", given=json.dumps(state))
 
 
 @pytest.fixture
@@ -47,9 +60,9 @@ def server() -> Iterator[Running]:
         yield server
 
 
-def steps(client: BenchClient) -> dict[tuple[str, str], set[str]]:
+def steps(project: Project) -> dict[tuple[str, str], set[str]]:
     """(operation, URN's end) -> inputs that a preview would change."""
-    said = client.pulumi("preview", "--json")
+    said = project.pulumi("preview", "--json", "--stack", "acme")
     found = {}
     for step in json.loads(said[said.index("{\n") :])["steps"]:
         old, new = (step.get(state, {}).get("inputs", {}) for state in ("oldState", "newState"))
@@ -61,13 +74,13 @@ def steps(client: BenchClient) -> dict[tuple[str, str], set[str]]:
 
 
 def test_providers_move_to_the_access_of_their_application(tmp_path: Path, server: Running) -> None:
-    left = Left(tmp_path / "project", server)
+    left = Left(tmp_path / "project", server, "provider-in-the-application")
     apps = left.client.settings["apps"]
     application = "pulumi-python:dynamic/authentik_core:application"
-    planned = steps(left.client)
+    planned = steps(left.client.project)
     assert {step for step in planned if step[0] == "create"} == {
-        ("create", f"{ACCESS} {key}") for key in apps
-    }
+        IDENTITY, *(("create", f"{ACCESS} {key}") for key in apps)
+    }  # fmt: skip
     assert {step[0] for step in planned} <= {"create", "update"}
     for key in apps:
         assert planned["update", f"{application} {key}"] == {"provider", "policy_engine_mode", "gatehouse"}
@@ -91,3 +104,43 @@ def test_providers_move_to_the_access_of_their_application(tmp_path: Path, serve
     with server.store.reading():
         [legacy] = server.store.all(APPLICATIONS)
     assert (legacy["slug"], legacy["name"], legacy["provider"]) == ("legacy", "Legacy", None)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_objects_come_below_the_component_of_identities(
+    tmp_path: Path, server: Running, at_once: bool
+) -> None:
+    client = Left(tmp_path / "project", server, "objects-below-the-client").client
+    assert steps(client.project) == {IDENTITY: set()}
+    assert "No change." in client.project.gatehouse("preview", "acme", "--expect-no-changes")
+    server.control.journal.clear()
+    if not at_once:
+        client.pulumi("up")
+        assert [each for each in server.control.journal if each["method"] != "GET"] == []
+        below = [each["urn"] for each in client.latest()["resources"] if "dynamic" in each["type"]]
+        assert below and all("gatehouse:identity:Identity$pulumi-python:dynamic" in urn for urn in below)
+        client.pulumi("refresh", "--run-program", "--expect-no-changes")
+        client.pulumi("preview", "--refresh", "--expect-no-changes")
+    client.project.gatehouse("destroy", "acme", "--confirm", "acme")
+    with server.store.reading():
+        [legacy] = server.store.all(APPLICATIONS)
+        assert not [each for each in server.store.all("/core/users/") if each["username"] == "jane"]
+    assert (legacy["slug"], legacy["provider"]) == ("legacy", None)
+
+
+def test_the_server_comes_below_the_component_of_hetzner(tmp_path: Path) -> None:
+    """What a preview does not ask a box for; bench tests of a whole client do the rest."""
+    left = recorded("server-below-the-host")
+    with make(tmp_path / "clouds", zones={"acme.example": None}).running() as clouds:
+        environment = {
+            "HCLOUD_ENDPOINT": clouds.hetzner_endpoint, "HCLOUD_TOKEN": clouds.tokens.hetzner,
+            "CLOUDFLARE_BASE_URL": clouds.cloudflare_base_url, "CLOUDFLARE_API_TOKEN": clouds.tokens.cloudflare,
+        }  # fmt: skip
+        project = Project(tmp_path / "project", environment)
+        project.stack("acme", left["settings"], {"rootSecret": left["root"]})
+        take_in(project, left["state"])
+        before = sorted(path.name for path in (project.folder / ".gatehouse").iterdir())
+        changed = steps(project)
+        assert sorted(path.name for path in (project.folder / ".gatehouse").iterdir()) == before == ["state"]
+    # The box is set up again whenever one of the scripts for it has changed; nothing else is done.
+    assert changed.keys() - {("update", "command:local:Command hardening")} == {CLOUD, IDENTITY}

@@ -5,12 +5,10 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.containers.containers import Containers
-from components.containers.spec import folders
-from components.containers.specs import all_specs
-from components.host.host import Host
+from components import box
+from components.containers.specs import admin_identity
 from components.proxy import proxy
-from components.proxy.proxy import Proxy, Route
+from components.proxy.proxy import Route
 from tests.host.mocks import KEY, Registered, run, secrets, settings
 
 TOKEN = "cf-token-" + "a" * 31
@@ -33,13 +31,8 @@ APPS = {
 
 def declare(preview: bool = False, **more: Any) -> dict[str, Registered]:
     some = settings(**{"cloudflareToken": TOKEN, **more})
-
-    def program() -> None:
-        specs = all_specs(some, secrets())
-        host = Host(some, secrets(), folders(specs))
-        Proxy(some, secrets(), host, Containers(some, specs, host))
-
-    found = run(program, preview=preview)
+    opts = pulumi.ResourceOptions()
+    found = run(lambda: box.declare(some, secrets(), admin_identity(some), opts), preview=preview)
     return {f"{one.type.rpartition(':')[2]} {one.name}": one for one in found}
 
 
