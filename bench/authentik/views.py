@@ -6,21 +6,18 @@ import re
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
-import yaml
-
 from bench.authentik import blueprints, fields, lists, writes
 from bench.authentik.api import Action, Api
 from bench.authentik.calls import HTML, Answer, Call
 from bench.authentik.catalog import Kind
 from bench.authentik.computed import Shown, application_of
-from bench.authentik.context import BINDINGS, FLOW_BINDINGS
+from bench.authentik.context import BINDINGS
 from bench.authentik.fields import Invalid
 from bench.authentik.pages import NOT_FOUND_PAGE
 from bench.authentik.render import render
 from bench.authentik.rules import Crash
-from bench.authentik.store import Data
 
-OAUTH2, SAML, FLOWS = "/providers/oauth2/", "/providers/saml/", "/flows/instances/"
+OAUTH2, SAML = "/providers/oauth2/", "/providers/saml/"
 MD = "urn:oasis:names:tc:SAML:2.0"
 
 
@@ -69,57 +66,6 @@ def saml_metadata(api: Api, call: Call) -> Answer:
         name = f'attachment; filename="{provider["name"]}_authentik_meta.xml"'
         return Answer(200, text, "application/xml", {"Content-Disposition": name})
     return Answer(200, {"metadata": text})
-
-
-def entry(kind: Kind, api: Api, data: Data) -> dict[str, Any]:
-    """An object as a blueprint's entry."""
-    known = api.line.schemas[kind.request]["properties"]
-    keys = [name for name in kind.facts["key"]["fields"] if name != "name" or kind.path == FLOWS]
-    if kind.path in (FLOW_BINDINGS, BINDINGS):
-        keys = [name for name in ("order", "stage", "policy", "target") if data.get(name) is not None]
-    attributes = {name: value for name, value in data.items() if name in known and name not in keys}
-    return {
-        "attrs": attributes,
-        "conditions": [],
-        "identifiers": {"pk": data["pk"], **{name: data[name] for name in keys}},
-        "model": kind.label,
-        "permissions": [],
-        "state": "present",
-    }
-
-
-def export_flow(api: Api, call: Call) -> Answer:
-    """GET /flows/instances/{slug}/export/: the flow with its stages, policies and bindings as a blueprint."""
-    kind = api.line.kinds[FLOWS]
-    _, flow = api.locate(call, [kind])
-    stages, policies, bindings = [], [], []
-    own = [b for b in api.store.all(FLOW_BINDINGS) if b["target"] == flow["pk"]]
-    targets = {flow["pk"], *(binding["pk"] for binding in own)}
-    for binding in own:
-        if found := call.context.group("any_stage", binding["stage"]):
-            stages.append(entry(found[0], api, found[1]))
-        bindings.append(entry(api.line.kinds[FLOW_BINDINGS], api, binding))
-    for binding in api.store.all(BINDINGS):
-        if binding["target"] in targets:
-            if binding.get("policy") and (found := call.context.group("any_policy", binding["policy"])):
-                policies.append(entry(found[0], api, found[1]))
-            bindings.append(entry(api.line.kinds[BINDINGS], api, binding))
-    document = {
-        "context": {},
-        "entries": [entry(kind, api, flow), *policies, *stages, *bindings],
-        "metadata": {
-            "labels": {"blueprints.goauthentik.io/generated": "true"},
-            "name": f"authentik Export - {flow['slug']}",
-        },
-        "version": 1,
-    }
-    name = f'attachment; filename="{flow["slug"]}.yaml"'
-    return Answer(200, yaml.safe_dump(document, sort_keys=True), HTML, {"Content-Disposition": name})
-
-
-def inspector(_api: Api, _call: Call) -> Answer:
-    """GET /flows/inspector/{flow_slug}/: there is none outside of debugging."""
-    return Answer(404, NOT_FOUND_PAGE, HTML)
 
 
 def blueprint_files(api: Api, _call: Call) -> Answer:
@@ -201,8 +147,6 @@ def tasks(api: Api, call: Call) -> Answer:
 VIEWS: dict[tuple[str, str], Action] = {
     ("GET", "/providers/oauth2/{id}/setup_urls/"): setup_urls,
     ("GET", "/providers/saml/{id}/metadata/"): saml_metadata,
-    ("GET", "/flows/instances/{slug}/export/"): export_flow,
-    ("GET", "/flows/inspector/{flow_slug}/"): inspector,
     ("GET", "/tasks/tasks/"): tasks,
     ("GET", "/managed/blueprints/available/"): blueprint_files,
     ("POST", "/managed/blueprints/"): make_blueprint,

@@ -1,4 +1,4 @@
-"""Who asks: passwords, tokens signed with a key below /data, the second factor, permissions."""
+"""Who asks: passwords, tokens signed with a key below /data, permissions."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ import hashlib
 import hmac
 import re
 import secrets
-import struct
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
-from bench.npm.errors import ApiError, internal, invalid, missing
+from bench.npm.errors import internal, invalid, missing
 from bench.npm.store import Row, Store
 
 DAY = 86400
@@ -66,7 +64,7 @@ class Tokens:
             keyfile.write_bytes(RSAKey.generate_key(2048).as_pem(private=True))
         self._key = RSAKey.import_key(keyfile.read_bytes())
 
-    def issue(self, user: int, *, lasts: str = "1d", scope: str = "user") -> Row:
+    def issue(self, user: int, *, lasts: str = "1d") -> Row:
         """`{token, expires}`. `lasts` as in `1d`, `30d`, `1s`; else 400."""
         found = re.fullmatch(r"(\d+)([smhdwMy])", lasts)
         if found is None:
@@ -76,7 +74,7 @@ class Tokens:
         claims = {
             "iss": "api",
             "attrs": {"id": user},
-            "scope": [scope],
+            "scope": ["user"],
             "expiresIn": lasts,
             "jti": base64.b64encode(secrets.token_bytes(12)).decode(),
             "iat": int(began),
@@ -90,10 +88,10 @@ class Tokens:
         """Who the Authorization header names. 500 for what is no token of ours, 400 for an expired one."""
         if not header or not header.startswith("Bearer "):
             return None
-        user = self._store.get("user", self.read(header.removeprefix("Bearer "), scope="user"))
+        user = self._store.get("user", self.read(header.removeprefix("Bearer ")))
         return Caller(user) if user and not user["is_disabled"] else None
 
-    def read(self, token: str, *, scope: str) -> int:
+    def read(self, token: str) -> int:
         """The user a token was issued to."""
         try:
             claims = jwt.decode(token, self._key, algorithms=["RS256"]).claims
@@ -107,8 +105,6 @@ class Tokens:
                 "expiredAt": expired.replace("+00:00", "Z"),
             }
             raise invalid("Token has expired", i18n=told)
-        if scope not in claims["scope"]:
-            raise internal()
         return int(claims["attrs"]["id"])
 
 
@@ -151,36 +147,4 @@ def login(store: Store, tokens: Tokens, identity: str, secret: str) -> Row:
         raise invalid("Invalid email or password")
     if not verified(secret, user.get("_password")):
         raise invalid("Invalid email or password", i18n="error.invalid-auth")
-    if user.get("_totp_enabled"):
-        return {
-            "requires_2fa": True,
-            "challenge_token": tokens.issue(user["id"], lasts="5m", scope="2fa-challenge")["token"],
-        }
     return tokens.issue(user["id"])
-
-
-def second_factor(store: Store, tokens: Tokens, challenge: str, code: str) -> Row:
-    """What POST /tokens/2fa answers."""
-    user = store.get("user", tokens.read(challenge, scope="2fa-challenge"))
-    if user is None or code not in codes(user["_totp"]):
-        raise wrong_code()
-    return tokens.issue(user["id"])
-
-
-def wrong_code() -> ApiError:
-    """400 for a code of the second factor that doesn't fit."""
-    return invalid("Invalid verification code", i18n="error.invalid-2fa")
-
-
-def codes(secret: str) -> list[str]:
-    """The one-time codes (RFC 6238) that are good now: the last, this and the next half-minute's."""
-    key = base64.b32decode(secret)
-    step = int(time.time()) // 30
-    return [_code(key, step + offset) for offset in (-1, 0, 1)]
-
-
-def _code(key: bytes, step: int) -> str:
-    digest = hmac.digest(key, struct.pack(">Q", step), "sha1")
-    offset = digest[-1] & 15
-    number: Any = struct.unpack(">I", digest[offset : offset + 4])[0] & 0x7FFFFFFF
-    return f"{number % 1_000_000:06d}"

@@ -25,12 +25,6 @@ def _refresh(asked: Asked) -> Answer:
     return asked.manager.tokens.issue(caller.user["id"], lasts=asked.query.get("expiry", "1d"))
 
 
-def _second_factor(asked: Asked) -> Answer:
-    body = asked.checked("POST /tokens/2fa")
-    manager = asked.manager
-    return auth.second_factor(manager.store, manager.tokens, body["challenge_token"], body["code"])
-
-
 def _users(asked: Asked) -> Answer:
     asked.administrator()
     return [users.shown(one, tuple(asked.expand)) for one in asked.manager.store.all("user")]
@@ -80,15 +74,6 @@ def _permissions(asked: Asked) -> Answer:
     return True
 
 
-def _start_2fa(asked: Asked) -> Answer:
-    return users.start_second_factor(asked.manager.store, _named(asked))
-
-
-def _enable_2fa(asked: Asked) -> Answer:
-    body = asked.checked("POST /users/{userID}/2fa/enable")
-    return users.enable_second_factor(asked.manager.store, _named(asked), body["code"])
-
-
 def _settings(asked: Asked) -> Answer:
     asked.administrator()
     return [settings.get(asked.manager, settings.NAME)]
@@ -108,13 +93,10 @@ def _put_setting(asked: Asked) -> Answer:
 ROUTES: dict[str, dict[str, Handler | tuple[Handler, int]]] = {
     "/": {"GET": _health},
     "/tokens": {"POST": _login, "GET": _refresh},
-    "/tokens/2fa": {"POST": _second_factor},
     "/users": {"GET": _users, "POST": (_create_user, 201)},
     "/users/{who}": {"GET": _user, "PUT": _update_user, "DELETE": _delete_user},
     "/users/{who}/auth": {"PUT": _password},
     "/users/{who}/permissions": {"PUT": _permissions},
-    "/users/{who}/2fa": {"POST": _start_2fa},
-    "/users/{who}/2fa/enable": {"POST": _enable_2fa},
     "/settings": {"GET": _settings},
     "/settings/{name}": {"GET": _setting, "PUT": _put_setting},
 }

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import secrets
-from typing import Any
 
 from bench.npm import auth
 from bench.npm.auth import Caller
@@ -74,23 +71,6 @@ def set_password(store: Store, caller: Caller, user: Row, body: Row) -> bool:
         raise invalid("Current password was not supplied" if "current" not in body else "Invalid password")
     store.patch("user", user["id"], _password=auth.hashed(body["secret"]))
     return True
-
-
-def start_second_factor(store: Store, user: Row) -> Row:
-    """A new secret, not in force until a code proves that it was taken over."""
-    secret = base64.b32encode(secrets.token_bytes(20)).decode()
-    store.patch("user", user["id"], _totp=secret, _totp_enabled=False)
-    issuer, who = "Nginx%20Proxy%20Manager", user["email"].replace("@", "%40")
-    return {"secret": secret, "otpauth_url": f"otpauth://totp/{issuer}:{who}?secret={secret}&issuer={issuer}"}
-
-
-def enable_second_factor(store: Store, user: Row, code: str) -> Row:
-    """Put the secret in force."""
-    secret: Any = user.get("_totp")
-    if not secret or code not in auth.codes(secret):
-        raise auth.wrong_code()
-    store.patch("user", user["id"], _totp_enabled=True)
-    return {"backup_codes": [secrets.token_hex(4).upper() for _ in range(8)]}
 
 
 def _avatar(email: str) -> str:

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from bench.clouds.serving import Clouds
+from bench.clouds.testing import make
 from bench.project import Project
-from bench.tests.clouds.conftest import make
 from components.secrets import new_root_secret
 from operations.dns import RECORD, foreign
 from tests.host import mocks

@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 from bench.clouds.serving import Clouds
+from bench.clouds.testing import make
 from bench.paths import ROOT
 from bench.plain import PlainWorld
 from bench.project import Project
-from bench.tests.clouds.conftest import make
 from components.memory import CONFIRM
 from components.secrets import new_root_secret
 from tests.host.mocks import KEY

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bench.clouds.serving import Clouds
-from bench.tests.clouds.conftest import client_of, make
+from bench.clouds.testing import client_of, make
 from components import access
 from components.objects.provider import AWAY
 from components.problems import Problems

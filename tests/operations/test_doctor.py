@@ -13,7 +13,7 @@ import pytest
 from bench.clouds.cloudflare.account import token_of_one_zone
 from bench.clouds.hetzner import catalog
 from bench.clouds.serving import Clouds
-from bench.tests.clouds.conftest import client_of, make
+from bench.clouds.testing import client_of, make
 from components.problems import Problem, Weight
 from operations import doctor
 from operations.finding import Finding, Right

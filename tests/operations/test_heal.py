@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from bench.clouds.serving import Clouds
-from bench.tests.clouds.conftest import client_of, make
+from bench.clouds.testing import client_of, make
 from components.settings import Settings
 from operations import heal
 from operations.errors import OperatorError

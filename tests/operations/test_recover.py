@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from bench.clouds.serving import Clouds
+from bench.clouds.testing import client_of
 from bench.plain import PlainWorld
 from bench.project import Project
-from bench.tests.clouds.conftest import client_of
 from components.memory import CLIENT
 from tests.operations.client import BenchClient
 from tests.operations.test_server import KINDS, clouds, made, project

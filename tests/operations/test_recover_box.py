@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench.clouds.testing import make
 from bench.project import Project
-from bench.tests.clouds.conftest import make
-from bench.tests.plugins.fake_docker import FakeDocker, Serving
+from bench.tests.plugins.fake_docker import FakeDocker, Serving, write_ssh
 from components.secrets import new_root_secret
 from tests.host.mocks import KEY
 
@@ -45,42 +44,6 @@ docker.Container(
     memory=64, memory_swap=128, opts=options,
 )
 """
-# Stands for ssh to the box: joins the plugin to the daemon, and answers the `docker … inspect` of the command.
-SSH = """#!{python}
-import json, os, socket, sys, threading
-import http.client
-def connect():
-    made = socket.socket(socket.AF_UNIX)
-    made.connect({socket!r})
-    return made
-words = sys.argv[1:]
-if "dial-stdio" in words:
-    connection = connect()
-    def back():
-        while chunk := connection.recv(65536):
-            os.write(1, chunk)
-        os._exit(0)
-    threading.Thread(target=back, daemon=True).start()
-    while chunk := os.read(0, 65536):
-        connection.sendall(chunk)
-    connection.shutdown(socket.SHUT_WR)
-    threading.Event().wait(5)
-elif "info" in words:
-    if {refused}:
-        sys.exit("Host key verification failed.")
-    print("the daemon")
-else:
-    kind, name = words[words.index("docker") + 1], words[-1]
-    path = "/images/" + name + "/json" if kind == "image" else "/" + kind + "s/" + name
-    asked = http.client.HTTPConnection("docker")
-    asked.sock = connect()
-    asked.request("GET", path + ("/json" if kind == "container" else ""))
-    answer = asked.getresponse()
-    found = json.loads(answer.read())
-    if answer.status != 200:
-        sys.exit("no such thing")
-    print(found["Id"])
-"""
 
 
 @pytest.fixture
@@ -93,7 +56,7 @@ def daemon() -> FakeDocker:
 @pytest.fixture
 def project(tmp_path: Path, daemon: FakeDocker) -> Iterator[Project]:
     with make(tmp_path / "clouds").running() as clouds, Serving(daemon) as socket:
-        write_ssh(tmp_path, socket)
+        write_ssh(tmp_path / "bin" / "ssh", socket)
         environment = {
             "CLOUDFLARE_BASE_URL": clouds.cloudflare_base_url,
             "CLOUDFLARE_API_TOKEN": clouds.tokens.cloudflare,
@@ -109,14 +72,6 @@ def project(tmp_path: Path, daemon: FakeDocker) -> Iterator[Project]:
         }  # fmt: skip
         made.stack("acme", settings, {"rootSecret": new_root_secret()})
         yield made
-
-
-def write_ssh(folder: Path, socket: Path, *, refused: bool = False) -> None:
-    """Put an `ssh` into its folder."""
-    ssh = folder / "bin" / "ssh"
-    ssh.parent.mkdir(exist_ok=True)
-    ssh.write_text(SSH.format(python=sys.executable, socket=str(socket), refused=refused))
-    ssh.chmod(0o755)
 
 
 def ids(project: Project) -> dict[str, str]:
@@ -143,8 +98,8 @@ def test_containers_networks_and_images_are_found_on_the_box(
 
     # Another machine answers at the box's address: it is not this client's, and nothing is taken in.
     shutil.rmtree(project.folder / ".gatehouse/state/.pulumi")
-    socket = Path((tmp_path / "bin" / "ssh").read_text().split("made.connect('")[1].split("'")[0])
-    write_ssh(tmp_path, socket, refused=True)
+    with Serving(daemon) as socket:
+        write_ssh(tmp_path / "bin" / "ssh", socket, refused=True)
     said = project.gatehouse("recover", "acme", "--yes", check=False)
     assert "198.51.100.7 cannot be looked at" in said and "root secret" in said
     assert ids(project) == {}

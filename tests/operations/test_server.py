@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from bench.clouds.serving import Clouds
+from bench.clouds.testing import client_of, make
 from bench.project import Project
-from bench.tests.clouds.conftest import client_of, make
 from components.secrets import new_root_secret
 from tests.host.mocks import KEY
 from tests.operations.client import kill, wait_for

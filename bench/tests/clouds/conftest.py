@@ -12,8 +12,7 @@ import pytest
 
 from bench.clouds.machines import NullMachines
 from bench.clouds.serving import Clouds
-
-KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI test@example"
+from bench.clouds.testing import client_of, make
 
 
 @pytest.fixture
@@ -22,23 +21,10 @@ def clouds(tmp_path: Path) -> Iterator[Clouds]:
         yield running
 
 
-def make(directory: Path, **options: Any) -> Clouds:
-    """Clouds with one zone, whose actions take no longer than their work."""
-    options = {"zones": {"demo.example": None}, "action_seconds": 0, "dns": [("127.0.0.1", 0)]} | options
-    return Clouds(directory, **options)
-
-
 @pytest.fixture
 def machines(clouds: Clouds) -> NullMachines:
     assert isinstance(clouds.machines, NullMachines)
     return clouds.machines
-
-
-def client_of(clouds: Clouds) -> hcloud.Client:
-    """Hetzner's own client, which polls without a pause and doesn't wait before it tries again."""
-    client = hcloud.Client(clouds.tokens.hetzner, api_endpoint=clouds.hetzner_endpoint, poll_interval=0.005)
-    client._client._retry_interval_func = lambda retries: 0.0
-    return client
 
 
 @pytest.fixture

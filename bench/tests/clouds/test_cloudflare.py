@@ -10,7 +10,7 @@ import pytest
 
 from bench.clouds.cloudflare.account import token_of_one_zone, zone_id
 from bench.clouds.serving import Clouds
-from bench.tests.clouds.conftest import make
+from bench.clouds.testing import make
 from bench.tests.clouds.test_hetzner import Side
 
 ZONE = zone_id("demo.example")

@@ -10,8 +10,8 @@ import pytest
 
 from bench.clouds.machines import NullMachines
 from bench.clouds.serving import Clouds
+from bench.clouds.testing import KEY, client_of, make
 from bench.engine import ensure
-from bench.tests.clouds.conftest import KEY, client_of, make
 from bench.tests.clouds.test_hetzner import Side
 from bench.tests.engine.project import Project
 

@@ -20,7 +20,7 @@ from hcloud.servers import BoundServer, ServerCreatePublicNetwork
 
 from bench.clouds.machines import MachineError, MachineState, NullMachines
 from bench.clouds.serving import Clouds
-from bench.tests.clouds.conftest import KEY, client_of, make
+from bench.clouds.testing import KEY, client_of, make
 
 Side = Callable[..., httpx.Response]
 NBG = Location(name="nbg1")

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from bench.clouds.serving import Clouds
-from bench.tests.clouds.conftest import client_of, make
+from bench.clouds.testing import client_of, make
 from bench.tests.clouds.test_cloudflare import RECORDS, record
 from bench.tests.clouds.test_hetzner import boot
 

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bench.tests.clouds.conftest import make
+from bench.clouds.testing import make
 from bench.tests.plugins import replay_cloudflare, replay_hcloud
 from bench.tests.plugins.recordings import FOLDER, lines
 

@@ -22,13 +22,10 @@ PLAIN_ID = {"certificate_id": "certificate", "access_list_id": "access", "owner_
 MOMENTS = re.compile(r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+Z)?$")
 DIFFERS = {
     "token",
-    "challenge_token",
     "secret",
-    "otpauth_url",
     "issuer",
     "from",
     "to",
-    "backup_codes",
     "certificate_key",
     "cmd",
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from bench.npm import auth
 from bench.tests.npm import replay
 from bench.tests.npm.session import Session
 
@@ -231,12 +230,6 @@ def limited_user(one: Session) -> None:
     login = {"identity": "lim@example.test", "secret": "Limited-Passw0rd"}
     one.replay.tokens["limited"] = one.api.post("/tokens", json=login).json()["token"]
     one.run("02-auth-errors", "limited-change-own-password", token="limited")
-    secret = one.replay.ask("01-tokens/2fa-start", token="limited")["secret"]
-    code = {"code": auth.codes(secret)[1]}
-    one.replay.ask("01-tokens/2fa-enable", token="limited", json=code)
-    challenge = {"challenge_token": one.replay.ask("01-tokens/login-with-2fa-enabled")["challenge_token"]}
-    one.replay.ask("01-tokens/2fa-bad-code", json=challenge)
-    one.replay.ask("01-tokens/2fa-verify", json=challenge | code)
     one.run("02-auth-errors", "permissions-hidden")
     one.run(
         "02-auth-errors",

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
 import re
 import shutil
 import socketserver
+import sys
 import tempfile
 import threading
 from collections.abc import Callable
@@ -210,6 +212,46 @@ class _Server(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
 
 
+# Stands for ssh to a box: joins stdin and stdout to the daemon's socket, both ways, to the end, as `docker system
+# dial-stdio` does there; and answers the `docker info` and `docker … inspect` of a command.
+SSH = """#!{python}
+import json, os, socket, sys, threading
+import http.client
+def connect():
+    made = socket.socket(socket.AF_UNIX)
+    made.connect({socket!r})
+    return made
+words = sys.argv[1:]
+open({log!r}, "a").write(" ".join(words) + "\\n")
+if "dial-stdio" in words:
+    connection = connect()
+    def back():
+        while chunk := connection.recv(65536):
+            os.write(1, chunk)
+        os._exit(0)
+    threading.Thread(target=back, daemon=True).start()
+    while chunk := os.read(0, 65536):
+        connection.sendall(chunk)
+    connection.shutdown(socket.SHUT_WR)
+    threading.Event().wait(5)
+elif "info" in words:
+    if {refused}:
+        sys.exit("Host key verification failed.")
+    print("the daemon")
+else:
+    kind, name = words[words.index("docker") + 1], words[-1]
+    path = "/images/" + name + "/json" if kind == "image" else "/" + kind + "s/" + name
+    asked = http.client.HTTPConnection("docker")
+    asked.sock = connect()
+    asked.request("GET", path + ("/json" if kind == "container" else ""))
+    answer = asked.getresponse()
+    found = json.loads(answer.read())
+    if answer.status != 200:
+        sys.exit("no such thing")
+    print(found["Id"])
+"""
+
+
 class Serving:
     """The daemon on a unix socket, for `with`: gives the socket's path."""
 
@@ -287,3 +329,11 @@ def _dispatch(
         }
         return handler(*(unquote(group) for group in match.groups()), **extra)
     raise Fault(404, f"page not found: {method} {path}")
+
+
+def write_ssh(path: Path, socket: Path, *, log: Path | None = None, refused: bool = False) -> None:
+    """Put an `ssh` there that reaches this daemon, or whose host key is refused; `log` gets its arguments."""
+    path.parent.mkdir(exist_ok=True)
+    text = SSH.format(python=sys.executable, socket=str(socket), log=str(log or os.devnull), refused=refused)
+    path.write_text(text)
+    path.chmod(0o755)

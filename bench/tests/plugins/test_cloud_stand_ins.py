@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from bench.clouds.serving import Clouds
+from bench.clouds.testing import KEY, client_of, make
 from bench.clouds.watch import Fault
 from bench.plugins.base import Failed, Provider
 from bench.plugins.cloudflare import Cloudflare
 from bench.plugins.hcloud import Hcloud, seconds
 from bench.plugins.values import UNKNOWN, Values
-from bench.tests.clouds.conftest import KEY, client_of, make
 
 
 class Stack:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import sys
 import tarfile
 import time
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from bench.plugins.docker import DockerProvider
 from bench.plugins.docker.text import duration, nanoseconds
 from bench.plugins.docker.transport import Daemon, ssh_command
 from bench.plugins.values import UNKNOWN, Values
-from bench.tests.plugins.fake_docker import FakeDocker, Fault, Serving
+from bench.tests.plugins.fake_docker import FakeDocker, Fault, Serving, write_ssh
 
 CONTAINER = "docker:index/container:Container"
 IMAGE = "docker.io/library/redis:7-alpine"
@@ -236,24 +235,6 @@ def test_ssh_is_run_as_the_official_plugin_runs_it() -> None:
     assert " ".join(ssh_command("ssh://203.0.113.10:2222", [])) == f"ssh -p 2222 {tail}"
 
 
-# Stands for `ssh … docker system dial-stdio`: joins stdin and stdout to the daemon's socket, both ways, to the end.
-DIAL = """#!{python}
-import os, socket, sys, threading
-open({log!r}, "a").write(" ".join(sys.argv[1:]) + "\\n")
-connection = socket.socket(socket.AF_UNIX)
-connection.connect({socket!r})
-def back():
-    while chunk := connection.recv(65536):
-        os.write(1, chunk)
-    os._exit(0)
-threading.Thread(target=back, daemon=True).start()
-while chunk := os.read(0, 65536):
-    connection.sendall(chunk)
-connection.shutdown(socket.SHUT_WR)
-threading.Event().wait(5)
-"""
-
-
 @pytest.fixture
 def through_ssh(
     daemon: FakeDocker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -262,9 +243,7 @@ def through_ssh(
     log = tmp_path / "log"
     log.write_text("")
     with Serving(daemon) as socket:
-        ssh = tmp_path / "ssh"
-        ssh.write_text(DIAL.format(python=sys.executable, socket=str(socket), log=str(log)))
-        ssh.chmod(0o755)
+        write_ssh(tmp_path / "ssh", socket, log=log)
         monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
         provider = DockerProvider()
         provider.call(
