@@ -1,21 +1,15 @@
-"""The commands, their arguments, and how an error is shown."""
+"""The commands and their arguments; `operations.__main__` runs them."""
 
 from __future__ import annotations
 
-import os
-import sys
-import threading
-import warnings
 from typing import Annotated
 
-import httpx
 import typer
-from pulumi.automation import CommandError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from components.problems import Problem, Problems, Weight
+from components.problems import Problem, Weight
 from operations import catalog as lines
 from operations import doctor as doctor_checks
 from operations import guards, run
@@ -26,12 +20,12 @@ from operations.login_check import Checked
 from operations.login_check import login_check as check_logins
 from operations.new import NewClient
 from operations.new import new as new_client
-from operations.output import Manner, Output, output, print_lines
+from operations.options import Json, Name, Pulumi, Quiet, manner, show_version
+from operations.output import Output, output
 from operations.outputs import show as show_outputs
 from operations.recover import Row, Verdict
 from operations.recover import recover as recover_client
-from operations.stack import Stack, clients
-from operations.version import version
+from operations.stack import Stack
 
 app = typer.Typer(
     help="One front door per client: authentik behind Nginx Proxy Manager, as one Pulumi program.",
@@ -41,55 +35,12 @@ app = typer.Typer(
 console = Console()
 
 
-def completed(incomplete: str) -> list[str]:
-    """The clients whose names begin so, for the shell's completion."""
-    return [name for name in clients() if name.startswith(incomplete)]
-
-
-Name = Annotated[
-    str,
-    typer.Argument(
-        help="The client: its stack file is stacks/Pulumi.<name>.yaml",
-        metavar="NAME",
-        autocompletion=completed,
-    ),
-]
-Pulumi = Annotated[
-    bool, typer.Option("--pulumi", envvar="GATEHOUSE_PULUMI", help="Show the engine's own words, whole")
-]
-Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Show warnings, what fails, and the last line alone")
-]
-Json = Annotated[
-    bool, typer.Option("--json", help="Print one JSON document and nothing else: docs/run.schema.json")
-]
-
-
 VERDICTS = {
     Weight.ERROR: "[red]missing[/]",
     Weight.WARNING: "[yellow]note[/]",
     Weight.HINT: "[cyan]hint[/]",
 }
 """How doctor's table speaks of a problem."""
-
-
-def manner(*, pulumi: bool, quiet: bool, as_json: bool) -> Manner:
-    """How a command is to speak. --quiet and --json win over what the environment says of --pulumi.
-
-    Raises:
-        UsageError: two ways at once.
-    """
-    if quiet and as_json:
-        raise UsageError("--quiet and --json exclude each other.", "Give one of them.")
-    chosen = {Manner.JSON: as_json, Manner.QUIET: quiet, Manner.PULUMI: pulumi}
-    return next((each for each, is_wanted in chosen.items() if is_wanted), Manner.WORDS)
-
-
-def show_version(wanted: bool) -> None:
-    """Print the version and end, where that is asked for."""
-    if wanted:
-        print(version())
-        raise typer.Exit
 
 
 @app.callback()
@@ -254,6 +205,8 @@ def destroy(
     with output("destroy", name, manner(pulumi=pulumi, quiet=quiet, as_json=as_json)) as out:
         if as_json and confirm is None:
             raise UsageError("--json asks nothing.", f"Give --confirm {name} with it.")
+        if confirm is not None:
+            confirmed(name, confirm, "")  # before anything is looked at
         done = run.destroy(Stack(name), out, lambda what: confirmed(name, confirm, what))
         out.show_warnings()
         out.end(done)
@@ -345,37 +298,3 @@ def catalog(
     for each in unknown:
         console.print(f"Not declarable until tools/facts describes it: {each}")
     console.print("Then: python -m tools, and make check", soft_wrap=True)
-
-
-_excepthook = threading.excepthook
-
-
-def complain(text: str) -> None:
-    """What ended the command, on standard error."""
-    print_lines(Console(stderr=True), f"gatehouse: {text}")
-
-
-def main() -> None:
-    """Run the command line; an error that has a remedy is printed without a traceback."""
-    # When a run is interrupted, the threads with which the Automation API reads its output stumble over its end.
-    threading.excepthook = lambda args: None if "closed file" in str(args.exc_value) else _excepthook(args)
-    warnings.filterwarnings("ignore", "Error in event stream")
-    # The shell's completion goes by the bare name, whatever path it is typed with.
-    completion = "_GATEHOUSE_COMPLETE" in os.environ or any("-completion" in each for each in sys.argv[1:2])
-    try:
-        app(prog_name="gatehouse" if completion else "./gatehouse")
-    except SystemExit as end:
-        if end.code == ExitCode.INTERRUPTED:
-            complain("interrupted; the next `up` goes on from here.")
-        raise
-    except (OperatorError, Problems) as error:
-        complain(str(error))
-        sys.exit(getattr(error, "code", ExitCode.FAILED))
-    except httpx.HTTPError as error:
-        complain(
-            f"{type(error).__name__} at {error.request.url.host}: {error}\n"
-            "  Check that it can be reached from here, then run the same command again."
-        )
-        sys.exit(ExitCode.FAILED)
-    except CommandError:  # what failed is on the screen
-        sys.exit(ExitCode.FAILED)

@@ -56,7 +56,13 @@ _LOGIN = "nobody can log in to {name} any more"
 _WHO = "who may use {name} changes at once"
 _RULES = "who gets past {name} changes at once"
 _TOLD = "what apps are told by {name} changes with the next login"
-_APP = Impact(delete=_LOGIN, replace="nobody can log in to {name} until it is made anew")
+
+
+def _app(**fields: str) -> Impact:
+    """Something without which nobody gets to an app."""
+    return Impact(delete=_LOGIN, replace="nobody can log in to {name} until it is made anew", fields=fields)
+
+
 _SYNC = Impact(delete="people are not brought to {name} any more", replace="")
 _STEP = Impact(
     delete="people do not come to {name} any more when they log in",
@@ -159,56 +165,32 @@ TABLE: Mapping[str, Impact] = {
     ),
     "authentik_policies.policybinding": Impact(delete=_RULES, update=_RULES),
     "authentik_policies.policybinding:authentik_core.application": _NOBODY,  # the app's access speaks of it
-    "authentik_core.application": Impact(
-        delete=_LOGIN,
-        replace="nobody can log in to {name} until it is made anew",
-        fields={"slug": f"{_LOSES}its new issuer, which follows from the slug"},
-    ),
+    "authentik_core.application": _app(),
     "authentik_core.applicationentitlement": Impact(delete="apps are not told of {name} any more"),
-    "authentik_providers_": _APP,
-    "authentik_providers_oauth2.oauth2provider": Impact(
-        delete=_LOGIN,
-        replace="nobody can log in to {name} until it is made anew",
-        fields={
-            "client_id": f"{_LOSES}the new client id",
-            "client_secret": f"{_LOSES}the new secret",
-            "encryption_key": f"{_LOSES}the new key to read its tokens with",
-            "issuer_mode": f"{_LOSES}its new issuer",
-            "redirect_uris": "{name}: logins that come back to an address which is not listed any more are refused",
-            "signing_key": "{name} refuses logins until it has fetched the new key",
-            "sub_mode": "{name} takes everybody for somebody new, where it knows people by `sub`",
-        },
+    "authentik_providers_": _app(),
+    "authentik_providers_oauth2.oauth2provider": _app(
+        client_id=f"{_LOSES}the new client id",
+        client_secret=f"{_LOSES}the new secret",
+        encryption_key=f"{_LOSES}the new key to read its tokens with",
+        issuer_mode=f"{_LOSES}its new issuer",
+        redirect_uris="{name}: logins that come back to an address which is not listed any more are refused",
+        signing_key="{name} refuses logins until it has fetched the new key",
+        sub_mode="{name} takes everybody for somebody new, where it knows people by `sub`",
     ),
     "authentik_providers_oauth2.scopemapping": Impact(delete=_TOLD, update=_TOLD),
-    "authentik_providers_proxy.proxyprovider": Impact(
-        delete=_LOGIN,
-        replace="nobody can log in to {name} until it is made anew",
-        fields={"external_host": "{name} answers at its new address only"},
-    ),
-    "authentik_providers_saml.samlprovider": Impact(
-        delete=_LOGIN,
-        replace="nobody can log in to {name} until it is made anew",
-        fields={
-            "acs_url": "{name}: logins are sent to its new address only",
-            "audience": "{name} refuses logins until it is told the new audience",
-            "encryption_kp": f"{_LOSES}the new key to read its logins with",
-            "signing_kp": f"{_LOSES}the new certificate",
-            "verification_kp": "{name}: what it signs with the former certificate is refused",
-        },
+    "authentik_providers_proxy.proxyprovider": _app(),
+    "authentik_providers_saml.samlprovider": _app(
+        acs_url="{name}: logins are sent to its new address only",
+        audience="{name} refuses logins until it is told the new audience",
+        encryption_kp=f"{_LOSES}the new key to read its logins with",
+        signing_kp=f"{_LOSES}the new certificate",
+        verification_kp="{name}: what it signs with the former certificate is refused",
     ),
     "authentik_providers_saml.samlpropertymapping": Impact(delete=_TOLD, update=_TOLD),
-    "authentik_providers_ldap.ldapprovider": Impact(
-        delete=_LOGIN,
-        replace="nobody can log in to {name} until it is made anew",
-        fields={"base_dn": f"{_LOSES}the new base DN"},
-    ),
-    "authentik_providers_radius.radiusprovider": Impact(
-        delete=_LOGIN,
-        replace="nobody can log in to {name} until it is made anew",
-        fields={
-            "client_networks": "{name}: devices outside of the new networks are refused",
-            "shared_secret": f"{_LOSES}the new secret",
-        },
+    "authentik_providers_ldap.ldapprovider": _app(),
+    "authentik_providers_radius.radiusprovider": _app(
+        client_networks="{name}: devices outside of the new networks are refused",
+        shared_secret=f"{_LOSES}the new secret",
     ),
     "authentik_providers_radius.radiusproviderpropertymapping": Impact(delete=_TOLD, update=_TOLD),
     "authentik_providers_rac.racpropertymapping": Impact(delete=_TOLD, update=_TOLD),

@@ -20,7 +20,8 @@ def rows(changes: Iterable[Change]) -> Iterator[tuple[str, str, OpType]]:
         first = those[0]
         sign, name = ("·" if first.given_back else OPERATIONS[first.operation].sign), _app(first)
         if len(those) > 1:
-            yield sign, f"{name}: {', '.join(_parts(those))}", first.operation
+            end = f": {GIVEN_BACK}" if first.given_back else ""
+            yield sign, f"{name}: {', '.join(_parts(those))}{end}", first.operation
             continue
         for each in those:
             end = f": {GIVEN_BACK}" if each.given_back else each.detail

@@ -57,16 +57,18 @@ _DYNAMIC = "pulumi-python:dynamic/"
 _INTERNAL = frozenset({"__provider", "__defaults", "gatehouse", "gatehouse_before", FOREIGN})
 SECRET = "[secret]"  # noqa: S105  (what the engine shows in a secret's place)
 _LONGEST = 60
-_CAPITALS = {
+_SPELLED = {
     "url": "URL",
     "uri": "URI",
     "uris": "URIs",
-    "id": "id",
+    "envs": "environment",
     "ip": "IP",
+    "kp": "key pair",
     "dns": "DNS",
     "ssl": "TLS",
     "mfa": "MFA",
 }
+"""Parts of properties' names that are spelled otherwise."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def edits(old: Mapping[str, Any], new: Mapping[str, Any], named: Collection[str]
 def label(name: str) -> str:
     """What a property is called: `meta_launch_url` is the launch URL, `publicNets` are the public nets."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.removeprefix("meta_")).lower().split("_")
-    return " ".join(_CAPITALS.get(word, word) for word in words if word)
+    return " ".join(_SPELLED.get(word, word) for word in words if word)
 
 
 def _edit(before: Any, after: Any) -> str:

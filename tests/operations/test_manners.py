@@ -15,9 +15,9 @@ from rich.console import Console
 from bench.paths import ROOT
 from bench.plain import PlainWorld
 from operations import stack
-from operations.cli import completed
 from operations.document import SCHEMA, schema
 from operations.errors import ExitCode
+from operations.options import completed
 from operations.output import Output
 from operations.version import VERSION
 from tests.operations.client import BenchClient

@@ -226,6 +226,11 @@ def test_a_protected_server_is_made_anew_in_one_run_once_its_clients_name_was_ty
     )
     assert [each for each in words if each not in said] == []
     assert "replace" in said and "unable to replace" not in said
+    plan = project.gatehouse("preview", "acme", GATEHOUSE_PULUMI="").splitlines()
+    assert "  ± server server" in plan
+    interrupts = plan[plan.index("What this interrupts:") + 1 :]
+    assert interrupts[0].startswith("  the server is made anew: nobody can log in")
+    assert interrupts[1] == "", "what goes with the server is spoken of once more"
     for arguments, refused in (
         (("--yes",), "./gatehouse up acme --yes --confirm acme"),
         (("--yes", "--confirm", "acne"), "'acne' is not 'acme'; nothing was touched"),
