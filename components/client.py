@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 from pydantic import SecretStr
@@ -12,6 +12,9 @@ from components.identity.identity import Identity, IdentityArgs
 from components.identity.plan import Plan
 from components.problems import refuse
 from components.settings import Settings
+
+if TYPE_CHECKING:
+    from components.containers.containers import Containers
 
 
 class Client(pulumi.ComponentResource):
@@ -40,6 +43,7 @@ class Client(pulumi.ComponentResource):
             **{name: _closed(value) for name, value in apps.outputs(settings, secrets).items()},
         }
         identity: str | None = None
+        containers: Containers | None = None
         if settings.box.kind == "none":
             assert settings.authentik.url is not None
             assert settings.authentik.token is not None
@@ -56,6 +60,7 @@ class Client(pulumi.ComponentResource):
                 access.write_files(name, secrets)
             identity = remembered.identity or admin_identity(settings)
             there = box.declare(settings, secrets, identity, inside)
+            containers = there.containers
             self.outputs["address"] = there.host.address
             args = IdentityArgs(
                 wanted=wanted,
@@ -66,6 +71,8 @@ class Client(pulumi.ComponentResource):
                 volume=there.host.volume,
             )
         made = Identity(name, args, inside).objects
+        if containers is not None:
+            containers.add_outposts(made)
         if invitations := login.links(settings, made):
             self.outputs["invitations"] = invitations
         self.register_outputs({memory.OUTPUT: remembered.after(settings, secrets, identity)})

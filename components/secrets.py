@@ -77,6 +77,11 @@ FORMS: dict[str, Form] = {
     ),
     "app/<id>/client-id": Form(40, LETTERS, r"[!-~]{1,255}", "1 to 255 characters without spaces"),
     "app/<id>/client-secret": Form(128, LETTERS, _ANY, _ANY_LIMIT),
+    "app/<id>/bind-password": Form(40, LETTERS, _ANY, _ANY_LIMIT),
+    "app/<id>/shared-secret": Form(
+        40, LETTERS, r"[!-~]{12,128}", "12 to 128 characters without spaces (RADIUS)"
+    ),
+    "outpost/<protocol>/token": Form(60, LETTERS, _LONG, _LONG_LIMIT),
     "person/<username>/password": Form(
         20, READABLE, r"[ -~]{12,255}", "12 to 255 printable ASCII characters"
     ),

@@ -99,7 +99,7 @@ def login_check(
 
 def out_of_reach(settings: Settings, app: App) -> str:
     """Why an app can't be logged in to from here; empty if it can."""
-    if app.speaks in ("saml", "ldap"):
+    if app.speaks in ("saml", "ldap", "radius"):
         return f"gatehouse itself does not speak {app.speaks.upper()}; log in to it by hand"
     if app.speaks == "proxy" and settings.box.kind == "none":
         return "with `box: none`, gatehouse has no proxy in front of it, and does not know yours; open it by hand"

@@ -42,6 +42,7 @@ _BEGINNINGS = (
     ("authentik_core.group", PEOPLE),
     ("authentik_core.user", PEOPLE),
     ("gatehouse.access", APPS),
+    ("gatehouse.ldap_search", APPS),
     ("authentik_providers_", APPS),
     ("authentik_core.application", APPS),
     ("authentik_policies.", APPS),

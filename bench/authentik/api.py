@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from bench.authentik import access, auth, events, latency, lists, names, policies, usedby, writes
 from bench.authentik.calls import CRASHED, HTML, JSON, Answer, Call, NotFoundError
 from bench.authentik.catalog import Kind, Line, line_of, load
-from bench.authentik.context import Context, is_superuser
+from bench.authentik.context import OUTPOSTS, Context, is_superuser
 from bench.authentik.fields import Invalid
 from bench.authentik.pages import NOT_FOUND_PAGE
 from bench.authentik.render import render
@@ -22,8 +22,21 @@ from bench.authentik.store import Data, Store
 PREFIX = "/api/v3"
 PUBLIC = {"/root/config/", "/core/brands/current/", "/schema/"}
 # What people without rights may read; everything else needs a superuser (the bench knows no finer permissions).
-EVERYBODY = {"/core/applications/", "/core/users/me/", "/core/applications/{slug}/"}
-SERVICE_ACCOUNTS = ("/outposts/", "/providers/", "/core/users/me/")
+EVERYBODY = {
+    "/core/applications/",
+    "/core/users/me/",
+    "/core/applications/{slug}/",
+    "/outposts/ldap/{id}/check_access/",
+    "/outposts/radius/{id}/check_access/",
+}
+# The accounts of outposts may look at these; people and groups are what LDAP is about.
+SERVICE_ACCOUNTS = (
+    "/outposts/",
+    "/providers/",
+    "/core/users/",
+    "/core/groups/",
+    "/crypto/certificatekeypairs/",
+)
 AGGREGATES = {
     "/providers/all/": "any_provider",
     "/stages/all/": "any_stage",
@@ -222,6 +235,8 @@ class Api:
         """The objects that a list shows to this caller."""
         found = [data for one in [kind, *self.also(kind)] for data in self.store.all(one.path)]
         facts = kind.facts.get("list", {})
+        if kind.path == OUTPOSTS and call.user is not None and call.user.get("_of"):
+            return [data for data in found if data["pk"] == call.user["_of"]]  # an outpost sees itself alone
         if facts.get("flag") and not (
             call.first("superuser_full_list") == "true" and call.user and is_superuser(self.store, call.user)
         ):

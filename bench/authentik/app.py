@@ -19,6 +19,7 @@ from bench.authentik.calls import Answer
 from bench.authentik.context import Context
 from bench.authentik.info import INFO
 from bench.authentik.outpost import Outpost
+from bench.authentik.outpost_api import OUTPOST_API
 from bench.authentik.pages import NOT_FOUND_PAGE
 from bench.authentik.policies import NotEmulatedError
 from bench.authentik.proxies import TrustedProxies
@@ -37,7 +38,7 @@ class Server:
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self.store, self.settings = store, settings
-        self.api = Api(store, settings, {**ACTIONS, **INFO, **VIEWS})
+        self.api = Api(store, settings, {**ACTIONS, **INFO, **VIEWS, **OUTPOST_API})
         self.started = time.monotonic()
         self._prepared = False
 

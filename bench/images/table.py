@@ -155,4 +155,23 @@ WHOAMI = Image(
     user="65534",
     code=True,
 )
-IMAGES = (POSTGRES, REDIS, AUTHENTIK, NPM, WHOAMI)
+OUTPOSTS = tuple(
+    Image(
+        name=f"ghcr.io/goauthentik/{kind}",
+        tags=None,
+        layers=(
+            Layer(
+                f"{kind}-outpost",
+                files=((f"/{kind}", f'#!/bin/sh\nexec python3 -m bench.outposts {kind} "$@"\n', 0o755),),
+            ),
+        ),
+        entrypoint=(f"/{kind}",),
+        environment=dict(_PYTHON),
+        ports=(*ports, 9300),
+        user="1000",
+        health=("CMD", f"/{kind}", "healthcheck"),
+        code=True,
+    )
+    for kind, ports in (("ldap", (3389, 6636)), ("radius", (1812,)))
+)
+IMAGES = (POSTGRES, REDIS, AUTHENTIK, NPM, WHOAMI, *OUTPOSTS)

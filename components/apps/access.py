@@ -43,7 +43,7 @@ def _bindings(plan: Plan, app: App, settings: Settings) -> Iterator[tuple[str, s
     """(field, name, logical name) of each."""
     ids = {("group", group.name): group.id for group in settings.groups}
     ids |= {("user", person.username): person.id for person in settings.people}
-    subjects = list(app.subjects)
+    subjects = _subjects(app)
     if len(subjects) > 1 and mode(app, settings) == "all":
         name = f"{app.key}: who may use it"
         plan.add(POLICY, name, {"expression": expression(app)}, logical_name=f"{app.id}: people")
@@ -56,11 +56,18 @@ def _bindings(plan: Plan, app: App, settings: Settings) -> Iterator[tuple[str, s
         yield "policy", name, f"{app.id}: policy {name}"
 
 
+def _subjects(app: App) -> list[tuple[str, str]]:
+    """The groups and people who may use it; with them the account that it looks people up with."""
+    named: list[tuple[str, str]] = list(app.subjects)
+    return [*named, ("user", app.bind_account)] if named and app.bind_account else named
+
+
 def expression(app: App) -> str:
     """Whether somebody is in one of the app's groups, or in one below it, or is one of its users."""
     conditions: list[Any] = []
+    users = sorted(name for subject, name in _subjects(app) if subject == "user")
     if app.groups:
         conditions.append(f"ak_is_group_member(request.user, name__in={sorted(app.groups)!r})")
-    if app.users:
-        conditions.append(f"request.user.username in {sorted(app.users)!r}")
+    if users:
+        conditions.append(f"request.user.username in {users!r}")
     return f"return {' or '.join(conditions)}"

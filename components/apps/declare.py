@@ -8,13 +8,15 @@ from typing import Any
 from components import login
 from components.apps.access import declare_access, mode
 from components.apps.people import declare_people
-from components.apps.protocols import PROTOCOLS, claims, ldap
+from components.apps.protocols import PROTOCOLS, claims
 from components.apps.protocols.common import Given
+from components.apps.searching import declare_search
 from components.identity.plan import Plan
 from components.secrets import Secrets
 from components.settings import App, RawObject, Settings
 from components.settings.app_fields import APPLICATION, PROVIDERS, unsaid
 from components.settings.base import dotted
+from components.settings.outposts import outposts
 from components.settings.scopes import SCOPE_MAPPING
 from components.settings.secret_forms import sealing
 
@@ -38,8 +40,17 @@ def declare(plan: Plan, settings: Settings, secrets: Secrets) -> None:
     raw = {(each.kind, each.name): each for each in settings.objects}
     if behind := [app.key for app in settings.apps if app.speaks == "proxy"]:
         _declare_embedded(plan, behind, settings.issuer_base, raw.pop((OUTPOST, EMBEDDED), None))
-    if served := [app for app in settings.apps if app.speaks == "ldap"]:
-        plan.add(OUTPOST, ldap.OUTPOST, ldap.outpost(served, given))
+    for outpost, served in outposts(settings):
+        plan.add(
+            OUTPOST,
+            outpost.title,
+            {
+                "type": outpost.protocol,
+                "providers": [app.key for app in served],
+                "config": {"authentik_host": given.authentik},
+                "token": secrets.closed(outpost.token),
+            },
+        )
     _declare_login(plan, settings, raw)
     for index, each in enumerate(settings.objects):
         if (each.kind, each.name) in raw:
@@ -97,7 +108,9 @@ def _declare_provider(plan: Plan, app: App, given: Given) -> None:
         origin=dotted("apps", app.key),
         # All providers share one name space: an app that changes its protocol gives the old one up first.
         formerly=[other for other in PROVIDERS.values() if other != kind],
+        searcher=app.bind_account or "",
     )
+    declare_search(plan, app, given)
     for scope in claims.scopes(app):
         plan.add(
             SCOPE_MAPPING,

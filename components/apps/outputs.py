@@ -10,10 +10,11 @@ from components.apps.protocols import PROTOCOLS
 from components.apps.protocols.common import Given
 from components.secrets import Secrets
 from components.settings import Settings
+from components.settings.outposts import outposts
 
 
 def outputs(settings: Settings, secrets: Secrets) -> dict[str, Any]:
-    """Stack outputs by name: `apps` in clear; `clientSecrets` and `firstPasswords` as secrets.
+    """Stack outputs by name: `apps` in clear; all others as secrets, those of outposts where there are any.
 
     They are apart because one secret in an output makes all of it secret.
     """
@@ -28,10 +29,28 @@ def outputs(settings: Settings, secrets: Secrets) -> dict[str, Any]:
         for person in settings.people
         if not person.adopt
     }
+    handed = {
+        "bindPasswords": {
+            app.key: secrets.closed(f"app/{app.id}/bind-password")
+            for app in settings.apps
+            if app.bind_account
+        },
+        "sharedSecrets": {
+            app.key: secrets.closed(f"app/{app.id}/shared-secret")
+            for app in settings.apps
+            if app.speaks == "radius"
+        },
+        "outpostTokens": {
+            outpost.protocol: secrets.closed(outpost.token)
+            for outpost, _ in outposts(settings)
+            if settings.box.kind == "none"
+        },
+    }
     return {
         "apps": {
             app.key: {"url": app.url, **PROTOCOLS[app.speaks].told(app, given)} for app in settings.apps
         },
         "clientSecrets": client_secrets,
         "firstPasswords": passwords,
+        **{name: values for name, values in handed.items() if values},
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -49,11 +49,21 @@ class Containers(pulumi.ComponentResource):
         self._images: dict[str, docker.RemoteImage] = {}
         self.by_name: dict[str, docker.Container] = {}
         for spec in args.specs:
+            if spec.outpost:
+                continue
             self.by_name[spec.name] = self._container(spec, [self.by_name[need] for need in spec.needs])
         self.ready: list[pulumi.Resource] = [*self.by_name.values()]
         self.register_outputs({"images": {spec.name: spec.image for spec in args.specs}})
 
-    def _options(self, depends_on: list[pulumi.Resource]) -> pulumi.ResourceOptions:
+    def add_outposts(self, declared: Mapping[tuple[str, str], pulumi.Resource]) -> None:
+        """authentik's outposts. `declared`: what is declared in authentik, by kind and name."""
+        for spec in self._args.specs:
+            if spec.outpost:
+                needs = [self.by_name[need] for need in spec.needs]
+                outpost = declared["authentik_outposts.outpost", spec.outpost]
+                self.by_name[spec.name] = self._container(spec, [*needs, outpost])
+
+    def _options(self, depends_on: Sequence[pulumi.Resource]) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(
             parent=self,
             provider=self._provider,
@@ -85,7 +95,7 @@ class Containers(pulumi.ComponentResource):
             )
         return pulumi.Output.from_input(self._images[name].image_id)
 
-    def _container(self, spec: Spec, needs: list[docker.Container]) -> docker.Container:
+    def _container(self, spec: Spec, needs: Sequence[pulumi.Resource]) -> docker.Container:
         return docker.Container(
             logical(self._client, spec.name),
             name=spec.hostname,
@@ -100,7 +110,9 @@ class Containers(pulumi.ComponentResource):
                 for net in spec.networks
             ],
             ports=[
-                docker.ContainerPortArgs(internal=port.inside, external=port.outside, ip=port.address)
+                docker.ContainerPortArgs(
+                    internal=port.inside, external=port.outside, ip=port.address, protocol=port.protocol
+                )
                 for port in sorted(spec.ports)  # as they are read back
             ],
             uploads=[docker.ContainerUploadArgs(file=path, content=text) for path, text in spec.files],

@@ -28,6 +28,8 @@ class Port(NamedTuple):
     inside: int
     outside: int
     address: str
+    protocol: str | None = None
+    """udp, or nothing for tcp."""
 
 
 class Folder(NamedTuple):
@@ -57,6 +59,8 @@ class Spec:
     """Limit; as much again may be swapped. It is a ceiling against leaks, not a reservation."""
     needs: tuple[str, ...] = ()
     """The containers without which it does not answer: they are started before it."""
+    outpost: str = ""
+    """For one of authentik's outposts, its name at authentik: what is declared of it there comes before it."""
     command: tuple[str, ...] = ()
     env: dict[str, str] = field(default_factory=dict, repr=False)
     volumes: tuple[Volume, ...] = ()

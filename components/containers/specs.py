@@ -1,8 +1,9 @@
 """The containers of a client, one row each: image, environment, volumes, networks, limits, rights, what it publishes.
 
-Only Nginx Proxy Manager is published to the world, on 80 and 443; the two administration ports are on loopback, where
-the SSH tunnel ends. The operators' own containers are on a network of their own, the databases on another, and Nginx
-Proxy Manager reaches authentik on a third, where its address is believed and nobody else can have it.
+Only Nginx Proxy Manager is published to the world, on 80 and 443, and authentik's outposts to the networks that the
+stack file names; the two administration ports are on loopback, where the SSH tunnel ends. The operators' own containers
+are on a network of their own, the databases on another, and Nginx Proxy Manager and the outposts reach authentik on a
+third, where the proxy's address is believed and nobody else can have it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pydantic import SecretStr
 
 from components.containers import networks, releases
 from components.containers.networks import APPS, DATA_NET, EDGE, LOOPBACK, WORLD, WORLD6
+from components.containers.outposts import outpost_specs
 from components.containers.releases import Release
 from components.containers.spec import Folder, Port, Spec, Volume
 from components.secrets import Secrets
@@ -196,7 +198,13 @@ def all_specs(settings: Settings, secrets: Secrets, identity: str | None = None)
     release = releases.release(settings.authentik.line)
     cache = [redis(secrets)] if settings.wants_redis else []
     proxy = npm(settings, secrets, identity or admin_identity(settings))
-    return [postgres(secrets), *cache, *authentik(settings, secrets, release), proxy]
+    return [
+        postgres(secrets),
+        *cache,
+        *authentik(settings, secrets, release),
+        proxy,
+        *outpost_specs(settings, secrets),
+    ]
 
 
 def plain(value: SecretStr | str) -> str:

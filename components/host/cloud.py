@@ -6,6 +6,7 @@ new one is made only when `rebuild` is counted up. Addresses and volume outlive 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -19,6 +20,7 @@ from components.logical import logical
 from components.secrets import Secrets, SshKey
 from components.settings import Settings
 from components.settings.host import NetworkOptions, Server
+from components.settings.outposts import openings
 
 ANYWHERE = ("0.0.0.0/0", "::/0")
 
@@ -29,6 +31,8 @@ class CloudArgs:
 
     server: Server
     network: NetworkOptions
+    openings: Mapping[str, Sequence[str]]
+    """Further ports, such as 636/tcp, and the networks that may reach them."""
     reverse: str
     """The name that the addresses lead back to."""
     apps: int
@@ -47,6 +51,7 @@ class CloudArgs:
         return cls(
             server=server,
             network=settings.network,
+            openings=openings(settings),
             reverse=settings.auth_host,
             apps=len(settings.apps),
             deploy_key=secrets.ssh_key("ssh/deploy").public,
@@ -179,6 +184,10 @@ class Cloud(pulumi.ComponentResource):
             open_to(ANYWHERE, "tcp", "443"),
             open_to(ANYWHERE, "icmp"),
             *(open_to(ANYWHERE, *reversed(port.split("/"))) for port in self._args.network.open_ports),
+            *(
+                open_to((*networks,), *reversed(port.split("/")))
+                for port, networks in self._args.openings.items()
+            ),
         ]
 
     def _primary_ip(self, type_: str, labels: dict[str, str]) -> hcloud.PrimaryIp:

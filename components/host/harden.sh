@@ -2,10 +2,10 @@
 # Hardens a Debian box for gatehouse. Idempotent: run at first boot by cloud-init, and again over SSH whenever the
 # text of this script or its arguments differ from what /etc/gatehouse/hardening says ran last.
 #
-#   harden [--ssh-port PORT] [--trusted CIDR]... [--open PORT/PROTOCOL]...
+#   harden [--ssh-port PORT] [--trusted CIDR]... [--open PORT/PROTOCOL[=CIDR]]...
 #     --ssh-port  where sshd listens, if not on 22 (a box that existed before gatehouse)
 #     --trusted   addresses that fail2ban never bans (the operators' allow-list)
-#     --open      ports besides 80 and 443 on which the world reaches what containers publish
+#     --open      ports besides 80 and 443 on which the world, or one network, reaches what containers publish
 #
 # In a container (systemd-nspawn on the bench) kernel-wide settings belong to the host and are left alone: kernel
 # and vm sysctls, swap, the clock. Everything else is the same there. Each thing left out is said.
@@ -19,6 +19,7 @@ ARGUMENTS="$*"
 SSH_PORT=22
 TRUSTED=(127.0.0.0/8 ::1)
 OPEN=(80/tcp 443/tcp)
+NARROW=()
 
 say() { printf 'harden: %s\n' "$*"; }
 die() { printf 'harden: %s\n' "$*" >&2; exit 1; }
@@ -27,7 +28,10 @@ while (($#)); do
   case "$1" in
     --ssh-port) SSH_PORT=${2:?--ssh-port needs a port}; shift 2 ;;
     --trusted) TRUSTED+=("${2:?--trusted needs an address}"); shift 2 ;;
-    --open) OPEN+=("${2:?--open needs a port}"); shift 2 ;;
+    --open)
+      case "${2:?--open needs a port}" in *=*) NARROW+=("$2") ;; *) OPEN+=("$2") ;; esac
+      shift 2
+      ;;
     *) die "unknown argument: $1" ;;
   esac
 done
@@ -274,7 +278,8 @@ fi
 # Docker goes around ufw: what it publishes is decided here, for both kinds of addresses. From outside, containers are
 # reached on 80, 443 and what --open says. From containers, the box itself and Nginx Proxy Manager are reached on 80 and
 # 443, authentik not at all. The box's own loopback passes through none of these chains.
-printf '%s\n' "${OPEN[@]}" | put /etc/gatehouse/open-ports 0644
+# A port for one network (NARROW) is opened here alone: what Docker publishes never gets to ufw's rules.
+printf '%s\n' "${OPEN[@]}" "${NARROW[@]}" | put /etc/gatehouse/open-ports 0644
 put /usr/local/lib/gatehouse/guard 0755 <<'GUARD'
 #!/bin/bash
 # Puts the rules first in their chains, before Docker starts. As a whole: nothing is open in between.
@@ -301,8 +306,10 @@ rules() {
     echo '-A GATEHOUSE-FORWARD -d 172.31.240.253 -j DROP'
   fi
   for bridge in br-+ docker+; do echo "-A GATEHOUSE-FORWARD -i $bridge -j RETURN"; done
-  while IFS=/ read -r port protocol; do
-    echo "-A GATEHOUSE-FORWARD -p $protocol -m conntrack --ctstate DNAT --ctorigdstport $port -j RETURN"
+  while IFS== read -r opening network; do
+    if [ -n "$network" ] && [ "$1" = ip6tables ]; then continue; fi # outposts are published for IPv4 alone
+    echo "-A GATEHOUSE-FORWARD ${network:+-s $network }-p ${opening#*/} -m conntrack --ctstate DNAT" \
+      "--ctorigdstport ${opening%/*} -j RETURN"
   done </etc/gatehouse/open-ports
   for bridge in br-+ docker+; do
     echo "-A GATEHOUSE-FORWARD -o $bridge -j DROP"

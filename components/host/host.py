@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from components.logical import logical
 from components.secrets import Secrets, SshKey
 from components.settings import Settings
 from components.settings.host import Box, NetworkOptions
+from components.settings.outposts import openings
 
 # Relative, so that a state can be used from any checkout; Pulumi.yaml names the same environment.
 _PROVISION = ".venv/bin/python -m components.host.provision"
@@ -38,6 +39,8 @@ class HostArgs:
     hosts: Sequence[str]
     """The names in the zone that lead to it."""
     network: NetworkOptions
+    openings: Mapping[str, Sequence[str]]
+    """Ports that some networks reach, besides those that `network` opens to the world."""
     accounts: Sequence[tuple[str, str]]
     """Names and public keys of those who may log in, deploy first."""
     host_key: SshKey
@@ -56,6 +59,7 @@ class HostArgs:
             zone=settings.domain,
             hosts=dns.served_hosts(settings),
             network=settings.network,
+            openings=openings(settings),
             accounts=[
                 ("deploy", secrets.ssh_key("ssh/deploy").public),
                 *((operator.name, operator.ssh_key) for operator in settings.operators),
@@ -154,7 +158,10 @@ class Host(pulumi.ComponentResource):
             "first_user": "deploy" if args.cloud else box.user,
             "accounts": args.accounts,
             "trusted": [] if anybody else [*args.network.ssh_from],
-            "open": [*args.network.open_ports],
+            "open": [
+                *args.network.open_ports,
+                *(f"{port}={network}" for port, each in args.openings.items() for network in each),
+            ],
             "volume": volume,
             "folders": args.folders,
             "scripts": scripts_hash(),

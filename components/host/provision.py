@@ -53,7 +53,8 @@ class Order:
     trusted: tuple[str, ...] = ()
     """Networks that are never banned; empty when anyone may try."""
     open: tuple[str, ...] = ()
-    """Ports besides 80 and 443 that containers may be published on, such as 8080/tcp."""
+    """Ports besides 80 and 443 that containers may be published on: 8080/tcp for everybody, 636/tcp=198.51.100.0/24
+    for a network."""
     volume: str | None = None
     """Id of Hetzner's volume that holds the data."""
     folders: tuple[tuple[str, str, int | None], ...] = ()
@@ -131,7 +132,12 @@ class Provision:
         port = str(self.order.port)
         if found := self._retrying()(way.run, _text("takeover.sh"), port).strip():
             things = "".join(f"\n  {line}" for line in found.splitlines())
-            *ports, last = port, "80", "443", *self.order.open
+            *ports, last = (
+                port,
+                "80",
+                "443",
+                *dict.fromkeys(each.partition("=")[0] for each in self.order.open),
+            )
             raise BoxError(
                 f"{self.order.address}: somebody else uses this box, and nothing was changed on it. gatehouse would "
                 f"write /etc/docker/daemon.json, restart Docker and deny every port but {', '.join(ports)} and {last}. "

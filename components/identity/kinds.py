@@ -16,12 +16,15 @@ from typing import Any
 
 from components.identity import catalog
 from components.identity.access import ACCESS, APPLICATION, access_kind
+from components.identity.ldap_search import LDAP_SEARCH, LDAP_SEARCH_KIND
 from components.identity.texts import DURATION
 from components.objects.dialect import Effect, Kind, Reference, Setter
 
 SETTERS: Mapping[str, Mapping[str, Setter]] = {
     "authentik_core.user": {"password": Setter("set_password/", "password")},
     "authentik_core.token": {"key": Setter("set_key/", "key")},
+    # authentik's worker makes the token of an outpost some time after the outpost.
+    "authentik_outposts.outpost": {"token": Setter("/core/tokens/{token_identifier}/set_key/", "key", 90.0)},
 }
 """Fields that the API takes by a call of their own and never gives back; the schema does not list them."""
 
@@ -209,6 +212,8 @@ class Line:
             return _PERMISSION
         if label == ACCESS:
             return access_kind(self.kind(APPLICATION))
+        if label == LDAP_SEARCH:
+            return LDAP_SEARCH_KIND
         if label in TOGETHER:
             path, key = TOGETHER[label]
             return Kind(

@@ -67,6 +67,7 @@ class Plan:
         owner: str = "",
         keep: Mapping[str, str] | None = None,
         foreign: str = "keep",
+        searcher: str = "",
     ) -> None:
         """Declare one object.
 
@@ -78,8 +79,8 @@ class Plan:
         replaced, the old one first. `defaulted`: fields that the operator did not write, which an object that is taken
         over does not get. `owner`: the object that has this one, by which one that is taken over is found. `keep`:
         fields that taking over never changes, each with the command that declares what is there. `foreign`: what
-        happens to an application's bindings that nobody declares (keep or remove). Nothing is checked here; `examine`
-        reports everything together.
+        happens to an application's bindings that nobody declares (keep or remove). `searcher`: the role that may read
+        an LDAP provider's whole directory. Nothing is checked here; `examine` reports everything together.
         """
         whole = {key: value for key, value in fields.items() if value is not None}
         if kind in self._line.labels():
@@ -100,6 +101,7 @@ class Plan:
                 owner,
                 keep or {},
                 foreign,
+                searcher=searcher,
             )
         )
 

@@ -15,6 +15,7 @@ from components.identity.access import ACCESS, FOREIGN, Access
 from components.identity.catalog import newest
 from components.identity.dialect import Authentik
 from components.identity.kinds import Line
+from components.identity.ldap_search import LDAP_SEARCH, LdapSearch
 from components.identity.specs import Spec
 from components.objects.dialect import Config, Dialect, Kind
 from components.objects.engine import Engine
@@ -35,7 +36,9 @@ class AuthentikProvider(ObjectProvider):
         return self._server
 
     def engine(self, kind: Kind, general: Reconciler) -> Engine:
-        """The general one, but for an application's access."""
+        """The general one, but for what is no object of authentik's."""
+        if kind.name == LDAP_SEARCH:
+            return LdapSearch(self._server, general)
         return Access(self._server, general) if kind.name == ACCESS else general
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:

@@ -24,6 +24,7 @@ class Spec:
     owner: str = ""
     keep: Mapping[str, str] = field(default_factory=dict)
     foreign: str = "keep"
+    searcher: str = ""
     elsewhere: frozenset[str] = frozenset()
     """Fields that another resource of the stack manages."""
 

@@ -1,4 +1,5 @@
-"""Each application that has a provider in two parts: itself, and its access (see `components.identity.access`)."""
+"""What is declared of objects that are registered in two parts: an application and its access (see
+`components.identity.access`), an LDAP provider and who may search it (`components.identity.ldap_search`)."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from components.identity.access import ACCESS, APPLICATION, BINDING, OPENING, PROVIDERS, SUBJECTS, text
+from components.identity.ldap_search import LDAP_SEARCH, ROLE
 from components.identity.specs import Spec
 
 OUTPOST = "authentik_outposts.outpost"
@@ -48,7 +50,22 @@ def split(specs: Mapping[int, Spec], edges: Edges) -> Split:
     for (index, name), meant in whole.edges.items():
         if whole.specs[index].kind == OUTPOST and name == "providers":
             whole.waits[index] = {owners[target] for _, target in meant.values() if target in owners}
+    _allow_searches(whole, specs)
     return whole
+
+
+def _allow_searches(whole: Split, specs: Mapping[int, Spec]) -> None:
+    """Put what lets a role search beside every LDAP provider that has one."""
+    roles = {spec.name: index for index, spec in specs.items() if spec.kind == ROLE}
+    for index, spec in specs.items():
+        if spec.searcher:
+            search = max(whole.specs) + 1
+            fields = {"provider": spec.name, "role": spec.searcher}
+            whole.specs[search] = Spec(
+                LDAP_SEARCH, spec.name, fields, logical=spec.logical, origin=spec.origin
+            )
+            whole.edges[search, "provider"] = {spec.name: (spec.name, index)}
+            whole.edges[search, "role"] = {spec.searcher: (spec.searcher, roles[spec.searcher])}
 
 
 def _divide(whole: Split, application: int, access: int) -> None:

@@ -19,7 +19,7 @@ from components.settings.login import Mfa
 SETTING = "mfa"
 USUAL = "default-authentication-mfa-validation"
 _FLOW, _SOURCES = "default-authentication-flow", "default-source-authentication"
-_STAGE, REQUIRED = "gatehouse-mfa", "gatehouse-mfa-required"
+_STAGE, REQUIRED, SPARED = "gatehouse-mfa", "gatehouse-mfa-required", "gatehouse-mfa-spared"
 _SETUP = "default-authenticator-{}-setup"
 
 
@@ -32,6 +32,7 @@ def parts(settings: Settings) -> Iterator[Part]:
         return
     if mfa.required_for == "everybody":
         yield Part(SETTING, VALIDATION, USUAL, _validation(mfa), adopt=True)
+        yield from _spare([app.bind_account for app in settings.apps if app.bind_account])
         # Who comes through another login service goes through a flow of its own.
         yield bound(SETTING, _SOURCES, USUAL, -10)
         return
@@ -48,10 +49,24 @@ def parts(settings: Settings) -> Iterator[Part]:
             policy_engine_mode="all",
         )
         yield guarded(SETTING, place(flow, _STAGE, order), REQUIRED)
+    yield from _not_for(REQUIRED)
+
+
+def _spare(accounts: list[str]) -> Iterator[Part]:
+    """The accounts that LDAP apps look people up with are programs: they have a long password and nothing else."""
+    if accounts:
+        yield Part(
+            SETTING, EXPRESSION, SPARED, {"expression": f"return request.user.username in {accounts!r}"}
+        )
+        yield from _not_for(SPARED)
+
+
+def _not_for(policy: str) -> Iterator[Part]:
+    """authentik's own stage asks only those of whom a policy says no."""
     usual = place(_FLOW, USUAL, 30)
     fields = {"target": _FLOW, "stage": USUAL, "order": 30, "policy_engine_mode": "all"}
     yield Part(SETTING, STAGE_BINDING, usual, fields, adopt=True)
-    yield guarded(SETTING, usual, REQUIRED, 20, negate=True)
+    yield guarded(SETTING, usual, policy, 20, negate=True)
 
 
 def who_must(mfa: Mfa) -> str:

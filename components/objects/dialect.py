@@ -66,10 +66,17 @@ class Reference:
 
 @dataclass(frozen=True)
 class Setter:
-    """A field that has a call of its own (POST below the object's URL) and is never read back."""
+    """A field that has a call of its own (POST) and is never read back."""
 
     path: str
+    """Below the object's URL; with names of the object's fields in braces, below the server's base."""
     body: str
+    appears: float = 0.0
+    """Seconds for which what it sets may still be missing, because the server makes it when it gets to it."""
+
+    def address(self, item: Mapping[str, Any], url: str) -> str:
+        """Where an object's field is set."""
+        return self.path.format_map(item) if "{" in self.path else url + self.path
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from components.objects import fields as said
 from components.objects.declared import Declared
-from components.objects.dialect import Dialect, Kind
+from components.objects.dialect import Dialect, Kind, Setter
 from components.objects.effects import Effects
 from components.objects.errors import ObjectError, Unclear
 from components.objects.fields import Fields
@@ -148,13 +148,29 @@ class Writer:
                 continue
             try:
                 with self._dialect.guarded(kind, item, {name: values[name]}):
-                    self._repeated("POST", url(kind, item) + setter.path, {setter.body: values[name]})
+                    self._set(setter, setter.address(item, url(kind, item)), values[name])
             except Refused as refused:
                 raise self._words.refused_alone(kind, logical, values, name, refused) from None
             except Unclear:
                 raise self._words.silent(kind, logical, item, ATTEMPTS) from None
             done = True
         return done
+
+    def _set(self, setter: Setter, address: str, value: Any) -> None:
+        """Set one such field, and again while what it belongs to is still to be made."""
+        if not setter.appears:
+            self._repeated("POST", address, {setter.body: value})
+            return
+        import tenacity  # noqa: PLC0415  (a tenth of a second, which a preview does not need)
+
+        tenacity.Retrying(
+            retry=tenacity.retry_if_exception(
+                lambda error: isinstance(error, Refused) and error.status == 404
+            ),
+            stop=tenacity.stop_after_delay(setter.appears),
+            wait=tenacity.wait_exponential(0.5, max=5),
+            reraise=True,
+        )(self._repeated, "POST", address, {setter.body: value})
 
     def _repeated(self, method: str, path: str, body: object) -> None:
         """A write that does no harm when it is made again. Raises Unclear after the last attempt."""

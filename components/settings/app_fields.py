@@ -12,6 +12,7 @@ PROVIDERS: Mapping[Protocol, str] = {
     "proxy": "authentik_providers_proxy.proxyprovider",
     "saml": "authentik_providers_saml.samlprovider",
     "ldap": "authentik_providers_ldap.ldapprovider",
+    "radius": "authentik_providers_radius.radiusprovider",
 }
 """The kind of an app's provider, by the app's protocol."""
 
@@ -90,6 +91,14 @@ SETTINGS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "search_mode": ("search_mode",),
         "mfa_support": ("mfa",),
         "certificate": ("certificate",),
+    },
+    PROVIDERS["radius"]: {
+        "name": KEPT,
+        "shared_secret": KEPT,
+        "authorization_flow": ("bind_flow",),
+        "client_networks": ("clients",),
+        "mfa_support": ("mfa",),
+        "property_mappings": ("mappings",),
     },
 }
 """Kind -> field -> the settings of an app that say it."""

@@ -6,13 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.settings.base import Model
+from components.settings.app_outposts import OutpostSettings
 
 
-class LdapSettings(Model):
-    """With `protocol: ldap`. What answers the app is an outpost: a container of authentik's that you run near the app,
-    `ghcr.io/goauthentik/ldap`, with AUTHENTIK_HOST and the AUTHENTIK_TOKEN that authentik's page of the outpost
-    `gatehouse LDAP` shows. gatehouse declares it and does not run it."""
+class LdapSettings(OutpostSettings):
+    """With `protocol: ldap`. gatehouse makes an account that the app looks people up with, `ldap-<app>`; `gatehouse
+    outputs` shows its name and password."""
 
     base_dn: Annotated[str, Field(min_length=1)] | None = None
     """Below which names people and groups are found; defaults to `dc=ldap` before the client's domain:
@@ -25,11 +24,6 @@ class LdapSettings(Model):
     search_mode: Literal["direct", "cached"] = "direct"
     """direct (each search asks authentik) or cached."""
 
-    bind_flow: Annotated[str, Field(min_length=1)] | None = None
-    """The slug of the flow that a bind goes through; defaults to the one that people log in with."""
-
-    mfa: bool = True
-    """Whether who has a second factor adds its code to the password, as `password;123456`."""
-
     certificate: Annotated[str, Field(min_length=1)] | None = None
-    """The name of the certificate that the outpost shows on port 6636."""
+    """The name of the certificate that the outpost shows on port 6636; else it makes one at each start, which nobody
+    can check."""

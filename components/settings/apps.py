@@ -12,23 +12,25 @@ from components.settings.app_extras import ExtraFields, Scim
 from components.settings.app_ldap import LdapSettings
 from components.settings.app_oidc import OidcSettings
 from components.settings.app_proxy import ProxySettings
+from components.settings.app_radius import RadiusSettings
 from components.settings.app_saml import SamlSettings
 from components.settings.base import Model
 from components.settings.forms import AppId, OriginUrl, Upstream, Url
 from components.settings.presets import Preset, presets
 
 KEY = " key"  # not a name that a stack file could use
-Protocol = Literal["oidc", "proxy", "saml", "ldap"]
+Protocol = Literal["oidc", "proxy", "saml", "ldap", "radius"]
 SETTINGS_OF: Mapping[Protocol, type[Model]] = {
     "oidc": OidcSettings,
     "proxy": ProxySettings,
     "saml": SamlSettings,
     "ldap": LdapSettings,
+    "radius": RadiusSettings,
 }
 """What an app may be told because of its protocol."""
 
 
-class App(LdapSettings, SamlSettings, ProxySettings, OidcSettings, AccessSettings):
+class App(LdapSettings, RadiusSettings, SamlSettings, ProxySettings, OidcSettings, AccessSettings):
     """One app. `preset` for a well-known one, `protocol` for any other."""
 
     misnomers: ClassVar[Mapping[str, tuple[str, str]]] = {
@@ -53,8 +55,8 @@ class App(LdapSettings, SamlSettings, ProxySettings, OidcSettings, AccessSetting
     """A well-known app: gatehouse knows its redirect URIs and scopes."""
 
     protocol: Protocol | None = None
-    """oidc (OpenID Connect), proxy (authentik stands in front of an app that has no login of its own), saml or
-    ldap."""
+    """oidc (OpenID Connect), proxy (authentik stands in front of an app that has no login of its own), saml,
+    ldap or radius."""
 
     url: OriginUrl
     """Where people open the app: https, no slash at the end."""
@@ -92,6 +94,11 @@ class App(LdapSettings, SamlSettings, ProxySettings, OidcSettings, AccessSetting
     def id(self) -> str:
         """What the app's secrets are derived from."""
         return self.id_setting or self.key
+
+    @property
+    def bind_account(self) -> str | None:
+        """The user name of the account that an LDAP app looks people up with."""
+        return f"ldap-{self.key}" if self.speaks == "ldap" else None
 
     @property
     def well_known(self) -> Preset | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import urlsplit
 
@@ -15,6 +14,7 @@ from components.settings.apps import SETTINGS_OF, App, Protocol
 from components.settings.base import dotted
 from components.settings.checking import either, raw_names
 from components.settings.model import Settings
+from components.settings.outpost_checks import check_ldap, check_radius
 from components.settings.redirects import RegexUri, other_host, too_wide
 from components.settings.scopes import OWN_SCOPES, WITH_PROFILE, asked, raw_scopes, scope_of
 
@@ -25,6 +25,7 @@ _SPEAKS: Mapping[Protocol, str] = {
     "proxy": "is behind the proxy",
     "saml": "speaks saml",
     "ldap": "speaks ldap",
+    "radius": "speaks radius",
 }
 
 
@@ -209,20 +210,12 @@ def _saml(settings: Settings, app: App) -> Iterator[Problem]:
             )
 
 
-def _ldap(_: Settings, app: App) -> Iterator[Problem]:
-    if app.base_dn is not None and not re.fullmatch(r"\w+=[^,=]+(,\s*\w+=[^,=]+)*", app.base_dn):
-        yield Problem(
-            dotted("apps", app.key, "baseDn"),
-            f"{app.base_dn!r} is not a distinguished name",
-            "Write it like dc=ldap,dc=acme,dc=example",
-        )
-
-
 _CHECKS: Mapping[Protocol, Callable[[Settings, App], Iterator[Problem]]] = {
     "oidc": _oidc,
     "proxy": _proxy,
     "saml": _saml,
-    "ldap": _ldap,
+    "ldap": check_ldap,
+    "radius": check_radius,
 }
 
 

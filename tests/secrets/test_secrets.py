@@ -26,7 +26,11 @@ ROOT = VECTORS["root"]
 
 
 def names() -> list[str]:
-    return [name.replace("<id>", "grafana").replace("<username>", "jane") for name in secret_names()]
+    return [filled(name) for name in secret_names()]
+
+
+def filled(pattern: str) -> str:
+    return pattern.replace("<id>", "grafana").replace("<username>", "jane").replace("<protocol>", "ldap")
 
 
 @pytest.mark.parametrize("name", VECTORS["values"])
@@ -55,7 +59,7 @@ def test_all_values_differ_and_follow_from_the_root() -> None:
 
 @pytest.mark.parametrize("pattern", FORMS)
 def test_a_derived_value_has_its_form_and_would_be_taken_as_an_override(pattern: str) -> None:
-    name, form = pattern.replace("<id>", "grafana").replace("<username>", "jane"), FORMS[pattern]
+    name, form = filled(pattern), FORMS[pattern]
     value = Secrets(new_root_secret()).value(name)
     assert len(value) == form.length
     assert set(value) <= set(form.alphabet)

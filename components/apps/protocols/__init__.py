@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from typing import Protocol as Interface
 
-from components.apps.protocols import ldap, oidc, proxy, saml
+from components.apps.protocols import ldap, oidc, proxy, radius, saml
 from components.apps.protocols.common import Given
 from components.settings import App
 from components.settings.apps import Protocol
@@ -22,4 +22,10 @@ class Speaker(Interface):
         """What the app has to be told, none of it secret."""
 
 
-PROTOCOLS: Mapping[Protocol, Speaker] = {"oidc": oidc, "proxy": proxy, "saml": saml, "ldap": ldap}
+PROTOCOLS: Mapping[Protocol, Speaker] = {
+    "oidc": oidc,
+    "proxy": proxy,
+    "saml": saml,
+    "ldap": ldap,
+    "radius": radius,
+}

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from components.lines import number
 from components.secrets import Secrets
-from components.settings import Settings
+from components.settings import App, Settings
 from components.settings.app_oidc import Consented
+from components.settings.outposts import OUTPOSTS
 
+BIND_FLOW, UNBIND_FLOW = "default-authentication-flow", "default-invalidation-flow"
 SIGNING_KEY = "authentik Self-signed Certificate"
 _INVALIDATION = "default-provider-invalidation-flow"
 _CONSENT = "default-provider-authorization-{}-consent"
@@ -39,6 +41,18 @@ def flows(app: Consented) -> dict[str, str]:
         "authorization_flow": app.authorization_flow or usual,
         "invalidation_flow": _INVALIDATION,
     }
+
+
+def outposts_address(app: App, given: Given, *, outside: str) -> dict[str, str]:
+    """Where an app reaches its outpost; or, where gatehouse has no box, what you run for it."""
+    outpost = next(each for each in OUTPOSTS if each.protocol == app.speaks)
+    if given.settings.box.kind == "none":
+        image = f"ghcr.io/goauthentik/{outpost.protocol}:{given.settings.authentik.version}"
+        return {
+            "outpost": f"to be run by you: {image}, with AUTHENTIK_HOST={given.authentik} and the AUTHENTIK_TOKEN that "
+            "the output outpostTokens shows"
+        }
+    return {"address": outpost.address, **({"addressOutside": outside} if app.clients else {})}
 
 
 def since(line: str, first: str) -> bool:

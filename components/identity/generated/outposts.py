@@ -60,6 +60,8 @@ class OutpostFields(TypedDict, total=False):
     """Names: authentik_outposts.dockerserviceconnection, authentik_outposts.kubernetesserviceconnection."""
     config: Required[Input[Mapping[str, Any]]]
     managed: Input[str] | None
+    token: Input[str] | None
+    """Secret."""
 
 
 class Outpost(TypedObject, module="authentik_outposts", name="outpost"):

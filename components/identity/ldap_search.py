@@ -1,0 +1,100 @@
+"""Who may read the whole directory of an LDAP provider: a permission on the provider, given to a role.
+
+At authentik it is no object of its own. Whoever binds without it finds themselves alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from components.objects import fields as said
+from components.objects.dialect import Dialect, Kind, Reference
+from components.objects.errors import ObjectError
+from components.objects.http import Refused
+from components.objects.reconcile import Declared, Held, Reconciler
+from components.objects.store import Missing
+from components.objects.wording import Words
+
+LDAP_SEARCH = "gatehouse.ldap_search"
+"""The kind's name, and so part of the state contract."""
+PROVIDER = "authentik_providers_ldap.ldapprovider"
+ROLE = "authentik_rbac.role"
+PERMISSION = "search_full_directory"
+# Where the provider or the role is replaced, the permission is given anew; authentik forgets it with either.
+LDAP_SEARCH_KIND = Kind(
+    LDAP_SEARCH,
+    path="",
+    key=("provider", "role"),
+    title="right to search",
+    references={
+        "provider": Reference((PROVIDER,), cascade=True),
+        "role": Reference((ROLE,), cascade=True),
+    },
+)
+_ASSIGNED = "/rbac/permissions/assigned_by_roles/{}/{}/"
+
+
+class LdapSearch:
+    """Gives and takes the permission. It speaks as `objects.reconcile.Reconciler` does."""
+
+    def __init__(self, dialect: Dialect, general: Reconciler) -> None:
+        self._dialect = dialect
+        self._store = general.store
+        self._words = Words(dialect)
+
+    def create(self, wanted: Declared) -> Held:
+        """Give it, unless it is given."""
+        try:
+            provider, role = self._pks(wanted.fields)
+        except Missing as missing:
+            raise self._words.nameless(wanted.logical, missing.kinds[0], missing) from None
+        if not self._is_given(provider, role):
+            self._write(wanted.logical, "POST", "assign", provider, role)
+        if not self._is_given(provider, role):
+            raise ObjectError(
+                f"the role {wanted.fields['role']} may not search after it was allowed to",
+                self._words.place(wanted.logical),
+                "Run the same command again; if it stays, see authentik's log",
+            )
+        return Held(f"{provider}/{role}", dict(wanted.fields))
+
+    def read(self, kind: Kind, held: Held) -> Held | None:
+        """None where the provider or the role is gone, or the permission was taken away by hand."""
+        del kind
+        try:
+            provider, role = self._pks(held.fields)
+        except Missing:
+            return None
+        return replace(held, pk=f"{provider}/{role}") if self._is_given(provider, role) else None
+
+    def update(self, held: Held, wanted: Declared) -> Held:
+        """As on the first day: a provider or role that is renamed stays the same one."""
+        return replace(self.create(wanted), pk=held.pk)
+
+    def delete(self, kind: Kind, logical: str, held: Held) -> str:
+        """Take it away."""
+        if self.read(kind, held) is None:
+            return "was gone already"
+        self._write(logical, "PATCH", "unassign", *self._pks(held.fields))
+        return "taken away"
+
+    def _pks(self, fields: dict[str, Any]) -> tuple[str, str]:
+        """Provider and role. Raises Missing where one is not there."""
+        provider, role = (
+            said.sent(self._store, LDAP_SEARCH_KIND, name, fields[name]) for name in ("provider", "role")
+        )
+        return str(provider), str(role)
+
+    def _is_given(self, provider: str, role: str) -> bool:
+        asked = {"uuid": role, "page_size": "100"}
+        given = self._dialect.request("GET", "/rbac/permissions/roles/", params=asked)["results"]
+        return any(each["codename"] == PERMISSION and str(each["object_pk"]) == provider for each in given)
+
+    def _write(self, logical: str, method: str, verb: str, provider: str, role: str) -> None:
+        app = PROVIDER.partition(".")[0]
+        body = {"permissions": [f"{app}.{PERMISSION}"], "model": PROVIDER, "object_pk": provider}
+        try:
+            self._dialect.request(method, _ASSIGNED.format(role, verb), body=body)
+        except Refused as refused:
+            raise self._words.said_no(LDAP_SEARCH_KIND, logical, {}, refused, verb) from None
