@@ -3,11 +3,12 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-# What each is for: the environment; ssh to the box; namespaces and firewall; the box and its images; real servers.
+# What each is for: the environment; ssh to the box; namespaces and firewall; the box and its images; real servers; real clients.
 packages="python3 python3-venv ca-certificates openssh-client openssh-server \
   iproute2 nftables util-linux psmisc \
   mmdebstrap systemd-container zstd e2fsprogs \
-  nginx-light libnginx-mod-http-headers-more-filter libnginx-mod-stream"
+  nginx-light libnginx-mod-http-headers-more-filter libnginx-mod-stream \
+  ldap-utils freeradius-utils"
 
 system() {
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

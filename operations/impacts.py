@@ -135,6 +135,12 @@ TABLE: Mapping[str, Impact] = {
     "docker:index/container:Container/npm": _restarts(
         "Nginx Proxy Manager restarts: for about 30 s nobody can log in, and no app behind it is reached"
     ),
+    "docker:index/container:Container/ldap": _restarts(
+        "authentik's LDAP outpost restarts: for some seconds nobody can log in to LDAP apps"
+    ),
+    "docker:index/container:Container/radius": _restarts(
+        "authentik's RADIUS outpost restarts: for some seconds nobody can log in through it"
+    ),
     # Certificates and routes: a certificate is another one, of another name, before the route leaves the former one.
     "npm.certificate": _NOBODY,
     "npm.proxy_host": Impact(
@@ -162,6 +168,9 @@ TABLE: Mapping[str, Impact] = {
     # Apps
     "gatehouse.access": Impact(
         delete=_LOGIN, update=_WHO, replace="nobody can log in to {name} until it is made anew"
+    ),
+    "gatehouse.ldap_search": Impact(
+        delete="{name} finds nobody any more", replace="{name} finds nobody for a moment"
     ),
     "authentik_policies.policybinding": Impact(delete=_RULES, update=_RULES),
     "authentik_policies.policybinding:authentik_core.application": _NOBODY,  # the app's access speaks of it
@@ -206,7 +215,10 @@ TABLE: Mapping[str, Impact] = {
     "authentik_providers_ssf.ssfprovider": Impact(delete="{name} is not told any more of sessions that end"),
     "authentik_outposts.outpost": Impact(
         delete="the apps behind the outpost {name} are not reached any more",
-        fields={"providers": "which apps the outpost {name} answers for changes at once"},
+        fields={
+            "providers": "which apps the outpost {name} answers for changes at once",
+            "token": "an outpost {name} that you run yourself is refused until it has the new token",
+        },
     ),
     "authentik_outposts.": Impact(delete="authentik does not look after the outposts at {name} any more"),
     # Login

@@ -34,12 +34,13 @@ def check_ldap(settings: Settings, app: App) -> Iterator[Problem]:
         shorter, longer = sorted((f",{mine.lower()}", f",{theirs.lower()}"), key=len)
         if longer.endswith(shorter):
             # The outpost tells apps apart by the names that are asked for: it would look who may use the wrong one.
-            own = ",".join([f"dc={app.key}", *theirs.split(",")[1:]])
+            own = ",".join(f"dc={part}" for part in (app.key, *settings.domain.split(".")))
             yield Problem(
                 dotted("apps", app.key, "baseDn"),
                 f"{mine} and {theirs}, that of {other.key}, cannot be told apart",
                 f"Give each LDAP app one of its own, such as baseDn: {own}",
             )
+            return
 
 
 def check_radius(settings: Settings, app: App) -> Iterator[Problem]:

@@ -11,7 +11,7 @@ from bench import images
 from components import box
 from components.containers import networks, releases
 from components.containers.containers import _duration
-from components.containers.networks import APPS, DATA_NET, EDGE
+from components.containers.networks import APPS, AUTHENTIK_ADDRESS, DATA_NET, EDGE
 from components.containers.spec import answering, folders
 from components.containers.specs import admin_identity, all_specs
 from components.host.user_data import hardening_script
@@ -240,6 +240,38 @@ def test_images_are_pinned_and_named_as_docker_lists_them() -> None:
         assert not name.endswith(":latest") and ":" in name and not name.startswith("docker.io/"), name
     used = {one.inputs["image"] for one in containers().values()}
     assert all(image.startswith("sha256:") for image in used)
+
+
+NAS = {"protocol": "ldap", "url": "https://nas.acme.example", "everyone": True}
+WIFI = {
+    "protocol": "radius",
+    "url": "https://wifi.acme.example",
+    "everyone": True,
+    "clients": ["192.0.2.0/24"],
+}
+
+
+def test_outposts_run_beside_authentik_and_in_its_version() -> None:
+    apps = {
+        "nas": NAS,
+        "more": {**NAS, "url": "https://more.acme.example", "baseDn": "dc=more,dc=acme,dc=example"},
+        "wifi": WIFI,
+    }
+    found = {each.name: each for each in all_specs(settings(apps=apps), secrets()) if each.outpost}
+    assert {name: each.image for name, each in found.items()} == {
+        "ldap": "ghcr.io/goauthentik/ldap:2026.8.3", "radius": "ghcr.io/goauthentik/radius:2026.8.3",
+    }  # fmt: skip
+    ldap, radius = found["ldap"], found["radius"]
+    # Where apps are, and where authentik is reached by an address that no app can have.
+    assert ldap.networks == radius.networks == (APPS, EDGE)
+    assert ldap.env["AUTHENTIK_HOST"] == f"http://{AUTHENTIK_ADDRESS}:9000"
+    assert ldap.env["AUTHENTIK_TOKEN"] == secrets().value("outpost/ldap/token")
+    assert not ldap.ports  # no app has clients outside
+    assert [(port.inside, port.outside, port.protocol) for port in radius.ports] == [(1812, 1812, "udp")]
+    (only,) = [each for each in all_specs(settings(apps={"nas": {**NAS, "clients": ["192.0.2.7/32"]}}), secrets())
+               if each.outpost]  # fmt: skip
+    assert [(port.inside, port.outside, port.protocol) for port in only.ports] == [(6636, 636, None)]
+    assert not [each for each in all_specs(settings(), secrets()) if each.outpost]
 
 
 def test_docker_is_reached_by_the_pinned_key_at_the_address_that_stays() -> None:

@@ -61,6 +61,25 @@ def test_the_firewall_lets_in_what_must_come_in_and_nothing_else() -> None:
     }  # fmt: skip
 
 
+def test_outposts_are_open_to_the_clients_of_their_apps_alone() -> None:
+    apps = {
+        "nas": {"protocol": "ldap", "url": "https://nas.acme.example", "everyone": True,
+                "clients": ["198.51.100.7/32", "192.0.2.0/24"]},
+        "wifi": {"protocol": "radius", "url": "https://wifi.acme.example", "everyone": True,
+                 "clients": ["198.51.100.0/28"]},
+    }  # fmt: skip
+    found = declare(apps=apps)
+    rules = {
+        (r["protocol"], r.get("port"), *r["sourceIps"]) for r in found["Firewall firewall"].inputs["rules"]
+    }
+    assert {rule for rule in rules if rule[1] in ("636", "1812")} == {
+        ("tcp", "636", "192.0.2.0/24", "198.51.100.7/32"), ("udp", "1812", "198.51.100.0/28"),
+    }  # fmt: skip
+    assert json.loads(found["Command hardening"].inputs["stdin"])["open"] == [
+        "636/tcp=192.0.2.0/24", "636/tcp=198.51.100.7/32", "1812/udp=198.51.100.0/28",
+    ]  # fmt: skip
+
+
 def test_the_firewall_is_bound_to_the_server_in_one_place_only() -> None:
     all_ = declare()
     assert all_["Server server"].inputs["firewallIds"]
