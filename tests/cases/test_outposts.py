@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -17,7 +18,13 @@ import pytest
 from bench.plain import PlainWorld, free_port
 from tests.cases.test_apps import Apps
 
-pytestmark = pytest.mark.engine
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.skipif(
+        not (shutil.which("ldapsearch") and shutil.which("radclient")),
+        reason="bench/setup.sh installs them, as root",
+    ),
+]
 
 OUTSIDER = "person/out/password"
 PEOPLE = [
