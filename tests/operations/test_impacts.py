@@ -11,6 +11,7 @@ from components.containers.specs import all_specs
 from components.identity import catalog
 from components.identity.access import ACCESS
 from components.identity.kinds import Line
+from components.identity.ldap_search import LDAP_SEARCH
 from components.proxy.kinds import KINDS
 from operations.impacts import TABLE, Changed, interruptions, row
 from operations.words import TYPES
@@ -22,7 +23,7 @@ CONTAINER = "docker:index/container:Container"
 
 def types() -> Iterator[str]:
     """Every type of resource that gatehouse can declare."""
-    yield from (*TYPES, *KINDS, ACCESS)
+    yield from (*TYPES, *KINDS, ACCESS, LDAP_SEARCH)
     yield from {label for line in catalog.lines() for label in Line(line).declarable()}
 
 
@@ -48,7 +49,12 @@ def test_each_row_stands_for_a_type_and_each_field_is_one_of_it() -> None:
 
 def test_every_container_of_a_client_has_a_sentence_of_its_own() -> None:
     """A container that comes must say what its restart interrupts."""
-    for name in [spec.name for spec in all_specs(settings(), secrets())]:
+    app = {"url": "https://x.acme.example", "everyone": True, "clients": ["192.0.2.0/24"]}
+    apps = {
+        "nas": {**app, "protocol": "ldap"},
+        "wifi": {**app, "protocol": "radius", "url": "https://y.acme.example"},
+    }
+    for name in [spec.name for spec in all_specs(settings(apps=apps), secrets())]:
         restarts = interruptions([Changed(OpType.REPLACE, CONTAINER, name)])
         assert restarts != [f"{name} restarts, and what it serves with it"]
 
