@@ -45,6 +45,8 @@ class Output:
     result: str = ""
     began: float = field(default_factory=time.monotonic)
     _warned: list[str] = field(default_factory=list)
+    _begun: bool = False
+    """Whether anything is on the screen."""
 
     @property
     def live(self) -> bool:
@@ -61,6 +63,11 @@ class Output:
         """Lines of the screen, broken between words where it is a terminal."""
         if self.manner is not Manner.JSON:
             print_lines(self.console, text, style)
+            self._begun = True
+
+    def head(self, text: str, style: str = "bold") -> None:
+        """The first line of a block, set off from what is above it."""
+        self.print(f"\n{text}" if self._begun else text, style)
 
     def warn(self, text: str) -> None:
         """Something that is advised against; shown once, at the end."""
@@ -71,7 +78,7 @@ class Output:
     def show_warnings(self) -> None:
         """Show the warnings that came since."""
         if self.warnings:
-            self.print("\nWarnings:", "bold yellow")
+            self.head("Warnings:", "bold yellow")
             for text in self.warnings:
                 self.print(textwrap.indent(text, "  "))
             self._warned += self.warnings

@@ -71,7 +71,10 @@ class Screen:
 
     def read(self, line: str) -> None:
         """Take in what the engine's command line prints: its `on_output` and `on_error`."""
-        (self.out.print if self.pulumi else self._unread.append)(line)
+        if self.pulumi:
+            print(line, flush=True)  # as it is, however wide
+        else:
+            self._unread.append(line)
 
     def listen(self, event: EngineEvent) -> None:
         """Take an event in: its `on_event`."""
@@ -106,9 +109,7 @@ class Screen:
             self.out.reports.append(self.report)
             if self.planning:
                 self._show_plan()
-            self.out.warnings += (
-                self.report.warnings
-            )  # heard for the first time, or the report would not have them
+            self.out.warnings += self.report.warnings
         if isinstance(error, CommandError) and not self.pulumi:
             self._show_failure(error)
 
@@ -128,9 +129,11 @@ class Screen:
                     self.out.print(room, "bold")
                 for sign, text, operation in rows(changes):
                     self.out.print(f"  {sign} {text}", STYLES.get(operation, ""))
+            if self.report.changes:
+                self.out.print("")
         show_interruptions(self.out, self.report.interruptions())
         if counts := self.report.counts():
-            self.out.print(f"\n{', '.join(f'{number} {words}' for words, number in counts.items())}")
+            self.out.print(", ".join(f"{number} {words}" for words, number in counts.items()))
 
     def _show_failure(self, error: CommandError) -> None:
         """One block: what failed, why, what to do; then the engine's own words where they say more."""
@@ -142,13 +145,13 @@ class Screen:
             failures = [Failure("the run ended before anything was looked at", "", "")]
             words = ["\n".join(self._unread).strip() or str(error)]
         self.out.show_warnings()
-        self.out.print(f"\nFailed after {time.monotonic() - self.report.began:.0f} s:", "bold red")
+        self.out.head(f"Failed after {time.monotonic() - self.report.began:.0f} s:", "bold red")
         for each in failures:
             for first, text in (("  ", each.what), ("    ", each.why), ("    → ", each.remedy)):
                 if text:
                     self.out.print(first + textwrap.indent(text, " " * len(first)).lstrip())
         if words:
-            self.out.print("\n  In Pulumi's own words:", "dim")
+            self.out.head("  In Pulumi's own words:", "dim")
             for text in words:
                 self.out.print(textwrap.indent(text, "    "), "dim")
         if not self.planning and any(self.report.counts()):
@@ -167,9 +170,10 @@ class Screen:
 def show_interruptions(out: Output, sentences: list[str]) -> None:
     """Say what changes interrupt, before they are asked about."""
     if sentences and out.manner is not Manner.QUIET:
-        out.print("\nWhat this interrupts:", "bold")
+        out.print("What this interrupts:", "bold")
         for sentence in sentences:
             out.print(f"  {sentence}")
+        out.print("")
 
 
 def _done(change: Change) -> str:

@@ -33,11 +33,11 @@ def test_an_objection_is_shown_without_the_engines_words_and_the_value(
             screen.listen(EngineEvent(1, 1, diagnostic_event=event))
         raise CommandError(CommandResult("", "", 1))
     said = capsys.readouterr().out.splitlines()
-    assert said[1] == "Failed after 0 s:"
-    assert said[2::3] == ["  group staff cannot be brought to what is wanted"] * 2
-    assert all(line.startswith("    it is there") for line in said[3::3])
-    assert all(line.startswith("    → Put right what it names") for line in said[4::3])
-    assert len(said) == 8
+    assert said[0] == "Failed after 0 s:"
+    assert said[1::3] == ["  group staff cannot be brought to what is wanted"] * 2
+    assert all(line.startswith("    it is there") for line in said[2::3])
+    assert all(line.startswith("    → Put right what it names") for line in said[3::3])
+    assert len(said) == 7
 
 
 def test_a_failure_says_what_why_and_what_to_do_with_the_engines_words_below(
@@ -63,7 +63,7 @@ def test_a_failure_says_what_why_and_what_to_do_with_the_engines_words_below(
         raise CommandError(CommandResult("", "", 1))
     assert (
         capsys.readouterr().out
-        == """
+        == """\
 Warnings:
   something is advised against
 
