@@ -90,7 +90,7 @@ def _kind(label: str, having: list[Line], example: Mapping[str, Any] | None) -> 
     newest = having[-1]
     kind = newest.kind(label)
     yield f"### {label}\n"
-    key = " + ".join(" or ".join(f"`{name}`" for name in part.split("|")) for part in kind.key)
+    key = " + ".join(" or ".join(f"`{name}`" for name in part.fields) for part in kind.key.parts)
     said = kind.title[0].upper() + kind.title[1:]
     yield f"{said}, told apart by {key}. {' '.join(_facts(label, having))}".rstrip() + "\n"
     yield "| field | form | |"
@@ -99,7 +99,7 @@ def _kind(label: str, having: list[Line], example: Mapping[str, Any] | None) -> 
     for line in having:
         for field in line.fields(label):
             lines_of.setdefault(field, []).append(line)
-    for field, lines in sorted(lines_of.items(), key=lambda each: (each[0] not in kind.key, each[0])):
+    for field, lines in sorted(lines_of.items(), key=lambda each: (each[0] not in kind.key.fields, each[0])):
         notes = "; ".join(_notes(label, field, lines, having))
         form = _form(lines[-1].fields(label)[field], lines[-1].kind(label).references.get(field))
         yield f"| `{field}` | {_cell(form)} | {_cell(notes)} |"

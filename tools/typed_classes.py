@@ -131,7 +131,7 @@ def _nested(owner: str, field: str, facts: Mapping[str, Any]) -> Iterator[str]:
 
 def _docstring(label: str, having: list[Line]) -> Iterator[str]:
     newest = having[-1]
-    key = ", ".join(part.replace("|", " or ") for part in newest.kind(label).key)
+    key = str(newest.kind(label).key)
     since = "" if len(having) == len(catalog.lines()) else f" In {', '.join(line.line for line in having)}."
     licence = " Needs an enterprise licence." if newest.enterprise(label) else ""
     said = title(newest.model(label))

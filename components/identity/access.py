@@ -19,6 +19,7 @@ from components.objects import fields as said
 from components.objects.dialect import Dialect, Kind, Reference
 from components.objects.errors import ObjectError
 from components.objects.fields import Fields
+from components.objects.natural_key import NaturalKey
 from components.objects.reconcile import UNSEEN, Declared, Held, Reconciler
 from components.objects.store import Object
 from components.objects.values import is_empty
@@ -50,7 +51,7 @@ def access_kind(application: Kind) -> Kind:
     return Kind(
         ACCESS,
         path="",
-        key=("application",),
+        key=NaturalKey.parse("application"),
         title="access",
         references={name: replace(reference, cascade=True) for name, reference in targets.items()},
     )

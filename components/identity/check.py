@@ -65,11 +65,12 @@ def field_problems(line: Line, spec: Spec) -> Iterator[Problem]:
             yield from _reference(where, value, many=references[name].many)
         else:
             yield from _value(where, known[name], value)
-    for part in line.kind(spec.kind).key:
-        options = part.split("|")
-        if all(spec.fields.get(name) is None for name in options) and (len(options) > 1 or spec.adopt):
+    for part in line.kind(spec.kind).key.parts:
+        if all(spec.fields.get(name) is None for name in part.fields) and (part.is_choice or spec.adopt):
             yield Problem(
-                spec.where, f"{' or '.join(options)} is missing", "It is part of what identifies the object"
+                spec.where,
+                f"{' or '.join(part.fields)} is missing",
+                "It is part of what identifies the object",
             )
     for name, facts in known.items():
         # An object that is taken over has the rest already.
@@ -82,7 +83,7 @@ def field_problems(line: Line, spec: Spec) -> Iterator[Problem]:
 def _sealed(line: Line, spec: Spec, name: str, value: Any) -> Iterator[Problem]:
     """A field with a secret in it: no text may show any of it."""
     kind, facts, where = line.kind(spec.kind), line.fields(spec.kind)[name], f"{spec.where}, {name}"
-    if name in kind.references or any(name in part.split("|") for part in kind.key):
+    if name in kind.references or name in kind.key.fields:
         yield Problem(where, "is a name, and names stand in state and previews", "Write it without secure")
     elif any(_value(where, facts, value)):
         yield Problem(where, "its secret value is not what the field takes", f"Give it {_article(facts)}")

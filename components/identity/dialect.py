@@ -131,7 +131,7 @@ class Authentik:
         with self._guarding:
             objection = self._objection(kind, item, body)
             if objection:
-                place = f"{self.where}, {kind.title} {item.get(kind.key[0])!r}"
+                place = f"{self.where}, {kind.title} {kind.key.called(item)!r}"
                 raise ObjectError(objection[0], place, objection[1])
             yield
 

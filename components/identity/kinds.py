@@ -19,6 +19,7 @@ from components.identity.access import ACCESS, APPLICATION, access_kind
 from components.identity.ldap_search import LDAP_SEARCH, LDAP_SEARCH_KIND
 from components.identity.texts import DURATION
 from components.objects.dialect import Effect, Kind, Reference, Setter
+from components.objects.natural_key import NaturalKey
 
 SETTERS: Mapping[str, Mapping[str, Setter]] = {
     "authentik_core.user": {"password": Setter("set_password/", "password")},
@@ -89,7 +90,7 @@ PERMISSION = "@permission"
 _PERMISSION = Kind(
     PERMISSION,
     "/rbac/permissions/",
-    ("app_label", "model", "codename"),
+    NaturalKey.parse("app_label", "model", "codename"),
     "id",
     "id",
     "permission",
@@ -219,7 +220,7 @@ class Line:
             return Kind(
                 label,
                 path,
-                (key,),
+                NaturalKey.parse(key),
                 title=label.removeprefix("@any_").replace("_", " "),
                 also=("managed", *OWNERS.get(label, ())[2:]),
             )
@@ -234,7 +235,7 @@ class Line:
         return Kind(
             name=label,
             path=path,
-            key=tuple(row["key"]),
+            key=NaturalKey.parse(*row["key"]),
             pk=row["pk"],
             url=row["url"],
             title=title(row["model"]),

@@ -9,7 +9,7 @@ from typing import Any
 from components.identity.kinds import PERMISSION, Line, defaults
 from components.identity.specs import Spec
 from components.objects.dialect import Reference
-from components.objects.values import canonical, is_empty, is_plain
+from components.objects.values import canonical, is_plain
 from components.problems import Problem, nearest, warning
 
 _WITH_KIND = re.compile(r"(authentik_\w+\.\w+):(.+)", re.DOTALL)
@@ -33,15 +33,13 @@ class Naming:
         """
         kind = self._line.kind(spec.kind)
         parts = []
-        for part in kind.key:
-            options = part.split("|")
-            field = next((name for name in options if not is_empty(spec.fields.get(name))), options[0])
+        for part, field in kind.key.chosen(spec.fields):
             value = spec.fields.get(field, "")
             text = str(canonical(value)) if is_plain(value) else spec.name
             reference = kind.references.get(field)
             if resolved and reference is not None:
                 text = self.meant(reference, text)[1]
-            parts.append(f"{field}:{text}" if len(options) > 1 else text)
+            parts.append(part.text(field, text))
         return "/".join(parts)
 
     def written(self, spec: Spec) -> Iterator[tuple[str, Reference, str]]:

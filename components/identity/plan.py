@@ -85,8 +85,8 @@ class Plan:
         whole = {key: value for key, value in fields.items() if value is not None}
         if kind in self._line.labels():
             key = self._line.kind(kind).key
-            if len(key) == 1 and not self._line.kind(kind).references.get(key[0]):
-                whole.setdefault(key[0], name)
+            if len(key.fields) == 1 and key.fields[0] not in self._line.kind(kind).references:
+                whole.setdefault(key.fields[0], name)
         self._specs.append(
             Spec(
                 kind,

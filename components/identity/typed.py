@@ -15,7 +15,6 @@ from components.identity.kinds import EXCLUSIVE, Line
 from components.identity.provider import AuthentikProvider
 from components.objects.dialect import Kind
 from components.objects.resource import Object, type_token
-from components.objects.values import is_empty
 from components.problems import Problem, Problems
 
 _PROVIDER = AuthentikProvider()
@@ -77,9 +76,7 @@ def _secrets(label: str) -> tuple[str, ...]:
 
 def _key(kind: Kind, fields: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """The fields that identify an object, with their values; None for what is missing."""
-    parts = (part.split("|") for part in kind.key)
-    given = (next((name for name in part if not is_empty(fields.get(name))), part[0]) for part in parts)
-    return [(name, fields.get(name)) for name in given]
+    return [(field, fields.get(field)) for _, field in kind.key.chosen(fields)]
 
 
 def _called(kind: Kind, fields: Mapping[str, Any], logical: str) -> str:

@@ -8,9 +8,11 @@ A room that manages objects over REST (authentik, Nginx Proxy Manager, …) brin
 
 A whole dialect for an imaginary server that keeps shelves and books:
 
-    SHELF = Kind("shelf", path="/api/shelves", key=("name",), pk="id", url="id", title="shelf")
+    SHELF = Kind(
+        "shelf", path="/api/shelves", key=NaturalKey.parse("name"), pk="id", url="id", title="shelf",
+    )
     BOOK = Kind(
-        "book", path="/api/books", key=("title",), pk="id", url="id", title="book",
+        "book", path="/api/books", key=NaturalKey.parse("title"), pk="id", url="id", title="book",
         references={"shelf_id": Reference(("shelf",))},        # declared by the shelf's name, sent as its id
         secret=frozenset({"password"}), write_only=frozenset({"password"}),
         unordered=frozenset({"tags"}), cleared={"tags": []}, update="PUT", serial=True,
@@ -40,6 +42,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
+from components.objects.natural_key import NaturalKey
 from components.objects.values import is_empty, is_unknown
 
 Config = Callable[[str], str | None]
@@ -118,8 +121,7 @@ class Kind:
     """The dialect's name of the kind; part of the state contract."""
     path: str
     """Where the list is, below the dialect's base; empty for what is no object of its own on the server."""
-    key: tuple[str, ...]
-    """The natural key's fields; `a|b` stands for whichever of them is set."""
+    key: NaturalKey
     pk: str = "pk"
     url: str = "pk"
     """The field that names one object in its URL."""
@@ -171,11 +173,6 @@ class Kind:
     """(kind, its field): the object that has this one to itself, by which it is found whatever it is called."""
     shadows: tuple[str, ...] = ()
     """Kinds whose objects this kind's list shows as its own: never to be adopted as such."""
-
-    @property
-    def key_fields(self) -> list[str]:
-        """The natural key's fields, with each of those that stand for one another."""
-        return [name for part in self.key for name in part.split("|")]
 
     @property
     def hidden(self) -> frozenset[str]:

@@ -32,7 +32,7 @@ def own(kind: Kind, fields: Fields, defaulted: frozenset[str], there: Mapping[st
     A name that nobody wrote is the one that the object bears (`there`).
     """
     written = {name: value for name, value in fields.items() if name not in defaulted}
-    return written | {name: there[name] for name in kind.key_fields if name in defaulted and name in there}
+    return written | {name: there[name] for name in kind.key.fields if name in defaulted and name in there}
 
 
 def same(kind: Kind, name: str, old: Any, new: Any) -> bool:

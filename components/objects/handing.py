@@ -11,10 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.objects.dialect import Kind
+from components.objects.natural_key import Key
 from components.objects.values import is_empty, is_unknown
-from components.objects.wording import called
-
-Key = tuple[str, ...]
 
 
 class Handing:
@@ -44,9 +42,9 @@ class Handing:
             if old:
                 self._givers[old] = logical
         if giver != logical:
-            what = f"{called(kind, wants)!r} is what {giver!r} is called until this run"
+            what = f"{kind.key.called(wants)!r} is what {giver!r} is called until this run"
         elif taker != logical:
-            what, giver = f"its name {called(kind, had)!r} goes to {taker!r} in this same run", logical
+            what, giver = f"its name {kind.key.called(had)!r} goes to {taker!r} in this same run", logical
         else:
             return ""
         return (
@@ -57,11 +55,7 @@ class Handing:
 
 def _key(kind: Kind, fields: Mapping[str, Any]) -> Key | None:
     """The declared natural key, with the name space that it is in; None where it is not known, or not given."""
-    parts = []
-    for part in kind.key:
-        names = part.split("|")
-        name = next((name for name in names if not is_empty(fields.get(name))), None)
-        if name is None or is_unknown(fields[name]):
-            return None
-        parts.append(f"{name}={fields[name]}" if len(names) > 1 else str(fields[name]))
-    return (kind.groups[0] if kind.groups else kind.name, *parts)
+    values = [fields.get(field) for _, field in kind.key.chosen(fields)]
+    if any(is_empty(value) or is_unknown(value) for value in values):
+        return None
+    return (kind.groups[0] if kind.groups else kind.name, *kind.key.of(fields))

@@ -19,7 +19,7 @@ from components.objects.errors import ObjectError
 from components.objects.reconcile import Reconciler
 from components.objects.store import Missing, Object
 from components.objects.values import is_unknown
-from components.objects.wording import Words, called, titled
+from components.objects.wording import Words, titled
 
 ENVIRONMENT = "GATEHOUSE_LOOK"
 """Environment: not empty where previews may ask the server (only lists are read, nothing is ever written), unless it
@@ -48,7 +48,9 @@ class Look:
         """
         kind = self._dialect.kind(wanted.kind).with_sealed(wanted.sealed)
         with self._lock:
-            self._declared.update((name, called(kind, wanted.fields)) for name in (kind.name, *kind.groups))
+            self._declared.update(
+                (name, kind.key.called(wanted.fields)) for name in (kind.name, *kind.groups)
+            )
         try:
             there = self._there(kind, wanted) if new else None
         except ObjectError as refusal:
@@ -71,7 +73,7 @@ class Look:
         """What taking over an object would change, in words; empty for a tie of two others that is to be made."""
         kind = self._dialect.kind(wanted.kind).with_sealed(wanted.sealed)
         there = self._there(kind, wanted)
-        if there is None and len(kind.key) > 1:
+        if there is None and kind.key.is_composed:
             return ""
         if there is None:
             return f"there is no {titled(kind, wanted.fields)} to take over; it would be made"
@@ -96,9 +98,9 @@ class Look:
 
     def _there(self, kind: Kind, wanted: Declared) -> Object | None:
         """What is to be taken over, or is in the way. Raises ObjectError where it is of another kind."""
-        if any(is_unknown(wanted.fields.get(name)) for name in kind.key_fields):
+        if any(is_unknown(wanted.fields.get(name)) for name in kind.key.fields):
             return None
-        key = {name: wanted.fields[name] for name in kind.key_fields if name in wanted.fields}
+        key = {name: wanted.fields[name] for name in kind.key.fields if name in wanted.fields}
         try:
             for name, value in key.items():
                 said.sent(self._store, kind, name, value)
@@ -125,7 +127,7 @@ class Look:
 
 
 def _at_its_name(kind: Kind, refusal: ObjectError) -> tuple[str, str]:
-    return kind.key_fields[0], f"{refusal.what}. {refusal.remedy}"
+    return kind.key.fields[0], f"{refusal.what}. {refusal.remedy}"
 
 
 def _shown(value: Any) -> str:

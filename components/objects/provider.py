@@ -124,7 +124,7 @@ class ObjectProvider(ResourceProvider):
         objections = list(self.objections(wanted))
         handed = self._handing.objection(kind, wanted.logical, had, inputs)
         if handed:
-            objections.append((kind.key[-1].partition("|")[0], handed))
+            objections.append((kind.key.parts[-1].fields[0], handed))
         look = self._looking()
         new = META not in _olds and not self._reconciler.is_begun(wanted)
         if look is not None and not objections:
@@ -142,7 +142,7 @@ class ObjectProvider(ResourceProvider):
         """
         if look:
             return look.outlook(wanted)
-        if len(kind.key) > 1:
+        if kind.key.is_composed:
             return ""
         return f"takes over {titled(kind, wanted.fields)}, if it is there (--refresh shows what that changes)"
 

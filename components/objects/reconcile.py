@@ -19,8 +19,8 @@ from components.objects.errors import ObjectError
 from components.objects.fields import Fields
 from components.objects.journal import Begun, Notes
 from components.objects.run import Run
-from components.objects.store import Missing, Object, Store, key_of
-from components.objects.wording import Words, called, titled
+from components.objects.store import Missing, Object, Store
+from components.objects.wording import Words, titled
 from components.objects.writing import Writer
 
 __all__ = ["UNSEEN", "Declared", "Held", "Reconciler"]
@@ -84,7 +84,7 @@ class Reconciler:
             raise self._words.taken(kind, wanted.logical, wanted.fields, str(there[kind.pk]))
         seen = {name: value for name, value in body.items() if name not in kind.hidden}
         known = self.run.known(kind, wanted.logical)
-        self.begun.note(kind.name, wanted.logical, called(kind, wanted.fields), seen, known)
+        self.begun.note(kind.name, wanted.logical, kind.key.called(wanted.fields), seen, known)
         try:
             item = self._writer.post(kind, wanted, body)
             item = self._writer.finish(kind, wanted, body, item)
@@ -133,7 +133,7 @@ class Reconciler:
             for name, value in wanted.fields.items()
             if _unreadable(kind, name) and not said.same(kind, name, held.fields.get(name), value)
         }
-        if key_of(kind, {**item, **body}) != key_of(kind, item):
+        if kind.key.of({**item, **body}) != kind.key.of(item):
             other = self._there(kind, {**item, **body}, pk=None)
             if other is not None and other[kind.pk] != item[kind.pk]:
                 raise self._words.name_taken(kind, wanted.logical, wanted.fields, str(other[kind.pk]))
@@ -193,7 +193,7 @@ class Reconciler:
 
     def _find(self, kind: Kind, held: Held) -> Object | None:
         """The object that the state speaks of: by natural key, else by pk (someone renamed it)."""
-        names = kind.key_fields
+        names = kind.key.fields
         try:
             key = {name: said.sent(self.store, kind, name, held.fields.get(name)) for name in names}
         except Missing:
@@ -224,7 +224,7 @@ class Reconciler:
                 raise self._words.of_another_kind(kind, wanted, other)
             if owned is not None:
                 family = self._dialect.kind(kind.groups[0]) if kind.groups else kind
-                alike = self.store.matches(family, key_of(kind, wanted.fields))
+                alike = self.store.matches(family, kind.key.of(wanted.fields))
                 if any(each[kind.pk] != owned[kind.pk] for each in alike):
                     raise self._words.two_bearers(kind, wanted, owned)
                 return owned
@@ -235,7 +235,7 @@ class Reconciler:
 
         Where the server allows several with one key: the one of that pk, else the one that is most like the body.
         """
-        found = self.store.matches(kind, key_of(kind, body))
+        found = self.store.matches(kind, kind.key.of(body))
         if len(found) < 2:
             return found[0] if found else None
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.objects.dialect import Kind
-from components.objects.wording import called
 
 Id = tuple[str, str]
 """Kind and pk of an object."""
@@ -57,7 +56,7 @@ class Run:
             self._known[kind.name, logical] = pk
             self._holders.setdefault((kind.name, pk), set()).add((logical, before is not None))
             if before is None:
-                self._made[kind.name, pk] = called(kind, fields)
+                self._made[kind.name, pk] = kind.key.called(fields)
             else:
                 self._before[kind.name, pk] = before
 
@@ -87,7 +86,7 @@ class Run:
         Its natural key counts too, since a rebuilt server may give a pk anew.
         """
         with self._lock:
-            return self._made.get((kind.name, pk)) == called(kind, fields)
+            return self._made.get((kind.name, pk)) == kind.key.called(fields)
 
     def let_go(self, kind: Kind, logical: str, pk: str, *, adopted: bool) -> bool:
         """Whether another resource still holds the object. If it was ours, it is so for that one too."""
@@ -108,7 +107,7 @@ class Run:
     def lost(self, kind: Kind, fields: Mapping[str, Any]) -> None:
         """The object is deleted in this run, or will be before those that refer to it are looked at."""
         with self._lock:
-            self._gone.update((name, called(kind, fields)) for name in (kind.name, *kind.groups))
+            self._gone.update((name, kind.key.called(fields)) for name in (kind.name, *kind.groups))
 
     def touched(self, kind: Kind, fields: Mapping[str, Any]) -> bool:
         """Whether something that these fields refer to was deleted in this run (and made anew, if it is there).

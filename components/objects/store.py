@@ -11,10 +11,10 @@ from typing import Any
 from components.objects.dialect import Dialect, Kind, Reference
 from components.objects.errors import ObjectError
 from components.objects.http import Refused
+from components.objects.natural_key import Key
 from components.objects.values import canonical, is_empty
 
 Object = dict[str, Any]
-Key = tuple[str, ...]
 READERS = 3
 """Lists that are read at a time: as many as authentik works on side by side (measured)."""
 
@@ -125,10 +125,10 @@ class Store:
                 old = shelf.objects.get(pk)
                 shelf.objects[pk] = dict(item)
                 if shelf.by_key is not None:
-                    shelf.by_key.put(pk, [key_of(each, item)])
+                    shelf.by_key.put(pk, [each.key.of(item)])
                 if shelf.by_name is not None:
                     shelf.by_name.put(pk, self._names(each, item))
-                renamed = renamed or (old is not None and key_of(each, old) != key_of(each, item))
+                renamed = renamed or (old is not None and each.key.of(old) != each.key.of(item))
         if renamed:
             self._forget_composed_names()
 
@@ -180,7 +180,7 @@ class Store:
             if shelf.by_key is None:
                 shelf.by_key = _Index()
                 for pk, item in objects.items():
-                    shelf.by_key.put(pk, [key_of(kind, item)])
+                    shelf.by_key.put(pk, [kind.key.of(item)])
             return [objects[pk] for pk in shelf.by_key.find(key)]
 
     def owned(self, kind: Kind, owner: str) -> tuple[Object | None, Object | None]:
@@ -200,16 +200,13 @@ class Store:
     def name_of(self, kind: Kind, item: Mapping[str, Any]) -> str:
         """What a person calls the object: its natural key in words, parts joined by a slash."""
         parts = []
-        for part in kind.key:
-            field = next(
-                (name for name in part.split("|") if not is_empty(item.get(name))), part.split("|")[0]
-            )
+        for part, field in kind.key.chosen(item):
             value = item.get(field)
             reference = kind.references.get(field)
             text = (
                 self.named(reference, value) if reference and not is_empty(value) else str(canonical(value))
             )
-            parts.append(f"{field}:{text}" if "|" in part else text)
+            parts.append(part.text(field, text))
         return "/".join(parts)
 
     def named(self, reference: Reference, value: Any) -> str:
@@ -257,14 +254,3 @@ class Store:
 
     def _names(self, kind: Kind, item: Mapping[str, Any]) -> list[str]:
         return [self.name_of(kind, item), *(str(item[extra]) for extra in kind.also if item.get(extra))]
-
-
-def key_of(kind: Kind, item: Mapping[str, Any]) -> Key:
-    """The natural key as the server holds it (pks for references), comparable between an object and a body."""
-    key: list[str] = []
-    for part in kind.key:
-        names = part.split("|")
-        field = next((name for name in names if not is_empty(item.get(name))), names[0])
-        value = canonical(item.get(field))
-        key.append(f"{field}={value}" if len(names) > 1 else str(value))
-    return tuple(key)

@@ -23,7 +23,7 @@ class Words:
     def taken(self, kind: Kind, logical: str, fields: Mapping[str, Any], pk: str) -> ObjectError:
         """An object of that name is there and may not be taken over."""
         return ObjectError(
-            f"{title(kind)} {called(kind, fields)!r} is there already (pk {pk}), and this resource did not make it; "
+            f"{title(kind)} {kind.key.called(fields)!r} is there already (pk {pk}), and this resource did not make it; "
             "it is left as it is",
             self.place(logical),
             "Give yours another name, or take over what is there with `adopt: true` (its values are put back when you "
@@ -42,7 +42,7 @@ class Words:
     def name_taken(self, kind: Kind, logical: str, fields: Mapping[str, Any], pk: str) -> ObjectError:
         """A rename to a name that another object has."""
         return ObjectError(
-            f"there is another {title(kind)} {called(kind, fields)!r} (pk {pk}), so ours cannot be renamed to that",
+            f"there is another {title(kind)} {kind.key.called(fields)!r} (pk {pk}), so ours cannot be renamed to that",
             self.place(logical),
             "Rename or remove the other one first; to swap two names, go through a third one in two runs",
         )
@@ -69,7 +69,7 @@ class Words:
 
     def two_bearers(self, kind: Kind, wanted: Declared, owned: Mapping[str, Any]) -> ObjectError:
         """What is to be adopted is called otherwise, and another object is called as it is declared."""
-        name = called(kind, wanted.fields)
+        name = kind.key.called(wanted.fields)
         return ObjectError(
             f"{wanted.owner!r} has {titled(kind, owned)}, and another one that it does not have is called {name!r}",
             self.place(wanted.logical),
@@ -81,7 +81,7 @@ class Words:
         owner = title(self._dialect.kind(kind.owner[0])) if kind.owner else ""
         what = str(other.get("verbose_name") or "one of another kind")
         return ObjectError(
-            f"{owner} {wanted.owner!r} has {called(kind, other)!r} ({what}), and {title(kind)} is declared for it",
+            f"{owner} {wanted.owner!r} has {kind.key.called(other)!r} ({what}), and {title(kind)} is declared for it",
             self.place(wanted.logical),
             "Declare what it has; to have another one made, take the one that is there off it by hand first",
         )
@@ -89,7 +89,7 @@ class Words:
     def shadow(self, kind: Kind, logical: str, fields: Mapping[str, Any], other: Kind) -> ObjectError:
         """An object that is to be adopted is of another kind, which the server lists along."""
         return ObjectError(
-            f"{called(kind, fields)!r} is a {title(other)}, which the server also lists as a {title(kind)}",
+            f"{kind.key.called(fields)!r} is a {title(other)}, which the server also lists as a {title(kind)}",
             self.place(logical),
             f"Declare it as {other.name}, or give yours another name",
         )
@@ -106,7 +106,7 @@ class Words:
     def gone(self, kind: Kind, logical: str, fields: Mapping[str, Any]) -> ObjectError:
         """An object that is to be updated is not there."""
         return ObjectError(
-            f"{title(kind)} {called(kind, fields)!r} is no longer there",
+            f"{title(kind)} {kind.key.called(fields)!r} is no longer there",
             self.place(logical),
             "Run `gatehouse up` (it refreshes first and makes it again), or `pulumi refresh`",
         )
@@ -132,7 +132,7 @@ class Words:
     def silent(self, kind: Kind, logical: str, fields: Mapping[str, Any], attempts: int) -> ObjectError:
         """A write that fails without an answer that says why."""
         return ObjectError(
-            f"writing {title(kind)} {called(kind, fields)!r} failed without a word, {attempts} times",
+            f"writing {title(kind)} {kind.key.called(fields)!r} failed without a word, {attempts} times",
             self.place(logical),
             "See the server's log, then run the same command again",
         )
@@ -171,7 +171,7 @@ class Words:
     ) -> ObjectError:
         """Deleting one object would delete another, of that name, that nobody asked for."""
         return ObjectError(
-            f"{title(other)} {name!r} still uses {title(kind)} {called(kind, item)!r} ({via}), and "
+            f"{title(other)} {name!r} still uses {title(kind)} {kind.key.called(item)!r} ({via}), and "
             "would be deleted with it",
             self.place(logical),
             "Give it another one first, or delete it",
@@ -183,19 +183,19 @@ class Words:
         """Any other refusal."""
         if refused.status in {401, 403}:
             return ObjectError(
-                f"it does not let us {verb} {title(kind)} {called(kind, fields)!r} (HTTP {refused.status})",
+                f"it does not let us {verb} {title(kind)} {kind.key.called(fields)!r} (HTTP {refused.status})",
                 self._dialect.where,
                 "The token may have been revoked meanwhile: check it, then run the same command again",
             )
         if refused.status == 404:
             return ObjectError(
-                f"{title(kind)} {called(kind, fields)!r} vanished meanwhile",
+                f"{title(kind)} {kind.key.called(fields)!r} vanished meanwhile",
                 self.place(logical),
                 "Run `gatehouse up` again: it refreshes first and makes it anew",
             )
         words = self._reason(kind, fields, refused)
         return ObjectError(
-            f"cannot {verb} {title(kind)} {called(kind, fields)!r} (HTTP {refused.status})"
+            f"cannot {verb} {title(kind)} {kind.key.called(fields)!r} (HTTP {refused.status})"
             + (f": {words}" if words else ", and it does not say why"),
             self.place(logical),
             "Correct what is named, then run the same command again",
@@ -238,13 +238,4 @@ def title(kind: Kind) -> str:
 
 def titled(kind: Kind, fields: Mapping[str, Any]) -> str:
     """What the object is and how it is called."""
-    return f"{title(kind)} {called(kind, fields)!r}"
-
-
-def called(kind: Kind, fields: Mapping[str, Any]) -> str:
-    """What people call the object: its natural key."""
-    parts = [
-        next((fields[name] for name in part.split("|") if not is_empty(fields.get(name))), "?")
-        for part in kind.key
-    ]
-    return "/".join(str(part) for part in parts)
+    return f"{title(kind)} {kind.key.called(fields)!r}"

@@ -19,9 +19,9 @@ from components.objects.effects import Effects
 from components.objects.errors import ObjectError, Unclear
 from components.objects.fields import Fields
 from components.objects.http import Refused
-from components.objects.store import Missing, Object, Store, key_of
+from components.objects.store import Missing, Object, Store
 from components.objects.values import is_empty
-from components.objects.wording import Words, called
+from components.objects.wording import Words
 
 ATTEMPTS = 3
 SILENT = frozenset({405, 500})
@@ -71,7 +71,7 @@ class Writer:
                 except Unclear:
                     pass
             self._store.forget(kind)
-            there = self._store.matches(kind, key_of(kind, body))
+            there = self._store.matches(kind, kind.key.of(body))
             if there:
                 return there[0]
         raise self._words.silent(kind, wanted.logical, wanted.fields, ATTEMPTS)
@@ -190,7 +190,7 @@ class Writer:
                 found = self._dialect.request("GET", url(kind, answer))
             except Refused as refused:
                 raise self._words.said_no(
-                    kind, called(kind, wanted.fields), wanted.fields, refused, "read"
+                    kind, kind.key.called(wanted.fields), wanted.fields, refused, "read"
                 ) from None
         self._store.put(kind, found)
         if off := self._off(kind, body, found):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from components.objects.dialect import Kind, Reference
+from components.objects.natural_key import NaturalKey
 
 CERTIFICATE = Kind(
     "npm.certificate",
     path="/api/nginx/certificates",
     # Nothing in NPM keeps it unique, so what must not be shared is in the name: see `proxy.certificate_name`.
-    key=("nice_name",),
+    key=NaturalKey.parse("nice_name"),
     pk="id",
     url="id",
     title="certificate",
@@ -22,7 +23,7 @@ PROXY_HOST = Kind(
     "npm.proxy_host",
     path="/api/nginx/proxy-hosts",
     # `host` is ours: the one name in domain_names, put in and taken out by the dialect.
-    key=("host",),
+    key=NaturalKey.parse("host"),
     pk="id",
     url="id",
     title="proxy host",

@@ -41,7 +41,7 @@ class Life:
         self.hand = hand
         self.label = label
         self.kind = line.kind(label)
-        self.key = {name for part in self.kind.key for name in part.split("|")}
+        self.key = set(self.kind.key.fields)
         self.hidden = self.kind.secret | self.kind.write_only | set(self.kind.setters)
 
     def run(self) -> None:

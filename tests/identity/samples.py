@@ -166,7 +166,7 @@ class Samples:
                 made[name] = self._reference(kind.references[name], special, variant)
             else:
                 value = self._value(label, name, facts, variant)
-                unique = name in {*kind.key, "name", "slug", "client_id", "identifier", "realm"}
+                unique = name in {*kind.key.fields, "name", "slug", "client_id", "identifier", "realm"}
                 made[name] = (
                     f"{label.partition('.')[2]}-{tag}{variant}"
                     if unique and isinstance(value, str)
@@ -180,8 +180,7 @@ class Samples:
         if (label, variant) not in self._made:
             fields = self.fields(label, variant, "target-", least=True)
             self._make(label, fields)
-            key = self._line.kind(label).key
-            self._made[label, variant] = "/".join(str(fields[part]) for part in key)
+            self._made[label, variant] = self._line.kind(label).key.called(fields)
         name = self._made[label, variant]
         if len(reference.to) > 1:
             name = f"{label}:{name}"

@@ -85,8 +85,8 @@ def test_every_kind_has_what_the_schema_does_not_say(line: str) -> None:
                 assert kinds.kind(to).path
                 assert to.startswith("@") or to in kinds.labels(), (label, name)
         if kinds.why_not(label) is None:
-            assert kind.key, f"{label} has no natural key"
-            assert {part for each in kind.key for part in each.split("|")} <= set(facts["fields"]), label
+            assert kind.key.parts, f"{label} has no natural key"
+            assert set(kind.key.fields) <= set(facts["fields"]), label
             assert set(kind.repeat) <= known | {"internal_host"}, label
 
 

@@ -9,13 +9,14 @@ from typing import Any
 
 from components.objects.dialect import Kind, Reference, Setter
 from components.objects.http import Refused
+from components.objects.natural_key import NaturalKey
 
-SHELF = Kind("shelf", path="/shelves", key=("name",), pk="id", url="id", title="shelf", also=("code",),
+SHELF = Kind("shelf", path="/shelves", key=NaturalKey.parse("name"), pk="id", url="id", title="shelf", also=("code",),
              bystanders=(("book", "shelf_id", "id"),), fresh_pk=True)  # fmt: skip
 BOOK = Kind(
     "book",
     path="/books",
-    key=("title",),
+    key=NaturalKey.parse("title"),
     pk="id",
     url="id",
     title="book",
@@ -30,7 +31,7 @@ BOOK = Kind(
     repeat=("form",),
     instants=frozenset({"printed"}),
 )
-NOTE = Kind("note", path="/notes", key=("book", "a|b"), pk="id", url="id", title="note", serial=True,
+NOTE = Kind("note", path="/notes", key=NaturalKey.parse("book", "a|b"), pk="id", url="id", title="note", serial=True,
             references={"book": Reference(("book",), cascade=True)}, update="PUT")  # fmt: skip
 
 Call = tuple[str, str, Any]
