@@ -12,6 +12,7 @@ from components.objects import fields as said
 from components.objects.dialect import Dialect, Kind, Reference
 from components.objects.errors import ObjectError
 from components.objects.http import Refused
+from components.objects.natural_key import NaturalKey
 from components.objects.reconcile import Declared, Held, Reconciler
 from components.objects.store import Missing
 from components.objects.wording import Words
@@ -25,7 +26,7 @@ PERMISSION = "search_full_directory"
 LDAP_SEARCH_KIND = Kind(
     LDAP_SEARCH,
     path="",
-    key=("provider", "role"),
+    key=NaturalKey.parse("provider", "role"),
     title="right to search",
     references={
         "provider": Reference((PROVIDER,), cascade=True),

@@ -72,7 +72,7 @@ def test_all_findings_come_together() -> None:
     assert said(plan) == [
         f"{where}, redirect_uris: is a text. Give it a list",
         (
-            f"{where}, grant_types: exists from 2026.8 on, as far as known; this stack runs 2026.2. "
+            f"{where}, grant_types: exists from 2026.5 on, as far as known; this stack runs 2026.2. "
             "Leave it out, or change the version"
         ),
         f"{where}, cliend_id: there is no such field. Write client_id",

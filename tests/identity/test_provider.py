@@ -125,7 +125,7 @@ def test_check_objects_by_the_catalog_of_the_line() -> None:
         assert engine.failures(props("authentik_providers_oauth2.oauth2provider", "x", **wrong)) == [
             (
                 "grant_types",
-                "exists from 2026.8 on, as far as known; this stack runs 2026.2. Leave it out, or change the version",
+                "exists from 2026.5 on, as far as known; this stack runs 2026.2. Leave it out, or change the version",
             ),
             ("", "invalidation_flow is missing. Give it the name of another object"),
         ]
