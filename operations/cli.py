@@ -60,7 +60,7 @@ def confirmed(name: str, given: str | None, what: str) -> None:
     """Have the client's name typed, unless it was given already.
 
     Raises:
-        OperatorError: it is another one.
+        UsageError: it is another one.
     """
     typed = given or typer.prompt(f"{what} Type the client's name to go on")
     if typed != name:

@@ -55,6 +55,7 @@ _NOBODY = Impact()
 _LOGIN = "nobody can log in to {name} any more"
 _WHO = "who may use {name} changes at once"
 _RULES = "who gets past {name} changes at once"
+_DECIDES = "what the binding {name} decides changes at once"
 _TOLD = "what apps are told by {name} changes with the next login"
 
 
@@ -64,13 +65,9 @@ def _app(**fields: str) -> Impact:
 
 
 _SYNC = Impact(delete="people are not brought to {name} any more", replace="")
-_STEP = Impact(
-    delete="people do not come to {name} any more when they log in",
-    update="people who log in from now on find {name} changed",
-    replace="people who log in from now on find {name} changed",
-)
+_STEP = Impact(update="people find {name} changed when they log in from now on")
 _LOSES = "{name} loses its login until it is given "
-_SERVER_GOES = ("docker:", "command:", "hcloud:index/volumeAttachment", "npm.")
+_SERVER_GOES = ("docker:", "command:", "hcloud:index/firewall", "hcloud:index/volumeAttachment", "npm.")
 _DATA_GO = ("docker:", "authentik_", "gatehouse.", "npm.")
 
 TABLE: Mapping[str, Impact] = {
@@ -107,10 +104,10 @@ TABLE: Mapping[str, Impact] = {
     "command:local:Command": _NOBODY,
     # DNS
     "cloudflare:index/dnsRecord:DnsRecord": Impact(
-        delete="{name}: the name leads nowhere any more",
-        replace=f"{{name}}: some are led to the former address for {TTL_SECONDS // 60} minutes more",
+        delete="{name} leads nowhere any more",
+        replace=f"{{name}}: some are still led to the former address for {TTL_SECONDS // 60} minutes",
         fields={
-            "content": f"{{name}}: some are led to the former address for {TTL_SECONDS // 60} minutes more"
+            "content": f"{{name}}: some are still led to the former address for {TTL_SECONDS // 60} minutes"
         },
     ),
     # Containers
@@ -172,7 +169,7 @@ TABLE: Mapping[str, Impact] = {
     "gatehouse.ldap_search": Impact(
         delete="{name} finds nobody any more", replace="{name} finds nobody for a moment"
     ),
-    "authentik_policies.policybinding": Impact(delete=_RULES, update=_RULES),
+    "authentik_policies.policybinding": Impact(delete=_DECIDES, update=_DECIDES),
     "authentik_policies.policybinding:authentik_core.application": _NOBODY,  # the app's access speaks of it
     "authentik_core.application": _app(),
     "authentik_core.applicationentitlement": Impact(delete="apps are not told of {name} any more"),
@@ -230,7 +227,12 @@ TABLE: Mapping[str, Impact] = {
         },
     ),
     "authentik_flows.flow": Impact(delete="nobody can go through {name} any more"),
-    "authentik_flows.flowstagebinding": _STEP,
+    "authentik_flows.flowstagebinding": Impact(
+        create="people meet the step {name} when they log in from now on",
+        update="people find the step {name} changed when they log in from now on",
+        delete="the step {name} of a login falls away",
+        replace="people find the step {name} changed when they log in from now on",
+    ),
     "authentik_stages_": _STEP,
     "authentik_stages_prompt.prompt": _STEP,
     "authentik_stages_invitation.invitation": Impact(delete="the invitation {name} is not taken any more"),
@@ -239,7 +241,7 @@ TABLE: Mapping[str, Impact] = {
         delete="nobody can log in by {name} any more",
         fields={"slug": "{name} refuses logins until it is given the new address to send people back to"},
     ),
-    "authentik_policies_": Impact(delete=_RULES, update=_RULES),
+    "authentik_policies_": Impact(update=_RULES),  # one that goes has its bindings gone before
     # Other objects of authentik
     "authentik_core.token": Impact(
         delete="what uses the token {name} is refused",
@@ -279,13 +281,11 @@ class Changed:
     name: str
     fields: frozenset[str] = frozenset()
     """Which of the resource's properties change."""
-    bound_to: str = ""
-    """Of a binding: the kind of what it is bound to."""
 
     @property
     def key(self) -> str:
         """What the keys of the table are beginnings of."""
-        return f"{self.type}{f':{self.bound_to}' if self.bound_to else ''}/{self.name}"
+        return f"{self.type}/{self.name}"
 
 
 def row(key: str) -> Impact | None:
@@ -307,9 +307,14 @@ def interruptions(changes: Iterable[Changed]) -> list[str]:
     for each, found in known:
         if not each.key.startswith(covered):
             for words in found.words(each.operation, each.fields):
-                names.setdefault(words, {})[each.name] = None
+                names.setdefault(words, {})[_called(each)] = None
     names.pop("", None)
     return [line for words, of in names.items() for line in _lines(words, list(of))]
+
+
+def _called(change: Changed) -> str:
+    """Its name; a DNS record is called by the host that it leads somewhere, without the record's type."""
+    return change.name.rpartition("-")[0] if change.type.startswith("cloudflare:") else change.name
 
 
 def _lines(words: str, names: list[str]) -> Iterator[str]:

@@ -64,7 +64,6 @@ class Change:
     details: tuple[str, ...] = ()
     """What changes in it, a text for each property."""
     fields: frozenset[str] = frozenset()
-    bound_to: str = ""
     given_back: bool = False
     """The operation is a delete for the engine only: the thing was there before this stack, and stays."""
 
@@ -83,7 +82,7 @@ class Change:
     @property
     def changed(self) -> Changed:
         """The same, as the table of interruptions is asked about it."""
-        return Changed(self.operation, self.thing.type, self.thing.name, self.fields, self.bound_to)
+        return Changed(self.operation, self.thing.type, self.thing.name, self.fields)
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ class Report:
             self.brackets += step.op is OpType.CREATE and step.new is not None and not step.new.custom
             if self.planning:
                 return self._note(step)
-            if step.op not in (OpType.SAME, OpType.REFRESH) and (what := thing(step.urn)):
+            if step.op not in (OpType.SAME, OpType.REFRESH) and (what := _thing(step)):
                 self.under_way[step.urn] = (step.op, what, time.monotonic())
         elif event.res_outputs_event and not self.planning:
             self.under_way.pop(event.res_outputs_event.metadata.urn, None)
@@ -155,7 +154,7 @@ class Report:
 
     def _note(self, step: StepEventMetadata) -> Change | None:
         operation = (_PLANNED if self.planning else _CARRIED_OUT).get(step.op, step.op)
-        what = thing(step.urn)
+        what = _thing(step)
         if what is None or operation not in OPERATIONS or (step.op is OpType.REPLACE and not self.planning):
             return None
         fields, details = _edits(step, operation)
@@ -166,9 +165,7 @@ class Report:
         given_back = operation is OpType.DELETE and _is_adopted(step)
         if operation is OpType.CREATE and _is_adopted(step, planned=self.planning):
             operation = OpType.IMPORT
-        state = step.new or step.old
-        bound_to = str(((state and state.inputs) or {}).get("target", "")).rpartition(":")[0]
-        change = Change(operation, what, details, fields, bound_to, given_back)
+        change = Change(operation, what, details, fields, given_back)
         self.changes.append(change)
         return change
 
@@ -212,6 +209,11 @@ class Report:
         return Failure(what, first, _AGAIN, text if rest else "")
 
 
+def _thing(step: StepEventMetadata) -> Thing | None:
+    state = step.new or step.old
+    return thing(step.urn, state.inputs if state else None)
+
+
 def _plain(message: str) -> str:
     return _CHECKED.sub("", _LIBRARY.sub("", message.strip()))
 
@@ -238,8 +240,7 @@ def _is_adopted(step: StepEventMetadata, *, planned: bool = False) -> bool:
 def losses(resources: Iterable[Mapping[str, Any]]) -> Iterator[Change]:
     """What a destroy of everything in the state's `resources` deletes or gives back."""
     for each in resources:
-        what = thing(str(each["urn"]))
+        what = thing(str(each["urn"]), each.get("inputs"))
         if what is not None and not each.get("delete"):
             adopted = bool(((each.get("outputs") or {}).get(META) or {}).get("adopted"))
-            bound_to = str((each.get("inputs") or {}).get("target", "")).rpartition(":")[0]
-            yield Change(OpType.DELETE, what, bound_to=bound_to, given_back=adopted)
+            yield Change(OpType.DELETE, what, given_back=adopted)

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from components.identity import catalog
-from components.identity.access import FOREIGN
+from components.identity.access import APPLICATION, BINDING, FOREIGN
 from components.identity.kinds import Line
 from components.proxy.kinds import KINDS as PROXY_KINDS
 
@@ -74,7 +74,10 @@ _SPELLED = {
 
 @dataclass(frozen=True)
 class Thing:
-    """A resource in the operator's words. `type`: its Pulumi type, or its kind behind an API."""
+    """A resource in the operator's words.
+
+    `type`: its Pulumi type, or its kind behind an API; of a binding, with the kind of what it is bound to.
+    """
 
     room: str
     what: str
@@ -85,8 +88,8 @@ class Thing:
         return f"{self.what} {self.name}"
 
 
-def thing(urn: str) -> Thing | None:
-    """What a URN stands for; None for what only the engine needs."""
+def thing(urn: str, inputs: Mapping[str, Any] | None = None) -> Thing | None:
+    """What a URN stands for, by what the resource's `inputs` say besides; None for what only the engine needs."""
     _, _, qualified, name = urn.split("::", 3)
     type_ = qualified.rpartition("$")[2]
     if type_ in TYPES:
@@ -96,6 +99,9 @@ def thing(urn: str) -> Thing | None:
     label = type_.removeprefix(_DYNAMIC).replace(":", ".")
     if label in PROXY_KINDS:
         return Thing(ROUTES, PROXY_KINDS[label].title, name, label)
+    if label == BINDING and (target := str((inputs or {}).get("target", "")).rpartition(":")[0]):
+        room = APPS if target == APPLICATION else LOGIN
+        return Thing(room, _title(label), name, f"{label}:{target}")
     room = next((room for beginning, room in _BEGINNINGS if label.startswith(beginning)), OTHER)
     return Thing(room, _title(label), name, label)
 

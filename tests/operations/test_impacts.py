@@ -83,16 +83,23 @@ def test_what_goes_along_is_not_spoken_of_again() -> None:
     ]
 
 
+def test_a_client_with_a_box_that_is_taken_down_is_a_few_sentences() -> None:
+    everything = [Changed(OpType.DELETE, type_, "x-A") for type_ in types()]
+    assert interruptions(everything) == [
+        "deletes the server: nobody can log in any more",
+        "deletes the volume with all of the client's data, authentik's database and the certificates among them",
+        "gives the x-A address up: another client of Hetzner's may get it",
+        "x leads nowhere any more",
+    ]
+
+
 def test_an_app_that_goes_is_one_sentence_and_many_are_two() -> None:
     def app(name: str) -> list[Changed]:
         return [
             Changed(OpType.DELETE, "gatehouse.access", name),
             Changed(OpType.DELETE, "authentik_core.application", name),
             Changed(OpType.DELETE, "authentik_providers_saml.samlprovider", name),
-            Changed(
-                OpType.DELETE, "authentik_policies.policybinding", f"{name}/staff",
-                bound_to="authentik_core.application",
-            ),
+            Changed(OpType.DELETE, "authentik_policies.policybinding:authentik_core.application", f"{name}/staff"),
         ]  # fmt: skip
 
     assert interruptions(app("wiki")) == ["nobody can log in to wiki any more"]
