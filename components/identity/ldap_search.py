@@ -45,14 +45,13 @@ class LdapSearch:
         self._words = Words(dialect)
 
     def create(self, wanted: Declared) -> Held:
-        """Give it, unless it is given."""
+        """Give it; once more does no harm."""
         try:
             provider, role = self._pks(wanted.fields)
         except Missing as missing:
             raise self._words.nameless(wanted.logical, missing.kinds[0], missing) from None
-        if not self._is_given(provider, role):
-            self._write(wanted.logical, "POST", "assign", provider, role)
-        if not self._is_given(provider, role):
+        self._write(wanted.logical, "POST", "assign", provider, role)
+        if not self._is_given(wanted.logical, provider, role):
             raise ObjectError(
                 f"the role {wanted.fields['role']} may not search after it was allowed to",
                 self._words.place(wanted.logical),
@@ -67,10 +66,11 @@ class LdapSearch:
             provider, role = self._pks(held.fields)
         except Missing:
             return None
-        return replace(held, pk=f"{provider}/{role}") if self._is_given(provider, role) else None
+        given = self._is_given(str(held.fields["provider"]), provider, role)
+        return replace(held, pk=f"{provider}/{role}") if given else None
 
     def update(self, held: Held, wanted: Declared) -> Held:
-        """As on the first day: a provider or role that is renamed stays the same one."""
+        """Give it again: what was renamed is the same provider and role."""
         return replace(self.create(wanted), pk=held.pk)
 
     def delete(self, kind: Kind, logical: str, held: Held) -> str:
@@ -87,9 +87,12 @@ class LdapSearch:
         )
         return str(provider), str(role)
 
-    def _is_given(self, provider: str, role: str) -> bool:
+    def _is_given(self, logical: str, provider: str, role: str) -> bool:
         asked = {"uuid": role, "page_size": "100"}
-        given = self._dialect.request("GET", "/rbac/permissions/roles/", params=asked)["results"]
+        try:
+            given = self._dialect.request("GET", "/rbac/permissions/roles/", params=asked)["results"]
+        except Refused as refused:
+            raise self._words.said_no(LDAP_SEARCH_KIND, logical, {}, refused, "read") from None
         return any(each["codename"] == PERMISSION and str(each["object_pk"]) == provider for each in given)
 
     def _write(self, logical: str, method: str, verb: str, provider: str, role: str) -> None:

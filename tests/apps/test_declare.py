@@ -17,6 +17,12 @@ from tests.settings.files import decrypted, good, laid_over
 OAUTH2, PROXY = PROVIDERS["oidc"], PROVIDERS["proxy"]
 
 
+WIFI = {
+    "protocol": "radius", "url": "https://wifi.acme.example",
+    "clients": ["192.0.2.0/28", "198.51.100.7/32"], "mfa": False,
+}  # fmt: skip
+
+
 class Recorded(Plan):
     """A plan that also keeps what was added."""
 
@@ -59,6 +65,7 @@ def test_every_line_takes_apps_of_every_protocol_with_all_that_they_may_say(line
     apps = {
         **EVERYTHING,
         "slack": {**EVERYTHING["slack"], "scim": {"url": "https://s.example/v2", "token": "t" * 20}},
+        "wifi": {**EVERYTHING["ldap"], **WIFI},
     }
     found = settings(**nowhere, box="none", authentik=elsewhere, apps=apps, login=login)
     plan = planned(found)
@@ -67,6 +74,35 @@ def test_every_line_takes_apps_of_every_protocol_with_all_that_they_may_say(line
     assert ("issuer_override" if line in {"2026.5", "2026.8"} else "issuer") in saml
     logout = "backchannel_logout_uri" if line == "2025.8" else "logout_uri"
     assert plan.objects[OAUTH2, "outline"][logout] == "https://wiki.acme.example/logout"
+
+
+@pytest.mark.parametrize("line", ["2025.8", "2025.12"])
+def test_an_ldap_app_has_an_account_that_may_use_it_and_search_it(line: str) -> None:
+    nas = {"protocol": "ldap", "url": "https://nas.acme.example", "groups": ["staff"]}
+    login = {"mfa": "required"}
+    found = settings(
+        authentik={"version": f"{line}.0"}, apps={"nas": {**nas, "id": "storage"}, "wifi": {**nas, **WIFI}}, login=login
+    )  # fmt: skip
+    plan = planned(found)
+    account = plan.objects["authentik_core.user", "ldap-nas"]
+    assert account["password"].get_secret_value() == found.derived().value("app/storage/bind-password")
+    assert (account.get("roles"), account["groups"]) == (
+        (None, ["ldap-nas"]) if line == "2025.8" else (["ldap-nas"], [])
+    )
+    assert (("authentik_core.group", "ldap-nas") in plan.objects) is (line == "2025.8")
+    assert plan.objects["authentik_policies.policybinding", "nas: ldap-nas"]["user"] == "ldap-nas"
+    examined = plan.examine()
+    search = next(each for each in examined.whole.specs.values() if each.kind == "gatehouse.ldap_search")
+    assert (search.logical, search.fields) == ("storage", {"provider": "nas", "role": "ldap-nas"})
+    # Whoever must have a second factor: everybody but this account.
+    spared = plan.objects["authentik_policies_expression.expressionpolicy", "gatehouse-mfa-spared"]
+    assert spared["expression"] == "return request.user.username in ['ldap-nas']"
+    served = {
+        name: each["providers"] for (kind, name), each in plan.objects.items() if kind.endswith(".outpost")
+    }
+    assert served == {"gatehouse LDAP": ["nas"], "gatehouse RADIUS": ["wifi"]}
+    wifi = plan.objects[PROVIDERS["radius"], "wifi"]
+    assert (wifi["client_networks"], wifi["mfa_support"]) == ("192.0.2.0/28, 198.51.100.7/32", False)
 
 
 def test_a_preset_becomes_provider_application_and_binding() -> None:
