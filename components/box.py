@@ -12,11 +12,9 @@ import pulumi
 from components import access
 from components.containers.containers import Containers, ContainersArgs
 from components.containers.spec import folders
-from components.containers.specs import all_specs
 from components.host.host import Host, HostArgs
-from components.proxy.proxy import Proxy, ProxyArgs, cloudflare_token, routes
-from components.secrets import Secrets
-from components.settings import Settings
+from components.plan import BoxPlan, ClientPlan
+from components.proxy.proxy import Proxy, ProxyArgs, cloudflare_token
 
 
 @dataclass(frozen=True)
@@ -28,21 +26,19 @@ class Box:
     proxy: Proxy
 
 
-def declare(settings: Settings, secrets: Secrets, identity: str, opts: pulumi.ResourceOptions) -> Box:
-    """Declare a client's box. `identity`: who logs in to Nginx Proxy Manager.
+def declare(plan: ClientPlan, box: BoxPlan, opts: pulumi.ResourceOptions) -> Box:
+    """Declare a client's box.
 
     Raises:
-        components.problems.Problems: nobody knows how to run this line of authentik; nothing was declared.
         pulumi.RunError: there is no Cloudflare token, or one that cannot be; nothing was declared.
     """
-    name = settings.client
-    specs = all_specs(settings, secrets, identity)
+    settings, secrets, name = plan.settings, plan.secrets, plan.settings.client
     token, given = cloudflare_token(settings)
-    host = Host(name, HostArgs.of(settings, secrets, folders(specs)), opts)
+    host = Host(name, HostArgs.of(settings, secrets, [*box.records], folders(box.containers)), opts)
     containers = Containers(
         name,
         ContainersArgs(
-            specs=specs,
+            specs=box.containers,
             docker=host.docker,
             ssh=access.ssh_command(name)[1:],
             ready=host.ready,
@@ -53,9 +49,9 @@ def declare(settings: Settings, secrets: Secrets, identity: str, opts: pulumi.Re
     proxy = Proxy(
         name,
         ProxyArgs(
-            routes=routes(settings),
+            routes=box.routes,
             address=host.admin(81),
-            identity=identity,
+            identity=box.identity,
             password=secrets.output("npm/admin-password"),
             token=token,
             named=given,

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 from pydantic import SecretStr
 
-from components import apps, login, memory, positions
+from components import login, memory, positions
 from components.identity.identity import Identity, IdentityArgs
-from components.identity.plan import Plan
-from components.problems import refuse
+from components.plan import ClientPlan, plan
+from components.problems import Weight
 from components.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,49 +21,45 @@ class Client(pulumi.ComponentResource):
     """A client's box, containers, identities and proxy. `outputs` are the stack's outputs by name.
 
     Raises:
-        components.problems.Problems: what is wanted cannot be declared, or must not be done; nothing was.
+        components.problems.Problems: the plan has errors; nothing was declared.
     """
 
-    def __init__(self, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
-        name, secrets = settings.client, settings.derived()
-        plan = Plan(settings.authentik.line)
-        apps.declare(plan, settings, secrets)
-        remembered = memory.recall(name)  # before anything is declared, written or contacted
+    @classmethod
+    def of(cls, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> Client:
+        """Declare the client of a stack file, by what its state remembers. Raises as the constructor does."""
+        remembered = memory.recall(settings.client)
         confirmed = memory.is_confirmed(settings)
-        refuse(remembered.objections(settings, secrets, confirmed=confirmed), "Nothing was touched:")
-        wanted = plan.examine()
-        refuse(wanted.problems)
+        return cls(plan(settings, settings.derived(), remembered, confirmed=confirmed), opts)
+
+    def __init__(self, plan: ClientPlan, opts: pulumi.ResourceOptions | None = None) -> None:
+        plan.check()  # before anything is declared, written or contacted
+        settings, secrets, name = plan.settings, plan.secrets, plan.settings.client
         positions.leave_out()
         super().__init__(memory.CLIENT, name, None, opts)
-        for warning in (*settings.warnings, *remembered.doubts(settings), *wanted.problems):
-            pulumi.log.warn(str(warning))
+        for problem in plan.problems:
+            if problem.weight is Weight.WARNING:
+                pulumi.log.warn(str(problem))
         inside = pulumi.ResourceOptions(parent=self)
-        self.outputs: dict[str, Any] = {
-            "adminUrl": f"{settings.issuer_base}/if/admin/",
-            **{name: _closed(value) for name, value in apps.outputs(settings, secrets).items()},
-        }
-        identity: str | None = None
+        self.outputs: dict[str, Any] = {key: _closed(value) for key, value in plan.outputs.items()}
         containers: Containers | None = None
-        if settings.box.kind == "none":
+        if plan.box is None:
             assert settings.authentik.url is not None
             assert settings.authentik.token is not None
             args = IdentityArgs(
-                wanted=wanted,
+                wanted=plan.objects,
                 address=settings.authentik.url,
                 token=settings.authentik.token.get_secret_value(),
             )
         else:
             from components import access, box  # noqa: PLC0415  (it takes time)
-            from components.containers.specs import admin_identity  # noqa: PLC0415
 
             if not pulumi.runtime.is_dry_run():  # a preview leaves nothing behind
                 access.write_files(name, secrets)
-            identity = remembered.identity or admin_identity(settings)
-            there = box.declare(settings, secrets, identity, inside)
+            there = box.declare(plan, plan.box, inside)
             containers = there.containers
             self.outputs["address"] = there.host.address
             args = IdentityArgs(
-                wanted=wanted,
+                wanted=plan.objects,
                 address=there.host.admin(9000),
                 token=secrets.output("authentik/service-token"),
                 bootstrap=secrets.output("authentik/bootstrap-token"),
@@ -75,7 +71,8 @@ class Client(pulumi.ComponentResource):
             containers.add_outposts(made)
         if invitations := login.links(settings, made):
             self.outputs["invitations"] = invitations
-        self.register_outputs({memory.OUTPUT: remembered.after(settings, secrets, identity)})
+        identity = plan.box.identity if plan.box else None
+        self.register_outputs({memory.OUTPUT: plan.remembered.after(settings, secrets, identity)})
 
 
 def _closed(value: Any) -> Any:

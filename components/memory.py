@@ -118,8 +118,10 @@ class Memory:
             "retired": sorted((self.retired | gone | replaced) - set(used)),
         }
 
-    def objections(self, settings: Settings, secrets: Secrets, *, confirmed: bool) -> Iterator[Problem]:
-        """Everything that must not be done to this client. `secrets` were asked for all that the plan needs."""
+    def problems(self, settings: Settings, secrets: Secrets, *, confirmed: bool) -> Iterator[Problem]:
+        """What must not be done to this client, and what may not be meant. `secrets` were asked for all that the plan
+        needs; `confirmed`: what has to be confirmed was, or will be asked about.
+        """
         if self.client not in (None, settings.client):
             yield Problem(
                 dotted("client"),
@@ -137,8 +139,10 @@ class Memory:
             return  # what is derived from another secret says nothing
         yield from self._abandoned(settings)
         yield from self._retired(secrets)
-        if self.moves(settings) and not confirmed:
-            yield self.moved(settings)
+        yield from self._somebody_else(settings)
+        if self.moves(settings):
+            moved = self.moved(settings)
+            yield replace(moved, weight=Weight.WARNING) if confirmed else moved
 
     def _abandoned(self, settings: Settings) -> Iterator[Problem]:
         for kind, name in sorted(self.protected):
@@ -166,7 +170,7 @@ class Memory:
                     f"Write, below gatehouse:secrets: generations: {{{name}: {least}}}",
                 )
 
-    def doubts(self, settings: Settings) -> Iterator[Problem]:
+    def _somebody_else(self, settings: Settings) -> Iterator[Problem]:
         """What an operator may not have meant: a line of the file that is another person's now."""
         for index, person in enumerate(settings.people):
             before = self.people.get(person.id, (person.name, person.email))
@@ -177,8 +181,6 @@ class Memory:
                     f"with the same account: password, devices and sessions of the former stay",
                     "If this is somebody else, take the former one out first and run `up`, then add the new one",
                 )
-        if self.moves(settings):
-            yield replace(self.moved(settings), weight=Weight.WARNING)
 
     def moves(self, settings: Settings) -> bool:
         """Whether authentik would answer elsewhere than it has."""

@@ -8,7 +8,8 @@ from typing import Any
 
 import httpx
 
-from components.host.dns import first_address, wanted
+from components.host.dns import first_address
+from components.host.names import wanted
 from components.problems import Problem
 from components.settings import Settings
 from operations.clouds import CLOUDFLARE, checked

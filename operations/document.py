@@ -108,7 +108,7 @@ def _said(error: Exception | None) -> list[Failure]:
     if isinstance(error, OperatorError):
         return [Failure("", error.what, error.remedy)]
     if isinstance(error, Problems):
-        return [Failure(each.where, each.what, each.remedy) for each in error.problems]
+        return [Failure(each.where, each.what, each.remedy) for each in error.problems if each.refuses]
     return [Failure("", str(error), "")] if error else []
 
 

@@ -13,13 +13,13 @@ from functools import cached_property
 from typing import Any
 
 import httpx
+from pulumi.automation import CommandError
 
-from components import apps, problems
-from components.identity.plan import Plan
+from components import problems
 from components.memory import Memory
 from components.objects.provider import META
+from components.plan import ClientPlan, plan
 from components.problems import Problem, Problems, Weight
-from components.secrets import Secrets
 from components.settings import Settings, check_file
 from operations import doctor, lockout
 from operations.dns import Foreign, foreign
@@ -87,11 +87,9 @@ class Before:
         return {name: place for each in meant for name, place in (each.adoptable() or {}).items()}
 
     @cached_property
-    def plan(self) -> tuple[Plan, Secrets]:
-        """What the program wants of authentik, and the secrets that it has asked for on the way."""
-        secrets, plan = self.settings.derived(), Plan(self.settings.authentik.line)
-        apps.declare(plan, self.settings, secrets)
-        return plan, secrets
+    def plan(self) -> ClientPlan:
+        """What the program is to declare. What has to be confirmed is asked about later, and no reason to refuse."""
+        return plan(self.settings, self.settings.derived(), self.memory, confirmed=True)
 
     def is_there(self, server_type: str) -> bool:
         """Whether the state has a server of this type: it stays, even if Hetzner offers that no more."""
@@ -101,7 +99,7 @@ class Before:
     @property
     def adopts_more(self) -> bool:
         """Whether the stack file asks for something to be taken over that the state does not have yet."""
-        wanted = {(spec.kind, spec.logical) for spec in self.plan[0].specs if spec.adopt and spec.origin}
+        wanted = {(spec.kind, spec.logical) for spec in self.plan.objects.specs if spec.adopt and spec.origin}
         metas = [each.get("inputs", {}).get(META) or {} for each in self.resources]
         return bool(wanted - {(meta.get("kind"), meta.get("logical")) for meta in metas})
 
@@ -113,25 +111,39 @@ def encryption(before: Before) -> Iterator[Finding]:
 
 
 def stack_file(before: Before) -> Iterator[Finding]:
-    """Whether the stack file is valid. A preview leaves it to the program to decrypt it."""
-    settings = before.written if before.command in (PREVIEW, LOOKING) else before.written and before.settings
+    """Whether the stack file is valid. A preview leaves it to the program to decrypt one that looks valid."""
+    try:
+        _ = before.written
+    except Problems as error:
+        raise Problems(sorted({*error.problems, *_of_secrets(before)})) from None
+    if before.command not in (PREVIEW, LOOKING):
+        _ = before.settings
     yield Right(f"stacks/{before.stack.file.name}", "valid")
-    yield from settings.warnings if before.command == DOCTOR else ()
+
+
+def _of_secrets(before: Before) -> list[Problem]:
+    """What shows only once the file is decrypted, if it can be."""
+    try:
+        _ = before.settings
+    except Problems as error:
+        return error.problems
+    except (OperatorError, CommandError):
+        pass
+    return []
 
 
 def remembered(before: Before) -> Iterator[Finding]:
-    """What the state says must not be done. What `up` asks the operator about is no reason to refuse here."""
-    objections = before.memory.objections(before.settings, before.plan[1], confirmed=True)
-    for problem in objections:
-        if before.command != LOGIN or problem.where == "gatehouse:rootSecret":
+    """What the state alone says must not be done."""
+    for problem in before.memory.problems(before.settings, before.plan.secrets, confirmed=True):
+        if problem.refuses and (before.command != LOGIN or problem.where == "gatehouse:rootSecret"):
             yield problem
-    yield from before.memory.doubts(before.settings) if before.command == DOCTOR else ()
 
 
 def planned(before: Before) -> Iterator[Finding]:
-    """What the program would say of the objects that it is to declare in authentik."""
-    plan, _ = before.plan
-    yield from (each for each in plan.problems() if each.refuses or before.command == DOCTOR)
+    """What the program would say, which makes the same plan: of a run that goes on, it says the warnings itself."""
+    found = before.plan.problems
+    if before.command == DOCTOR or errors(found):
+        yield from found
 
 
 def accounts(before: Before) -> Iterator[Finding]:
@@ -187,7 +199,7 @@ def line(before: Before) -> Iterator[Finding]:
 
 def rights(before: Before) -> Iterator[Finding]:
     """Whether it would lock somebody out of authentik."""
-    specs = () if before.command == DESTROY else before.plan[0].specs
+    specs = () if before.command == DESTROY else before.plan.objects.specs
     yield from lockout.locked_out(before.stack, before.settings, before.resources, specs)
 
 
@@ -210,8 +222,8 @@ GUARDS = (
     Guard(lambda before: domain_of_another(before.stack, before.written), _before(PREVIEW, UP)),
     Guard(lambda before: root_of_another(before.stack), _before(UP)),
     Guard(lambda before: renamed(before.stack, before.settings), _before(UP), decisive=True),
-    Guard(remembered, _before(LOOKING, UP, DESTROY, LOGIN), decisive=True),
-    Guard(planned, _before(UP, RECOVER)),
+    Guard(remembered, frozenset({DESTROY, LOGIN}), decisive=True),
+    Guard(planned, _before(LOOKING, UP, RECOVER), decisive=True),
     Guard(line, _before(UP)),
     Guard(accounts, _before(UP, RECOVER), decisive=True),
     Guard(lost, _before(PREVIEW, UP), decisive=True),

@@ -85,7 +85,7 @@ def login_check(
         raise OperatorError(
             f"{stack.name} has nobody to log in with.", "Add people to gatehouse:people, and bring it up."
         )
-    declared = Declared(planned(settings).specs)
+    declared = Declared(planned(settings, settings.derived()).specs)
     ended = []
     for each in wanted:
         if why := out_of_reach(settings, each):

@@ -13,7 +13,7 @@ from pulumi.automation import CommandError
 from rich.console import Console
 from rich.text import Text
 
-from components.problems import Problems
+from components.problems import Problems, Weight
 from operations.document import Document, document
 from operations.errors import ExitCode, OperatorError
 from operations.report import Report
@@ -108,6 +108,8 @@ def output(command: str, client: str, manner: Manner) -> Iterator[Output]:
         yield out
     except (OperatorError, Problems, CommandError) as failed:
         error, code = failed, getattr(failed, "code", ExitCode.FAILED)
+        if isinstance(failed, Problems):
+            out.warnings += [str(each) for each in failed.problems if each.weight is Weight.WARNING]
         raise
     finally:
         out.show_warnings()

@@ -86,10 +86,10 @@ def _declare_login(plan: Plan, settings: Settings, raw: dict[tuple[str, str], Ra
         )
 
 
-def planned(settings: Settings) -> Plan:
-    """The plan of a stack file, for those who only look. Raises Problems for a line that is not known."""
+def planned(settings: Settings, secrets: Secrets) -> Plan:
+    """The plan of a stack file. Raises Problems for a line that is not known."""
     plan = Plan(settings.authentik.line)
-    declare(plan, settings, settings.derived())
+    declare(plan, settings, secrets)
     return plan
 
 

@@ -11,14 +11,13 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import pulumi
 from pulumi.runtime import invoke_async
 from pydantic import SecretStr
 
+from components.host.names import record_type
 from components.logical import logical
-from components.settings import Settings
 
 # The plugin that these tokens and property names are those of; as in requirements.txt.
 PLUGIN_VERSION = "6.23.1"
@@ -132,35 +131,13 @@ def declare_fixed(
     client: str, hosts: Iterable[str], *, zone: pulumi.Input[str], target: str, opts: pulumi.ResourceOptions
 ) -> list[DnsRecord]:
     """Records that lead to a box that was there before: by its address, or by its name."""
-    type = _type(target)
+    type = record_type(target)
     return [
         DnsRecord(
             logical(client, f"{host}-{type}"), zone=zone, host=host, type=type, content=target, opts=opts
         )
         for host in hosts
     ]
-
-
-def _type(target: str) -> str:
-    try:
-        return {4: "A", 6: "AAAA"}[ipaddress.ip_address(target).version]
-    except ValueError:
-        return "CNAME"
-
-
-def served_hosts(settings: Settings) -> list[str]:
-    """The host names that the box answers for: authentik's, and those of apps that it stands in front of."""
-    apps = [urlsplit(app.url).hostname or "" for app in settings.apps if app.upstream is not None]
-    return [settings.auth_host, *apps]
-
-
-def wanted(settings: Settings) -> dict[str, tuple[str, ...]]:
-    """The types of the records that each served host gets."""
-    if settings.box.host is not None:
-        types: tuple[str, ...] = (_type(settings.box.host),)
-    else:
-        types = ("A", "AAAA") if settings.network.ipv6 else ("A",)
-    return dict.fromkeys(served_hosts(settings), types)
 
 
 def adopted() -> Mapping[str, str]:

@@ -51,13 +51,15 @@ class HostArgs:
     """Without one, the plugin takes CLOUDFLARE_API_TOKEN."""
 
     @classmethod
-    def of(cls, settings: Settings, secrets: Secrets, folders: Sequence[Folder]) -> HostArgs:
+    def of(
+        cls, settings: Settings, secrets: Secrets, hosts: Sequence[str], folders: Sequence[Folder]
+    ) -> HostArgs:
         """What a stack file says of them."""
         return cls(
             box=settings.box,
             cloud=CloudArgs.of(settings, settings.server, secrets) if settings.server else None,
             zone=settings.domain,
-            hosts=dns.served_hosts(settings),
+            hosts=hosts,
             network=settings.network,
             openings=openings(settings),
             accounts=[

@@ -25,6 +25,8 @@ class Examined:
     """The objects of one authentik after they were looked through."""
 
     line: Line
+    specs: tuple[Spec, ...]
+    """The objects as they were added."""
     problems: tuple[Problem, ...]
     whole: Split
     """The objects as they are registered."""
@@ -153,7 +155,7 @@ class Plan:
                 )
             )
             order = []
-        return Examined(self._line, tuple(problems), whole, tuple(order))
+        return Examined(self._line, tuple(self._specs), tuple(problems), whole, tuple(order))
 
     def _duplicates(self, sound: Mapping[int, Spec], naming: Naming) -> Iterator[Problem]:
         spaces: dict[tuple[str, str], Spec] = {}

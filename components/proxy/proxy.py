@@ -9,41 +9,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import jinja2
 import pulumi
 
-from components.containers.networks import AUTHENTIK_ADDRESS
 from components.logical import logical
 from components.objects.resource import resource_class
 from components.proxy.kinds import CERTIFICATE, PROXY_HOST
 from components.proxy.provider import NpmProvider
-from components.settings import App, Settings
+from components.proxy.routes import Route
+from components.settings import Settings
 
-AUTHENTIK = ("http", AUTHENTIK_ADDRESS, 9000)
 # NPM writes these credentials to a file through a shell, so nothing else may pass.
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+")
-_FORWARD_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 # What certbot waits for DNS to spread, in seconds; its plugin's own default of 10 fails now and then.
 _PROPAGATION_SECONDS = 20
-
-
-@dataclass(frozen=True)
-class Route:
-    """A name and where it leads to.
-
-    `authentik`: whether it is authentik's own name: gatehouse says who may frame it, and X-authentik-CSRF passes.
-    `below`: whether browsers are to ask for all names below it by https too, which the client's bare domain must not
-    demand of names that gatehouse has no part in.
-    """
-
-    host: str
-    scheme: str
-    forward_host: str
-    port: int
-    authentik: bool = False
-    below: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,32 +84,6 @@ class Proxy(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=[certificate])),
             )
         self.register_outputs({"hosts": [*self.ready]})
-
-
-def routes(settings: Settings) -> list[Route]:
-    """What is served: authentik, and each app that the box stands in front of."""
-    return [
-        Route(settings.auth_host, *AUTHENTIK, authentik=True),
-        *(_route(app, settings) for app in _fronted(settings)),
-    ]
-
-
-def _fronted(settings: Settings) -> list[App]:
-    return [app for app in settings.apps if app.upstream is not None]
-
-
-def _route(app: App, settings: Settings) -> Route:
-    host = urlsplit(app.url).hostname or ""
-    below = host != settings.domain
-    if app.speaks == "proxy":
-        # authentik asks who it is first, and passes on what may pass.
-        return Route(host, *AUTHENTIK, below=below)
-    parts = urlsplit(app.upstream or "")
-    forward = parts.hostname or ""
-    if not _FORWARD_HOST.fullmatch(forward):
-        raise ValueError(f"{forward!r} cannot be written into nginx's configuration")
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    return Route(host, parts.scheme, forward, port, below=below)
 
 
 def cloudflare_token(settings: Settings) -> tuple[str, bool]:

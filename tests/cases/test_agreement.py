@@ -1,24 +1,32 @@
-"""Doctor and the program (and so every preview) agree about every stack file: one says no where the other does."""
+"""`doctor`, `preview`, `up` and Pulumi's own preview print the same problems of every stack file."""
 
 from __future__ import annotations
 
 import json
+import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
+import pulumi
 import pytest
 import yaml
+from pulumi.automation import CommandError, EngineEvent
+from pulumi.automation.events import DiagnosticEvent
 from pulumi.runtime import config as runtime
+from rich.console import Console
 
 from bench.plain import PlainWorld
 from components.client import Client
 from components.problems import Problems
 from components.settings import load, loading
-from operations import guards
+from operations import cli, run
 from operations.elsewhere import authentik_elsewhere
 from operations.finding import Finding
 from operations.stack import Stack
@@ -41,7 +49,7 @@ FRESH = {
 
 
 class Written(Stack):
-    """A stack that is a file alone: never up, its secrets in clear where `secure` stands."""
+    """A stack that is a file alone: never up, its secrets in clear where `secure` stands, its engine `automation`."""
 
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
         super().__init__("acme")
@@ -49,6 +57,8 @@ class Written(Stack):
         self.raw = settings
         document = {"config": {f"gatehouse:{name}": value for name, value in settings.items()}}
         self.file.write_text(yaml.safe_dump(document))
+        self.engine = Engine(self)
+        self.automation = self.engine  # type: ignore[assignment]
 
     def require(self) -> Stack:
         return self
@@ -61,66 +71,160 @@ class Written(Stack):
         return {}
 
 
-def refused_by_doctor(stack: Written) -> list[str]:
-    """What doctor has against the file; what only the accounts say is another matter."""
-    before, found = guards.Before(stack, guards.DOCTOR), []
-    for guard in guards.GUARDS:
-        if guard.check in (guards.stack_file, guards.remembered, guards.planned):
-            found += [each for each in guards._explained(guard, before) if each.refuses]
-            if found and guard.decisive:
-                break
-    return [each.what for each in found]
+class Engine:
+    """Runs the program as Pulumi's engine does: hands the settings out, and passes on what the program says."""
 
+    def __init__(self, stack: Written) -> None:
+        self.stack = stack
+        self.workspace = SimpleNamespace(env_vars={})
 
-def refused_by_program(stack: Written) -> list[str]:
-    """What the program has against it, given its settings as the engine hands them out."""
-    texts = {
-        f"gatehouse:{name}": value if isinstance(value, str) else json.dumps(value)
-        for name, value in stack.config().items()
-    }
-    secret = [f"gatehouse:{name}" for name, value in stack.raw.items() if "'secure'" in str(value)]
-    runtime.set_all_config(texts, secret)
-    try:
-        mocks.run(lambda: Client(load()))
-    except Problems as error:
-        return [each.what for each in error.problems]
-    finally:
-        runtime.set_all_config({}, [])
-    return []
+    def preview(self, *, on_event: Callable[[EngineEvent], Any], **_: Any) -> Any:
+        for severity, message in self.program():
+            said = DiagnosticEvent(message=message, color="never", severity=severity)
+            on_event(EngineEvent(sequence=0, timestamp=0, diagnostic_event=said))
+            if severity == "error":
+                raise CommandError(SimpleNamespace(code=255, stdout="", stderr=message))  # type: ignore[arg-type]
+        return SimpleNamespace(change_summary={})
+
+    def program(self) -> list[tuple[str, str]]:
+        """What the program says, by how grave it is."""
+        said: list[tuple[str, str]] = []
+        texts = {
+            f"gatehouse:{name}": value if isinstance(value, str) else json.dumps(value)
+            for name, value in self.stack.config().items()
+        }
+        secret = [f"gatehouse:{name}" for name, value in self.stack.raw.items() if "'secure'" in str(value)]
+        runtime.set_all_config(texts, secret)
+        try:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(pulumi.log, "warn", lambda text, *_: said.append(("warning", text)))
+                mocks.run(lambda: Client.of(load()))
+        except Problems as error:
+            said.append(("error", str(error)))
+        finally:
+            runtime.set_all_config({}, [])
+        return said
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(loading, "STACKS", tmp_path)
     monkeypatch.setenv("CLOUDFLARE_API_TOKEN", "c" * 40)
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "correct horse battery")
+    monkeypatch.setenv("COLUMNS", "100000")  # nothing is broken into lines
+    monkeypatch.setattr(cli, "console", Console(width=100_000))
     monkeypatch.chdir(tmp_path)  # where the program writes the client's keys
     yield tmp_path
 
 
-@pytest.mark.case("20")
-@pytest.mark.parametrize("path", [*files.BAD, *CASES, files.HERE / "good.yaml"], ids=lambda path: path.stem)
-def test_doctor_and_the_program_agree(folder: Path, path: Path) -> None:
+class Reached(Exception):
+    """A command goes on: to the clouds, to authentik, to what an earlier run left."""
+
+
+ROWS = re.compile(r"(?m)^(?:missing|note) +(.*)\n(.*)$")
+LINES = re.compile(r"(?m)^ {2,}(\S.*[^:])$")
+
+
+def letters(text: str) -> str:
+    """A problem without what only its place on the screen adds to it."""
+    return re.sub(r"\W", "", text)
+
+
+@dataclass(frozen=True)
+class Printed:
+    """What commands print of one file's problems, each with its remedy."""
+
+    doctor: frozenset[str]
+    preview: frozenset[str]
+    up: frozenset[str]
+    plain: frozenset[str]
+    """Pulumi's own preview."""
+
+
+def printed(stack: Written, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Printed:
+    """Run all of them, up to where they would contact somebody."""
+
+    def reached(*_: Any, **__: Any) -> Any:
+        raise Reached
+
+    def away(_: httpx.Client, request: httpx.Request, **__: Any) -> Any:
+        raise httpx.ConnectError("nobody is there", request=request)
+
+    monkeypatch.setattr(run, "heal", reached)
+    monkeypatch.setattr(cli, "Stack", lambda _: stack)
+    monkeypatch.setattr(cli.doctor_checks, "machine", lambda: [])
+    monkeypatch.setattr(run.backend, "settle", lambda _: [])
+    program = "\n".join(f"  {message}" for _, message in stack.engine.program())
+    capsys.readouterr()
+
+    def said(pattern: re.Pattern[str], *command: str) -> frozenset[str]:
+        monkeypatch.setattr(httpx.Client, "send", away if command[0] == "doctor" else reached)
+        monkeypatch.setattr("sys.argv", ["gatehouse", *command])
+        text = ""
+        with suppress(SystemExit):
+            try:
+                cli.main()
+            except Reached:  # it has nothing against the file so far, and goes on to the program
+                text = program
+        text += "".join(capsys.readouterr())
+        every = (letters("".join(found.groups())) for found in pattern.finditer(text))
+        return frozenset(each for each in every if "ConnectError" not in each)
+
+    return Printed(
+        said(ROWS, "doctor", "acme"),
+        said(LINES, "preview", "acme"),
+        said(LINES, "up", "acme", "--yes"),
+        frozenset(letters(found[1]) for found in LINES.finditer(program)),
+    )
+
+
+def stack_of(path: Path, folder: Path) -> Written:
+    """A stack with a file of tests/settings/bad, of the cases, or the good one."""
     given = files.read(path)
-    base = FRESH if path in CASES else files.good()
-    settings = files.laid_over(base, given if path in CASES else given["config"])
-    if path.stem == "good":
-        settings = files.good()
-    stack = Written(folder, settings)
-    by_doctor, by_program = refused_by_doctor(stack), refused_by_program(stack)
-    assert bool(by_doctor) is bool(by_program), (by_doctor, by_program)
-    assert bool(by_doctor) or path not in files.BAD
+    if path in CASES:
+        return Written(folder, files.laid_over(FRESH, given))
+    return Written(
+        folder, files.good() if path.stem == "good" else files.laid_over(files.good(), given["config"])
+    )
+
+
+FILES = [*files.BAD, *CASES, files.HERE / "good.yaml"]
+AGREED: dict[str, bool] = {}
 
 
 @pytest.mark.case("20")
-def test_what_only_the_plan_knows_is_said_by_doctor(folder: Path) -> None:
-    flow = {
-        "kind": "authentik_flows.flow",
-        "name": "mine",
-        "fields": {"title": "Mine", "designation": "nonsense"},
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_doctor_preview_and_up_print_the_same_problems(
+    folder: Path, path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    AGREED[path.name] = False
+    found = printed(stack_of(path, folder), monkeypatch, capsys)
+    assert found.doctor == found.preview == found.up == found.plain
+    assert found.doctor or path not in files.BAD
+    AGREED[path.name] = True
+
+
+def test_the_number_of_files_about_which_they_agree(record_figure: Callable[..., None]) -> None:
+    if len(AGREED) < len(FILES):
+        pytest.skip("the test above was not run for all files, in this process")
+    record_figure("test", problems_agree=(sum(AGREED.values()), len(FILES)))
+    assert all(AGREED.values())
+
+
+@pytest.mark.case("20")
+def test_what_only_the_plan_knows_is_printed_by_all(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flow = {"name": "Mine", "title": "Mine", "designation": "nonsense", "titel": "Mine"}
+    wrong = {"kind": "authentik_flows.flow", "name": "mine", "fields": flow}
+    odd = {
+        "kind": "authentik_core.user",
+        "name": "jane",
+        "fields": {"name": "Jane", "groups": ["unheard-of"]},
     }
-    stack = Written(folder, {**FRESH, "objects": [flow]})
-    assert refused_by_doctor(stack) == refused_by_program(stack)
-    assert refused_by_doctor(stack)
+    found = printed(Written(folder, {**FRESH, "objects": [wrong, odd]}), monkeypatch, capsys)
+    assert found.doctor == found.preview == found.up == found.plain
+    assert len(found.doctor) == 3
 
 
 # With an authentik that somebody else runs --------------------------------------------------------------------------

@@ -26,10 +26,11 @@ PROGRAM = """\
 from __future__ import annotations
 import pulumi
 from components.host import dns
+from components.host.names import served_hosts
 from components.settings import load
 settings = load()
 cloudflare = dns.provider("acme", settings.cloudflare_token, pulumi.ResourceOptions())
-dns.declare("acme", dns.served_hosts(settings), zone=dns.zone_id(settings.domain, cloudflare), ipv4="203.0.113.10",
+dns.declare("acme", served_hosts(settings), zone=dns.zone_id(settings.domain, cloudflare), ipv4="203.0.113.10",
             ipv6="2001:db8::1", opts=pulumi.ResourceOptions(provider=cloudflare))
 """
 

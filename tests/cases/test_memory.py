@@ -150,7 +150,7 @@ def forget(client: BenchClient) -> None:
 def test_what_is_protected_is_what_memory_knows_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The table of what gatehouse protects agrees with what the program registers as protected."""
     monkeypatch.chdir(tmp_path)
-    registered = mocks.run(lambda: Client(mocks.settings(cloudflareToken="x" * 40)))
+    registered = mocks.run(lambda: Client.of(mocks.settings(cloudflareToken="x" * 40)))
     assert {(each.type, each.name) for each in registered if each.request.protect} == set(KEPT)
 
 
@@ -169,7 +169,7 @@ def state(*kept: tuple[str, str], **outputs: Any) -> list[dict[str, Any]]:
 
 def objections(resources: list[dict[str, Any]], **settings: Any) -> list[str]:
     wanted = mocks.settings(**settings)
-    found = Memory.of(resources).objections(wanted, wanted.derived(), confirmed=False)
+    found = Memory.of(resources).problems(wanted, wanted.derived(), confirmed=False)
     return [str(each) for each in found]
 
 
@@ -234,7 +234,10 @@ def test_a_line_that_becomes_another_persons_is_pointed_out() -> None:
 
     def doubts(**person: str) -> list[str]:
         wanted = mocks.settings(people=[{**JANE, **person}])
-        return [str(each) for each in Memory.of([*state(), jane]).doubts(wanted)]
+        return [
+            str(each)
+            for each in Memory.of([*state(), jane]).problems(wanted, wanted.derived(), confirmed=False)
+        ]
 
     assert doubts() == []
     assert doubts(name="Jane Smith") == []  # she has married
@@ -258,9 +261,9 @@ def test_npm_is_logged_in_to_as_before_when_the_domain_changes(
     monkeypatch.chdir(tmp_path)
     moved = mocks.settings(domain="new.example", cloudflareToken="c" * 40)
     with pytest.raises(Problems, match=r"authentik has answered at https://auth\.acme\.example"):
-        mocks.run(lambda: Client(moved), answers=answers(state()))
+        mocks.run(lambda: Client.of(moved), answers=answers(state()))
     monkeypatch.setenv(CONFIRM, "acme")
-    found = mocks.run(lambda: Client(moved), answers=answers(state()))
+    found = mocks.run(lambda: Client.of(moved), answers=answers(state()))
     first = "gatehouse@acme.example"
     (container,) = [each for each in found if each.name == "npm" and "Container" in each.type]
     assert f"INITIAL_ADMIN_EMAIL={first}" in container.inputs["envs"]
@@ -274,7 +277,7 @@ def test_no_file_is_written_for_another_root_secret(tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path)
     another = mocks.settings(rootSecret=new_root_secret(), cloudflareToken="c" * 40)
     with pytest.raises(Problems, match="not the root secret that acme was brought up with"):
-        mocks.run(lambda: Client(another), answers=answers(state()))
+        mocks.run(lambda: Client.of(another), answers=answers(state()))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -17,7 +17,7 @@ from components.containers.specs import admin_identity, all_specs
 from components.host.user_data import hardening_script
 from components.lines import known
 from components.problems import Problems
-from components.proxy import proxy
+from components.proxy import routes
 from tests.host.mocks import KEY, Registered, run, secrets, settings
 
 BOX = {"host": "198.51.100.7", "hostKey": KEY, "port": 2222}
@@ -157,7 +157,7 @@ def test_only_npm_may_say_where_a_request_came_from() -> None:
     npm = {net["name"]: net.get("ipv4Address") for net in found["npm"].inputs["networksAdvanced"]}
     trusted = env(found["authentik-server"])["AUTHENTIK_LISTEN__TRUSTED_PROXY_CIDRS"].split(",")
     assert trusted == ["127.0.0.0/8", f"{npm[EDGE.name]}/32"]
-    assert proxy.AUTHENTIK[1] == EDGE.host(networks.AUTHENTIK_SERVER)
+    assert routes.AUTHENTIK[1] == EDGE.host(networks.AUTHENTIK_SERVER)
 
 
 def test_each_container_is_where_it_has_to_be_and_nowhere_else() -> None:

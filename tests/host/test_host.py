@@ -10,8 +10,9 @@ import pytest
 
 from components.containers.spec import Folder
 from components.host import dns
-from components.host.dns import first_address, served_hosts
+from components.host.dns import first_address
 from components.host.host import Host, HostArgs
+from components.host.names import served_hosts
 from components.settings.host import type_problems
 from tests.host.mocks import KEY, SERVER_TYPE, Registered, run, secrets, settings
 

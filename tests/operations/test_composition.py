@@ -24,8 +24,8 @@ import json
 from pathlib import Path
 from components.client import Client
 from components.settings import load, parse
-Client(load())
-Client(parse(json.loads(Path("globex.json").read_text())))
+Client.of(load())
+Client.of(parse(json.loads(Path("globex.json").read_text())))
 """
 APPS = {"grafana": {"preset": "grafana", "url": "https://grafana.acme.example", "groups": ["staff"]},
         "wiki": {"protocol": "proxy", "url": "https://wiki.acme.example", "upstream": "http://wiki:80",
@@ -109,7 +109,7 @@ def test_two_clients_with_boxes_have_no_name_in_common(
         )
         for client, more in clients.items()
     ]
-    found = [one for one in mocks.run(lambda: [Client(each) for each in settings]) if one.type != STACK]
+    found = [one for one in mocks.run(lambda: [Client.of(each) for each in settings]) if one.type != STACK]
     names = [(one.type, one.name) for one in found]
     assert len(names) == len(set(names)) > 100
     types = [{kind for kind, name in names if name.startswith(client)} for client in ("globex", "initech")]
@@ -126,7 +126,7 @@ def test_two_clients_with_boxes_have_no_name_in_common(
 def test_a_preview_leaves_nothing_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     settings = mocks.settings(cloudflareToken="x" * 40)
-    mocks.run(lambda: Client(settings, pulumi.ResourceOptions()), preview=True)
+    mocks.run(lambda: Client.of(settings, pulumi.ResourceOptions()), preview=True)
     assert not list(tmp_path.iterdir())
-    mocks.run(lambda: Client(settings), preview=False)
+    mocks.run(lambda: Client.of(settings), preview=False)
     assert (tmp_path / ".gatehouse/acme/ssh_config").exists()

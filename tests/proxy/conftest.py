@@ -10,7 +10,8 @@ from bench.tests.npm import conftest as npm
 from components.objects.http import Way
 from components.objects.reconcile import Declared, Reconciler
 from components.proxy.dialect import Npm
-from components.proxy.proxy import Route, certificate_fields, host_fields
+from components.proxy.proxy import certificate_fields, host_fields
+from components.proxy.routes import Route
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,8 @@ import pytest
 
 from components import box
 from components.containers.specs import admin_identity
-from components.proxy import proxy
-from components.proxy.proxy import Route
+from components.proxy import proxy, routes
+from components.proxy.routes import AUTHENTIK, Route
 from tests.host.mocks import KEY, Registered, run, secrets, settings
 
 TOKEN = "cf-token-" + "a" * 31
@@ -57,7 +57,7 @@ def test_each_served_name_has_a_certificate_and_a_host(preview: bool) -> None:
 def test_where_each_name_leads() -> None:
     leads = {
         route.host: (route.scheme, route.forward_host, route.port)
-        for route in proxy.routes(settings(apps=APPS))
+        for route in routes.routes(settings(apps=APPS))
     }
     assert leads == {
         "auth.acme.example": ("http", "172.31.242.253", 9000),
@@ -118,12 +118,12 @@ def test_what_npm_writes_into_nginx_is_checked() -> None:
         key="x", id="x", url="https://x.acme.example", upstream="http://evil;host:1", protocol="oidc"
     )
     with pytest.raises(ValueError, match="nginx"):
-        proxy._route(app, settings())
+        routes._route(app, settings())
 
 
 def test_an_app_keeps_its_own_say_about_framing() -> None:
     own = proxy.advanced_config(Route("x.acme.example", "http", "x", 80))
-    ours = proxy.advanced_config(Route("auth.acme.example", *proxy.AUTHENTIK, authentik=True))
+    ours = proxy.advanced_config(Route("auth.acme.example", *AUTHENTIK, authentik=True))
     assert "Content-Security-Policy" in ours and "X-Frame-Options" in ours
     assert "Content-Security-Policy" not in own and "X-Frame-Options" not in own
     for text in (own, ours):
@@ -148,7 +148,7 @@ def test_the_bare_domain_speaks_for_itself_alone() -> None:
     }
     told = {
         route.host: proxy.advanced_config(route).splitlines()[0]
-        for route in proxy.routes(settings(apps=apps))
+        for route in routes.routes(settings(apps=apps))
     }
     header = 'more_set_headers "Strict-Transport-Security: max-age=63072000'
     assert told == {
