@@ -84,10 +84,10 @@ def line_in_order(settings: Settings, resources: list[dict[str, Any]]) -> Iterat
         )
 
 
-def asked(check: Callable[[Settings], Finding], settings: Settings) -> Finding:
+def asked(check: Callable[..., Finding], *given: Any) -> Finding:
     """The check's finding; a cloud that can't be reached is a finding too."""
     try:
-        return check(settings)
+        return check(*given)
     except OperatorError as error:
         return Problem(check.__name__.replace("_", " "), error.what, error.remedy)
     except httpx.HTTPError as error:

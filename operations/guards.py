@@ -151,7 +151,7 @@ def accounts(before: Before) -> Iterator[Finding]:
     settings = before.settings
     if settings.box.kind == "server":
         yield doctor.asked(doctor.token_at_hetzner, settings)
-        yield doctor.asked(lambda given: doctor.seen_at_hetzner(given, before.resources), settings)
+        yield doctor.asked(doctor.seen_at_hetzner, settings, before.resources)
         if not before.is_there(settings.server.type if settings.server else ""):
             yield doctor.asked(doctor.server_type, settings)
     if settings.box.kind != "none":

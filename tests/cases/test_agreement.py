@@ -27,6 +27,7 @@ from components.client import Client
 from components.problems import Problems
 from components.settings import load, loading
 from operations import cli, run
+from operations.__main__ import main
 from operations.elsewhere import authentik_elsewhere
 from operations.finding import Finding
 from operations.stack import Stack
@@ -110,6 +111,7 @@ class Engine:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(loading, "STACKS", tmp_path)
     monkeypatch.setenv("CLOUDFLARE_API_TOKEN", "c" * 40)
+    monkeypatch.setenv("HCLOUD_TOKEN", "h" * 64)
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "correct horse battery")
     monkeypatch.setenv("COLUMNS", "100000")  # nothing is broken into lines
     monkeypatch.setattr(cli, "console", Console(width=100_000))
@@ -163,7 +165,7 @@ def printed(stack: Written, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         text = ""
         with suppress(SystemExit):
             try:
-                cli.main()
+                main()
             except Reached:  # it has nothing against the file so far, and goes on to the program
                 text = program
         text += "".join(capsys.readouterr())

@@ -16,6 +16,7 @@ from components.containers.spec import answering, folders
 from components.containers.specs import admin_identity, all_specs
 from components.host.user_data import hardening_script
 from components.lines import known
+from components.plan import plan
 from components.problems import Problems
 from components.proxy import routes
 from tests.host.mocks import KEY, Registered, run, secrets, settings
@@ -27,7 +28,10 @@ def declare(preview: bool = False, **more: Any) -> dict[str, Registered]:
     """By type and name, what is registered for the box of these settings."""
     some = settings(**{"cloudflareToken": "x" * 40, **more})
     opts = pulumi.ResourceOptions()
-    found = run(lambda: box.declare(some, secrets(), admin_identity(some), opts), preview=preview)
+    wanted = plan(some, secrets())
+    assert wanted.box is not None
+    of_the_box = wanted.box
+    found = run(lambda: box.declare(wanted, of_the_box, opts), preview=preview)
     return {f"{one.type.rpartition(':')[2]} {one.name}": one for one in found}
 
 

@@ -6,7 +6,7 @@ import pulumi
 import pytest
 
 from components import box
-from components.containers.specs import admin_identity
+from components.plan import plan
 from components.proxy import proxy, routes
 from components.proxy.routes import AUTHENTIK, Route
 from tests.host.mocks import KEY, Registered, run, secrets, settings
@@ -32,7 +32,10 @@ APPS = {
 def declare(preview: bool = False, **more: Any) -> dict[str, Registered]:
     some = settings(**{"cloudflareToken": TOKEN, **more})
     opts = pulumi.ResourceOptions()
-    found = run(lambda: box.declare(some, secrets(), admin_identity(some), opts), preview=preview)
+    wanted = plan(some, secrets())
+    assert wanted.box is not None
+    of_the_box = wanted.box
+    found = run(lambda: box.declare(wanted, of_the_box, opts), preview=preview)
     return {f"{one.type.rpartition(':')[2]} {one.name}": one for one in found}
 
 
