@@ -51,7 +51,8 @@ class Output:
     @property
     def live(self) -> bool:
         """Whether what is under way can be shown in place."""
-        return self.manner is Manner.WORDS and self.console.is_terminal
+        seen = self.console.is_terminal and not self.console.is_dumb_terminal
+        return seen and self.manner is Manner.WORDS
 
     def say(self, text: str, style: str = "") -> None:
         """Something that the operator should know while the command runs."""

@@ -40,14 +40,7 @@ def test_a_client_s_life(tmp_path: Path, world: PlainWorld, columns: int) -> Non
     client = BenchClient(tmp_path / "p", world, groups=["staff"], people=[JANE], apps={"files": WIKI})
 
     def shown(situation: str, *args: str) -> None:
-        if columns:
-            environment = client.project.environment | {"GATEHOUSE_PULUMI": ""}
-            argv = [PYTHON, "-m", "operations", *args]
-            said = on_terminal(argv, client.project.folder, environment, columns)
-        else:
-            code, out, err = client.project.ended(*args, GATEHOUSE_PULUMI="")
-            said = f"{out}{err}".rstrip() + f"\n(exit code {code})"
-        compare(f"{situation}-{columns or 'plain'}", normalized(said))
+        compare(f"{situation}-{columns or 'plain'}", screen(client, columns, *args))
 
     try:
         shown("preview", "preview", "acme")
@@ -60,6 +53,17 @@ def test_a_client_s_life(tmp_path: Path, world: PlainWorld, columns: int) -> Non
         shown("failure", "up", "acme", "--yes")
         client.no_faults()
         shown("destroy", "destroy", "acme", "--confirm", "acme")
+    finally:
+        client.end()
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("columns", [PLAIN, 80, 200])
+def test_a_stack_file_with_mistakes(tmp_path: Path, world: PlainWorld, columns: int) -> None:
+    wrong = [JANE | {"email": "nobody"}, JANE | {"groups": ["stuff"]}]
+    client = BenchClient(tmp_path / "p", world, groups=["staff"], people=wrong)
+    try:
+        compare(f"refused-{columns or 'plain'}", screen(client, columns, "up", "acme", "--yes"))
     finally:
         client.end()
 
@@ -97,6 +101,17 @@ def test_what_is_under_way(columns: int, monkeypatch: pytest.MonkeyPatch) -> Non
     drawn = re.sub(r"\x1b\[[0-9;]*m", "", console.file.getvalue())
     lines = [*(line.rstrip() for line in drawn.splitlines()), "", *under_way(report, longer_than=15)]
     compare(f"under-way-{columns}", "\n".join(lines) + "\n")
+
+
+def screen(client: BenchClient, columns: int, *args: str) -> str:
+    """What a command shows on a terminal of so many columns, or without one; and its exit code."""
+    if columns:
+        environment = client.project.environment | {"GATEHOUSE_PULUMI": ""}
+        said = on_terminal([PYTHON, "-m", "operations", *args], client.project.folder, environment, columns)
+    else:
+        code, out, err = client.project.ended(*args, GATEHOUSE_PULUMI="")
+        said = f"{out}{err}".rstrip() + f"\n(exit code {code})"
+    return normalized(said)
 
 
 def compare(name: str, said: str) -> None:
