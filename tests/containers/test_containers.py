@@ -48,7 +48,9 @@ def env(one: Registered) -> dict[str, str]:
 @pytest.mark.parametrize("line", known())
 @pytest.mark.parametrize("redis", [True, "auto"])
 def test_a_row_says_all_that_a_container_needs(line: str, redis: Any) -> None:
-    specs = all_specs(settings(authentik={"version": f"{line}.1"}, redis=redis), secrets())
+    apps = {"nas": NAS, "wifi": WIFI}
+    specs = all_specs(settings(authentik={"version": f"{line}.1"}, redis=redis, apps=apps), secrets())
+    assert {"ldap", "radius"} <= {spec.name for spec in specs}
     laid_out = {folder.path: folder for folder in folders(specs)}
     started: set[str] = set()
     for spec in specs:
@@ -58,11 +60,8 @@ def test_a_row_says_all_that_a_container_needs(line: str, redis: Any) -> None:
             assert laid_out[folder.path] == folder, "two rows say something else of one folder"
             assert laid_out.keys() >= {str(outer) for outer in PurePosixPath(folder.path).parents[:-1]}
         name, _, tag = spec.image.partition(":")
-        full = (
-            name
-            if "." in name.partition("/")[0]
-            else f"docker.io/{name if '/' in name else f'library/{name}'}"
-        )
+        registry, slash, _ = name.partition("/")
+        full = name if "." in registry else f"docker.io/{name if slash else f'library/{name}'}"
         assert images.stand_in(full, tag), f"the bench has nothing in the place of {spec.image}"
     assert list(laid_out) == sorted(laid_out), "a folder comes after what it lies in"
 

@@ -30,6 +30,7 @@ Client.of(parse(json.loads(Path("globex.json").read_text())))
 APPS = {"grafana": {"preset": "grafana", "url": "https://grafana.acme.example", "groups": ["staff"]},
         "wiki": {"protocol": "proxy", "url": "https://wiki.acme.example", "upstream": "http://wiki:80",
                  "everyone": True}}  # fmt: skip
+NAS = {"nas": {"protocol": "ldap", "url": "https://nas.acme.example", "everyone": True}}
 PEOPLE = [{"username": "jane", "name": "Jane", "email": "jane@acme.example", "groups": ["staff"]}]
 
 
@@ -104,7 +105,7 @@ def test_two_clients_with_boxes_have_no_name_in_common(
             domain=f"{client}.example",
             cloudflareToken="x" * 40,
             people=PEOPLE,
-            apps=json.loads(json.dumps(APPS).replace("acme.example", f"{client}.example")),
+            apps=json.loads(json.dumps(APPS | NAS).replace("acme.example", f"{client}.example")),
             **more,
         )
         for client, more in clients.items()
