@@ -15,9 +15,13 @@ from typing import Any
 import pytest
 
 from bench.authentik.testing import Running, serve
+from bench.clouds.serving import Clouds
 from bench.project import Project
 from bench.tests.clouds.conftest import make
 from tests.operations.client import BenchClient
+from tests.operations.test_server import clouds, made, project
+
+__all__ = ["clouds", "project"]  # fixtures
 
 pytestmark = pytest.mark.engine
 
@@ -68,8 +72,8 @@ def steps(project: Project) -> dict[tuple[str, str], set[str]]:
         old, new = (step.get(state, {}).get("inputs", {}) for state in ("oldState", "newState"))
         changed = {name for name in {*old, *new} - {"__provider"} if old.get(name) != new.get(name)}
         if step["op"] != "same":
-            kind = step["urn"].rpartition("$")[2].partition("::")[0]
-            found[step["op"], f"{kind} {step['urn'].rpartition('::')[2]}"] = changed
+            _, _, within, name = step["urn"].split("::", 3)
+            found[step["op"], f"{within.rpartition('$')[2]} {name}"] = changed
     return found
 
 
@@ -144,3 +148,29 @@ def test_the_server_comes_below_the_component_of_hetzner(tmp_path: Path) -> None
         assert sorted(path.name for path in (project.folder / ".gatehouse").iterdir()) == before == ["state"]
     # The box is set up again whenever one of the scripts for it has changed; nothing else is done.
     assert changed.keys() - {("update", "command:local:Command hardening")} == {CLOUD, IDENTITY}
+
+
+def test_what_hetzner_has_comes_over_untouched(project: Project, clouds: Clouds) -> None:
+    """Protected or not: below what held it before there was a component of Hetzner's, it is the same."""
+    project.edit("acme", {"protect": True})
+    project.pulumi("up", "--yes", "--skip-preview", "--stack", "acme")
+    there = made(clouds)
+    state = json.loads(project.pulumi("stack", "export", "--stack", "acme"))
+    resources = state["deployment"]["resources"]
+    stack, component = (
+        resources[0]["urn"],
+        next(each["urn"] for each in resources if "host:Cloud::" in each["urn"]),
+    )
+    before = json.dumps([each for each in resources if each["urn"] != component])
+    before = before.replace(component, stack).replace("gatehouse:host:Cloud$", "")
+    state["deployment"]["resources"] = json.loads(before)
+    take_in(project, state)
+    assert steps(project) == {CLOUD: set()}
+    project.pulumi("up", "--yes", "--skip-preview", "--refresh", "--stack", "acme")
+    assert made(clouds) == there
+    project.pulumi("preview", "--refresh", "--expect-no-changes", "--stack", "acme")
+    project.edit("acme", {"protect": False})
+    take_in(project, state)
+    project.pulumi("up", "--yes", "--skip-preview", "--stack", "acme")
+    project.pulumi("destroy", "--yes", "--run-program", "--stack", "acme")
+    assert not any(made(clouds).values())
