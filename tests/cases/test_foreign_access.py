@@ -61,8 +61,8 @@ def test_what_is_ours_is_repaired(client: BenchClient) -> None:
     assert "roles: −helpers" in shown
     assert "parents: −staff" in shown
     assert "enabled: false → true; negate: true → false" in shown
-    assert "skip_path_regex: .* " in shown
-    assert "policy_engine_mode: all → any" in shown
+    assert "skip path regex: .* " in shown
+    assert "policy engine mode: all → any" in shown
     client.up()
     repaired = bindings(client)["staff"]
     assert (repaired["pk"], repaired["enabled"], repaired["negate"]) == (own["pk"], True, False)
