@@ -11,7 +11,7 @@ from components import login, memory, positions
 from components.identity.identity import Identity, IdentityArgs
 from components.plan import ClientPlan, plan
 from components.problems import Weight
-from components.settings import Settings
+from components.settings import Elsewhere, Settings
 
 if TYPE_CHECKING:
     from components.containers.containers import Containers
@@ -42,19 +42,18 @@ class Client(pulumi.ComponentResource):
         inside = pulumi.ResourceOptions(parent=self)
         self.outputs: dict[str, Any] = {key: _closed(value) for key, value in plan.outputs.items()}
         containers: Containers | None = None
-        if plan.box is None:
-            assert settings.authentik.url is not None
-            assert settings.authentik.token is not None
+        if isinstance(settings.box, Elsewhere):
             args = IdentityArgs(
                 wanted=plan.objects,
-                address=settings.authentik.url,
-                token=settings.authentik.token.get_secret_value(),
+                address=settings.box.url,
+                token=settings.box.token.get_secret_value(),
             )
         else:
             from components import access, box  # noqa: PLC0415  (it takes time)
 
             if not pulumi.runtime.is_dry_run():  # a preview leaves nothing behind
                 access.write_files(name, secrets)
+            assert plan.box is not None
             there = box.declare(plan, plan.box, inside)
             containers = there.containers
             self.outputs["address"] = there.host.address

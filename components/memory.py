@@ -15,7 +15,7 @@ from typing import Any
 
 from components.problems import Problem, Weight, warning
 from components.secrets import Secrets
-from components.settings import Settings
+from components.settings import Elsewhere, Settings
 from components.settings.base import dotted
 
 CLIENT = "gatehouse:client:Client"
@@ -188,7 +188,7 @@ class Memory:
 
     def moved(self, settings: Settings) -> Problem:
         """What a changed issuer means."""
-        ours = settings.box.kind != "none"
+        ours = not isinstance(settings.box, Elsewhere)
         names = (
             " All names get new DNS records and certificates (the Cloudflare token has to cover both zones)."
             if ours

@@ -19,7 +19,7 @@ from components.memory import Memory
 from components.problems import Problem, Problems, refuse
 from components.proxy.routes import Route, routes
 from components.secrets import Secrets
-from components.settings import Settings
+from components.settings import Elsewhere, Settings
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def plan(
 
 
 def _box(settings: Settings, secrets: Secrets, remembered: Memory) -> tuple[BoxPlan | None, list[Problem]]:
-    if settings.box.kind == "none":
+    if isinstance(settings.box, Elsewhere):
         return None, []
     identity = remembered.identity or admin_identity(settings)
     try:

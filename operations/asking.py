@@ -6,7 +6,7 @@ from typing import Any
 
 from components.identity.dialect import Authentik
 from components.identity.kinds import Line
-from components.settings import Settings
+from components.settings import Elsewhere, Settings
 from operations.stack import PROJECT
 
 _PROVIDER = "pulumi:providers:pulumi-python"
@@ -15,7 +15,7 @@ _PROVIDER = "pulumi:providers:pulumi-python"
 def authentik_of(settings: Settings, resources: list[dict[str, Any]]) -> Authentik | None:
     """The authentik that the stack file names, or that of the box in the state's `resources`; None without one."""
     line = Line(settings.authentik.line)
-    if settings.box.kind == "none":
+    if isinstance(settings.box, Elsewhere):
         token = settings.authentik.token
         return Authentik(settings.authentik.url or "", token.get_secret_value() if token else "", None, line)
     inputs = (each.get("inputs", {}) for each in resources if each["type"] == _PROVIDER)

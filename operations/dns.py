@@ -11,7 +11,7 @@ import httpx
 from components.host.dns import first_address
 from components.host.names import wanted
 from components.problems import Problem
-from components.settings import Settings
+from components.settings import ExistingBox, Settings
 from operations.clouds import CLOUDFLARE, checked
 from operations.finding import Finding
 
@@ -70,7 +70,9 @@ def foreign(settings: Settings, deployment: Mapping[str, Any]) -> Iterator[Forei
     }
     ours = {str(each.get("id")) for each in resources}
     named = {str(each["urn"]).rpartition("::")[2] for each in resources}
-    hosts, here = wanted(settings), {settings.box.host, *_addresses(deployment.get("resources") or [])}
+    hosts, here = wanted(settings), {*_addresses(deployment.get("resources") or [])}
+    if isinstance(settings.box, ExistingBox):
+        here.add(settings.box.host)
     found: dict[str, list[Mapping[str, Any]]] = {}
     with CLOUDFLARE.client(settings) as api:
         for record in _records(api, settings.domain):

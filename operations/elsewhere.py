@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from components.problems import Problem
-from components.settings import Settings
+from components.settings import Elsewhere, Settings
 from components.settings.base import dotted
 from operations.finding import Finding, Right
 
@@ -20,11 +20,10 @@ _SET = f"pulumi config set --secret --path {_TOKEN}"
 def authentik_elsewhere(settings: Settings, *, patient: bool) -> Iterator[Finding]:
     """What authentik says of itself and of our token. With `patient`, one that does not answer now is for the run to
     wait for."""
-    assert settings.authentik.url is not None
-    assert settings.authentik.token is not None
-    url, where = settings.authentik.url, dotted("authentik", "url")
+    assert isinstance(settings.box, Elsewhere)
+    url, where = settings.box.url, dotted("authentik", "url")
     headers = {
-        "Authorization": f"Bearer {settings.authentik.token.get_secret_value()}",
+        "Authorization": f"Bearer {settings.box.token.get_secret_value()}",
         "Accept": "application/json",
     }
     try:

@@ -20,7 +20,7 @@ from components.memory import Memory
 from components.objects.provider import META
 from components.plan import ClientPlan, plan
 from components.problems import Problem, Problems, Weight
-from components.settings import Settings, check_file
+from components.settings import Elsewhere, NewServer, Settings, check_file
 from operations import doctor, lockout
 from operations.dns import Foreign, foreign
 from operations.elsewhere import authentik_elsewhere
@@ -76,7 +76,7 @@ class Before:
     @cached_property
     def foreign(self) -> list[Foreign]:
         """Records in the zone that are in the way."""
-        if self.written.box.kind == "none":
+        if isinstance(self.written.box, Elsewhere):
             return []
         return list(foreign(self.settings, self.deployment))
 
@@ -149,12 +149,12 @@ def planned(before: Before) -> Iterator[Finding]:
 def accounts(before: Before) -> Iterator[Finding]:
     """Whether the clouds take the tokens, and have what is wanted."""
     settings = before.settings
-    if settings.box.kind == "server":
+    if isinstance(settings.box, NewServer):
         yield doctor.asked(doctor.token_at_hetzner, settings)
         yield doctor.asked(doctor.seen_at_hetzner, settings, before.resources)
         if not before.is_there(settings.server.type if settings.server else ""):
             yield doctor.asked(doctor.server_type, settings)
-    if settings.box.kind != "none":
+    if not isinstance(settings.box, Elsewhere):
         yield (zone := doctor.asked(doctor.zone, settings))
         if not errors([zone]) and before.command == DOCTOR:
             yield doctor.asked(doctor.zones_of_token, settings)
@@ -187,13 +187,13 @@ def records(before: Before) -> Iterator[Finding]:
 
 def elsewhere(before: Before) -> Iterator[Finding]:
     """Whether an authentik that is not ours is what the file says, and lets us in."""
-    if before.settings.box.kind == "none":
+    if isinstance(before.settings.box, Elsewhere):
         yield from authentik_elsewhere(before.settings, patient=before.command == UP)
 
 
 def line(before: Before) -> Iterator[Finding]:
     """Whether the line of authentik is one that its database can be brought to."""
-    if before.settings.box.kind != "none":
+    if not isinstance(before.settings.box, Elsewhere):
         yield from doctor.line_in_order(before.settings, before.resources)
 
 

@@ -16,7 +16,7 @@ from components.objects.errors import ObjectError
 from components.objects.http import Refused
 from components.objects.provider import BEFORE, META
 from components.problems import Problem
-from components.settings import Settings
+from components.settings import Elsewhere, Settings
 from operations.asking import authentik_of
 from operations.finding import Finding
 from operations.stack import Stack
@@ -34,7 +34,7 @@ def locked_out(
     the run only makes people and groups that are new, which takes nothing from anybody.
     """
     server = authentik_of(settings, resources)
-    if server is None or (not specs and settings.box.kind != "none"):
+    if server is None or (not specs and not isinstance(settings.box, Elsewhere)):
         return  # with its box, authentik itself goes
     ours, held = [spec for spec in specs if spec.kind in KINDS], _held(stack, resources)
     if not held and not any(spec.adopt for spec in ours):

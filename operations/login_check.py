@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from components.apps import planned
 from components.apps.protocols.oidc import issuer, written_out
-from components.settings import App, Person, Settings
+from components.settings import App, Elsewhere, Person, Settings
 from components.settings.scopes import asked
 from operations.asking import authentik_of
 from operations.browser import Where
@@ -101,7 +101,7 @@ def out_of_reach(settings: Settings, app: App) -> str:
     """Why an app can't be logged in to from here; empty if it can."""
     if app.speaks in ("saml", "ldap", "radius"):
         return f"gatehouse itself does not speak {app.speaks.upper()}; log in to it by hand"
-    if app.speaks == "proxy" and settings.box.kind == "none":
+    if app.speaks == "proxy" and isinstance(settings.box, Elsewhere):
         return "with `box: none`, gatehouse has no proxy in front of it, and does not know yours; open it by hand"
     if app.speaks == "oidc" and written_out(app) is None:
         where = f"gatehouse:apps.{app.key}"

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from components.access import ssh_command
 from components.objects.provider import META
 from components.objects.reconcile import UNSEEN
-from components.settings import Settings
+from components.settings import Elsewhere, Settings
 from components.ssh_words import last_words
 from operations import backend, copies
 from operations.clouds import HETZNER, HETZNER_LISTS, checked
@@ -250,7 +250,7 @@ class _Search:
         """Whether an object of a shared authentik is of somebody else. The one on the client's own box is not."""
         ours = one.inputs.get("client_id")
         return (
-            self._settings.box.kind == "none"
+            isinstance(self._settings.box, Elsewhere)
             and ours is not None
             and entry["outputs"].get("client_id") != ours
         )
@@ -258,7 +258,7 @@ class _Search:
     def _remarks(self, one: Wanted, entry: Mapping[str, Any]) -> Iterator[str]:
         if not one.type.startswith(OBJECT):
             return
-        if self._settings.box.kind == "none":
+        if isinstance(self._settings.box, Elsewhere):
             yield "has this client's client id" if "client_id" in one.inputs else "known by its name alone"
         plain = {name: value for name, value in one.inputs.items() if not _is_own(name, value)}
         differing = [name for name, value in plain.items() if not _same(value, entry["outputs"].get(name))]

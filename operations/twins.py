@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from components.problems import Problem, Problems
-from components.settings import Settings
+from components.settings import Elsewhere, Settings
 from components.settings.base import dotted
 from components.settings.loading import read
 from operations.finding import Finding
@@ -39,7 +39,7 @@ def root_of_another(stack: Stack) -> Iterator[Finding]:
 
 def domain_of_another(stack: Stack, settings: Settings) -> Iterator[Finding]:
     """A finding if another client's box serves this domain's names already."""
-    if settings.box.kind == "none":
+    if isinstance(settings.box, Elsewhere):
         return
     for name, other in others(stack):
         if other.get("domain") == settings.domain and other.get("box") != "none":

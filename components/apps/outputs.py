@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from components.apps.protocols import PROTOCOLS
 from components.apps.protocols.common import Given
 from components.secrets import Secrets
-from components.settings import Settings
+from components.settings import Elsewhere, Settings
 from components.settings.outposts import outposts
 
 
@@ -43,7 +43,7 @@ def outputs(settings: Settings, secrets: Secrets) -> dict[str, Any]:
         "outpostTokens": {
             outpost.protocol: secrets.closed(outpost.token)
             for outpost, _ in outposts(settings)
-            if settings.box.kind == "none"
+            if isinstance(settings.box, Elsewhere)
         },
     }
     return {

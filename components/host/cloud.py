@@ -19,7 +19,7 @@ from components.host.user_data import user_data
 from components.logical import logical
 from components.secrets import Secrets, SshKey
 from components.settings import Settings
-from components.settings.host import NetworkOptions, Server
+from components.settings.host import NetworkOptions, NewServer
 from components.settings.outposts import openings
 
 ANYWHERE = ("0.0.0.0/0", "::/0")
@@ -29,7 +29,7 @@ ANYWHERE = ("0.0.0.0/0", "::/0")
 class CloudArgs:
     """What a client has at Hetzner."""
 
-    server: Server
+    server: NewServer
     network: NetworkOptions
     openings: Mapping[str, Sequence[str]]
     """Further ports, such as 636/tcp, and the networks that may reach them."""
@@ -46,7 +46,7 @@ class CloudArgs:
     """Without one, the plugin takes HCLOUD_TOKEN."""
 
     @classmethod
-    def of(cls, settings: Settings, server: Server, secrets: Secrets) -> CloudArgs:
+    def of(cls, settings: Settings, server: NewServer, secrets: Secrets) -> CloudArgs:
         """What a stack file says of it."""
         return cls(
             server=server,

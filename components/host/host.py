@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import pulumi_command as command
@@ -20,7 +21,7 @@ from components.host.cloud import ANYWHERE, Cloud, CloudArgs
 from components.logical import logical
 from components.secrets import Secrets, SshKey
 from components.settings import Settings
-from components.settings.host import Box, NetworkOptions
+from components.settings.host import ExistingBox, NetworkOptions, NewServer
 from components.settings.outposts import openings
 
 # Relative, so that a state can be used from any checkout; Pulumi.yaml names the same environment.
@@ -32,9 +33,8 @@ _SCRIPTS = ("harden.sh", "layout.sh", "accounts.sh", "host_key.sh")
 class HostArgs:
     """What a client's box is, and what leads to it."""
 
-    box: Box
-    cloud: CloudArgs | None
-    """The server that is made for it; None for a box that was there before."""
+    box: CloudArgs | ExistingBox
+    """The server that is made for it, or a box that was there before."""
     zone: str
     hosts: Sequence[str]
     """The names in the zone that lead to it."""
@@ -56,8 +56,7 @@ class HostArgs:
     ) -> HostArgs:
         """What a stack file says of them."""
         return cls(
-            box=settings.box,
-            cloud=CloudArgs.of(settings, settings.server, secrets) if settings.server else None,
+            box=_box(settings, secrets),
             zone=settings.domain,
             hosts=hosts,
             network=settings.network,
@@ -91,22 +90,20 @@ class Host(pulumi.ComponentResource):
         zone = dns.zone_id(args.zone, cloudflare)
         self.holder: pulumi.Resource | None = None
         self.volume: pulumi.Resource | None = None
-        if args.cloud is not None:
-            cloud = Cloud(name, args.cloud, inside)
+        if isinstance(box, CloudArgs):
+            cloud = Cloud(name, box, inside)
             self.address = cloud.address
             self.holder, self.volume = cloud.server, cloud.volume
             dns.declare(name, args.hosts, zone=zone, ipv4=cloud.address, ipv6=cloud.address6, opts=records)
             volume: pulumi.Output[str | None] = cloud.volume.id.apply(str)
             first = [cloud.attachment]
             generation: list[pulumi.Input[str]] = [cloud.server.id, str(args.rebuild)]
-        elif box.kind == "host" and box.host is not None:
+        else:
             self.address = pulumi.Output.from_input(box.host)
             dns.declare_fixed(name, args.hosts, zone=zone, target=box.host, opts=records)
             volume = pulumi.Output.from_input(None)
             first = []
             generation = [box.host, str(args.rebuild)]
-        else:
-            raise ValueError("a client without a box has no Host")
 
         order: pulumi.Output[str] = pulumi.Output.all(address=self.address, volume=volume).apply(
             lambda known: self._order(known["address"], known["volume"])
@@ -137,27 +134,26 @@ class Host(pulumi.ComponentResource):
         From the primary IP, which is known before and after everything: an address that came out of a command would
         make every container uncertain whenever that command runs.
         """
-        port = f":{self._args.box.port}" if self._args.box.port != 22 else ""
+        box = self._args.box
+        port = f":{box.port}" if isinstance(box, ExistingBox) and box.port != 22 else ""
         return self.address.apply(lambda address: f"ssh://deploy@{_bracketed(address)}{port}")
 
     def admin(self, port: int) -> pulumi.Output[str]:
         """The address of what listens on a port of the box's loopback, for `components.access.tunnel`."""
-        ssh = f":{self._args.box.port}" if self._args.box.kind == "host" else ""
+        box = self._args.box
+        ssh = f":{box.port}" if isinstance(box, ExistingBox) else ""
         return self.address.apply(lambda address: f"ssh:{self._client}@{address}{ssh}/127.0.0.1:{port}")
 
     def _order(self, address: str, volume: str | None) -> str:
         """The document for `components.host.provision`; only a change in it runs that program again."""
         args, box = self._args, self._args.box
         anybody = set(args.network.ssh_from) & set(ANYWHERE)
-        order = {
+        order: dict[str, Any] = {
             "client": self._client,
             "address": address,
-            "port": box.port,
             "ssh": access.ssh_command(self._client),
             "host_private": args.host_key.private,
             "host_public": args.host_key.public,
-            "first_public": args.cloud.first_boot.public if args.cloud else box.host_key,
-            "first_user": "deploy" if args.cloud else box.user,
             "accounts": args.accounts,
             "trusted": [] if anybody else [*args.network.ssh_from],
             "open": [
@@ -167,9 +163,23 @@ class Host(pulumi.ComponentResource):
             "volume": volume,
             "folders": args.folders,
             "scripts": scripts_hash(),
-            **({} if args.cloud or box.adopt else {"guarded": True}),
         }
+        if isinstance(box, CloudArgs):
+            order |= {"port": 22, "first_public": box.first_boot.public, "first_user": "deploy"}
+        else:
+            order |= {"port": box.port, "first_public": box.host_key, "first_user": box.user}
+            order |= {} if box.adopt else {"guarded": True}
         return json.dumps(order, sort_keys=True)
+
+
+def _box(settings: Settings, secrets: Secrets) -> CloudArgs | ExistingBox:
+    match settings.box:
+        case NewServer():
+            return CloudArgs.of(settings, settings.box, secrets)
+        case ExistingBox():
+            return settings.box
+        case _:
+            raise ValueError("a client without a box has no Host")
 
 
 def _bracketed(address: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
-from components.settings import Settings
+from components.settings import ExistingBox, Settings
 
 
 def served_hosts(settings: Settings) -> list[str]:
@@ -16,7 +16,7 @@ def served_hosts(settings: Settings) -> list[str]:
 
 def wanted(settings: Settings) -> dict[str, tuple[str, ...]]:
     """The types of the records that each served host gets."""
-    if settings.box.host is not None:
+    if isinstance(settings.box, ExistingBox):
         types: tuple[str, ...] = (record_type(settings.box.host),)
     else:
         types = ("A", "AAAA") if settings.network.ipv6 else ("A",)

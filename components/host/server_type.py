@@ -6,11 +6,11 @@ import pulumi
 from pulumi.runtime import invoke_async
 
 from components.logical import logical
-from components.settings.host import Server, type_problems
+from components.settings.host import NewServer, type_problems
 
 
 def check(
-    client: str, server: Server, apps: int, hcloud: pulumi.ProviderResource
+    client: str, server: NewServer, apps: int, hcloud: pulumi.ProviderResource
 ) -> tuple[pulumi.Output[str], pulumi.ResourceHookBinding]:
     """The name of the server type once Hetzner knows it, and the hook that a new server must pass.
 
@@ -44,7 +44,7 @@ def check(
     return pulumi.Output.from_input(look_up()), binding
 
 
-def explain(server: Server, said: str) -> str:
+def explain(server: NewServer, said: str) -> str:
     """What a failed look-up means, with Hetzner's own words at the end."""
     words = " ".join(said.split())
     if "unauthorized" in words or "token" in words:

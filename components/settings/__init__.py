@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from components.problems import Problem, Problems
 from components.settings.apps import App
-from components.settings.host import Box, ExistingBox, NetworkOptions, Operator, Server, memory_problems
+from components.settings.host import (
+    Box,
+    Elsewhere,
+    ExistingBox,
+    NetworkOptions,
+    NewServer,
+    Operator,
+    memory_problems,
+)
 from components.settings.identity import Authentik, Group, Person, RawObject
 from components.settings.loading import check_file, load, parse_decrypted
 from components.settings.mail import Email
@@ -15,16 +23,17 @@ __all__ = [
     "App",
     "Authentik",
     "Box",
+    "Elsewhere",
     "Email",
     "ExistingBox",
     "Group",
     "NetworkOptions",
+    "NewServer",
     "Operator",
     "Person",
     "Problem",
     "Problems",
     "RawObject",
-    "Server",
     "Settings",
     "check_file",
     "load",

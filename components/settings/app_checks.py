@@ -11,6 +11,7 @@ from components.settings.apps import SETTINGS_OF, App
 from components.settings.base import dotted
 from components.settings.checking import either, touched
 from components.settings.forms import LOOPBACK
+from components.settings.host import Elsewhere
 from components.settings.model import Settings
 from components.settings.presets import presets
 from components.settings.protocol_checks import check_protocol
@@ -114,7 +115,11 @@ def check_urls(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
             yield Problem(
                 dotted(*path, "url"), "authentik itself answers there", "Give the app a host of its own"
             )
-        elif app.upstream and settings.box.kind != "none" and not _served_here(parts.netloc, settings.domain):
+        elif (
+            app.upstream
+            and not isinstance(settings.box, Elsewhere)
+            and not _served_here(parts.netloc, settings.domain)
+        ):
             what = f"gatehouse serves it (upstream), but {parts.netloc} is not below {settings.domain}"
             yield Problem(
                 dotted(*path, "url"), what, f"Write https://{app.key}.{settings.domain}, or take upstream out"
@@ -125,7 +130,11 @@ def check_urls(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
                 f"gatehouse serves whole hosts, not {parts.path} alone",
                 f"Write https://{parts.netloc}",
             )
-        if app.upstream and settings.box.kind != "none" and urlsplit(app.upstream).hostname in LOOPBACK:
+        if (
+            app.upstream
+            and not isinstance(settings.box, Elsewhere)
+            and urlsplit(app.upstream).hostname in LOOPBACK
+        ):
             yield Problem(
                 dotted(*path, "upstream"),
                 f"{app.upstream} is the proxy's own container, not the box",

@@ -18,7 +18,7 @@ from components.settings.access_checks import check_access
 from components.settings.app_checks import check_apps, check_icons, check_overlaid, check_urls
 from components.settings.base import dotted
 from components.settings.checking import declared, either, touched
-from components.settings.host import SERVER_TYPES, memory_problems
+from components.settings.host import SERVER_TYPES, Elsewhere, ExistingBox, memory_problems
 from components.settings.login_checks import check_login, login_warnings
 from components.settings.model import Settings
 from components.settings.object_checks import check_secrets, object_warnings
@@ -53,7 +53,7 @@ def check(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
 
 def missing_token(settings: Settings) -> Iterator[Problem]:
     """What `gatehouse new` cannot write, so that only a running program needs it."""
-    if settings.box.kind == "none" and settings.authentik.token is None:
+    if isinstance(settings.box, Elsewhere) and settings.authentik.token is None:
         yield Problem(
             dotted("authentik", "token"),
             "`box: none` needs it",
@@ -69,14 +69,14 @@ def warnings(settings: Settings) -> Iterator[Problem]:
     yield from login_warnings(settings)
     yield from object_warnings(settings)
     yield from _memory(settings)
-    if settings.box.kind == "host" and "ssh_from" in settings.network.model_fields_set:
+    if isinstance(settings.box, ExistingBox) and "ssh_from" in settings.network.model_fields_set:
         yield warning(
             dotted("network", "sshFrom"),
             "it is Hetzner's firewall that keeps others out, and a box that was there has none of ours: SSH stays open "
             "to all who hold a key",
             "Set it in the firewall in front of the box as well",
         )
-    if settings.box.kind != "none" and settings.cloudflare_token is None:
+    if not isinstance(settings.box, Elsewhere) and settings.cloudflare_token is None:
         yield warning(
             dotted("cloudflareToken"),
             "certificates are got with the CLOUDFLARE_API_TOKEN of whoever runs `up`, and the box renews them with "
@@ -85,7 +85,11 @@ def warnings(settings: Settings) -> Iterator[Problem]:
             "Give the client a token of its own: pulumi config set --secret gatehouse:cloudflareToken "
             f"--stack {settings.client}. Whenever that one changes, `up` gets new certificates with it",
         )
-    if settings.redis is True and settings.box.kind != "none" and not uses_redis(settings.authentik.line):
+    if (
+        settings.redis is True
+        and not isinstance(settings.box, Elsewhere)
+        and not uses_redis(settings.authentik.line)
+    ):
         yield hint(
             dotted("redis"),
             f"authentik {settings.authentik.line} does not use Redis, which still runs",
@@ -125,14 +129,18 @@ def _where(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
                 "nothing says where authentik runs",
                 "Add server: {type: cx23, location: nbg1}, or box: {host: …, hostKey: …}, or box: none",
             )
-        if not settings.operators and not touched(broken, "operators") and settings.box.kind != "none":
+        if (
+            not settings.operators
+            and not touched(broken, "operators")
+            and not isinstance(settings.box, Elsewhere)
+        ):
             yield Problem(
                 dotted("operators"),
                 "nobody may log in to the box",
                 "Add one: {name: sam, email: sam@agency.example, sshKey: ssh-ed25519 AAAA…}",
             )
     if not touched(broken, "box") and not touched(broken, "authentik"):
-        elsewhere = settings.box.kind == "none"
+        elsewhere = isinstance(settings.box, Elsewhere)
         if elsewhere and settings.authentik.url is None:
             yield Problem(
                 dotted("authentik", "url"),
@@ -152,7 +160,11 @@ def _where(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
     if not touched(broken, "operators"):
         yield from _twice(settings.operators, "operators", "name", lambda one: one.name)
         for index, operator in enumerate(settings.operators):
-            if not operator.ssh_key and settings.box.kind != "none" and not touched(broken, "box"):
+            if (
+                not operator.ssh_key
+                and not isinstance(settings.box, Elsewhere)
+                and not touched(broken, "box")
+            ):
                 yield Problem(
                     dotted("operators", index, "sshKey"),
                     "it is missing",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, SecretStr, Tag
 
 from components.problems import Problem, warning
 from components.settings.base import Model, dotted, wrong
@@ -43,7 +43,7 @@ def memory_problems(where: str, what: str, gigabytes: float, apps: int) -> Itera
         )
 
 
-class Server(Model):
+class NewServer(Model):
     """A server at Hetzner."""
 
     type: TypeName
@@ -62,7 +62,7 @@ class Server(Model):
     """Whether Hetzner keeps daily backups of the system disk (the volume is not in them)."""
 
 
-def type_problems(server: Server, found: Mapping[str, Any], apps: int) -> Iterator[Problem]:
+def type_problems(server: NewServer, found: Mapping[str, Any], apps: int) -> Iterator[Problem]:
     """What speaks against a server of this type, given what Hetzner says of the type: `memory` and `locations`."""
     what, where = f"server type {server.type}", dotted("server", "location")
     yield from memory_problems(dotted("server", "type"), what, float(found["memory"]), apps)
@@ -119,16 +119,16 @@ BoxSetting = Annotated[
 
 
 @dataclass(frozen=True)
-class Box:
-    """Where authentik runs, settled: `kind` says which of the other fields count."""
+class Elsewhere:
+    """No box of gatehouse's: authentik runs where somebody else sees to it, and is reached at a URL."""
 
-    kind: Literal["server", "host", "none"]
-    host: str | None = None
-    host_key: str | None = None
-    user: str = "root"
-    port: int = 22
-    adopt: bool = False
-    url: str | None = None
+    url: str
+    token: SecretStr
+    """Of an administrator there; empty while the stack file's secrets are closed."""
+
+
+Box = NewServer | ExistingBox | Elsewhere
+"""Where authentik runs."""
 
 
 class NetworkOptions(Model):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from components.problems import Problem, warning
 from components.settings.base import dotted
 from components.settings.checking import declared
+from components.settings.host import Elsewhere
 from components.settings.model import Settings
 
 
@@ -14,7 +15,7 @@ def check_login(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]
     login = settings.login
     if login.mfa is not None and isinstance(login.mfa.required_for, tuple):
         yield from declared(settings, broken, login.mfa.required_for, ("login", "mfa", "requiredFor"))
-    if login.recovery and settings.email is None and settings.box.kind != "none":
+    if login.recovery and settings.email is None and not isinstance(settings.box, Elsewhere):
         yield Problem(
             dotted("login", "recovery"),
             "authentik sends no mail, since there is no gatehouse:email",

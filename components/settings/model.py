@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PrivateAttr
+from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr
 
 from components.lines import uses_redis
 from components.problems import Problem
@@ -13,7 +13,15 @@ from components.settings.apps import KEY, App
 from components.settings.base import Model, wrong
 from components.settings.derived import SecretSettings
 from components.settings.forms import ClientName, Domain, Slug
-from components.settings.host import Box, BoxSetting, DnsOptions, NetworkOptions, Operator, Server
+from components.settings.host import (
+    Box,
+    BoxSetting,
+    DnsOptions,
+    Elsewhere,
+    NetworkOptions,
+    NewServer,
+    Operator,
+)
 from components.settings.identity import Authentik, GroupSetting, Person, RawObject
 from components.settings.login import Login
 from components.settings.mail import Email
@@ -35,6 +43,10 @@ def _keyed(value: Any) -> Any:
     return {key: {**app, KEY: str(key)} if isinstance(app, dict) else app for key, app in value.items()}
 
 
+_UNSAID = NewServer(type="cx23", location="nbg1")
+"""The box of a file that says of none, until it is refused for that."""
+
+
 class Settings(Model):
     """Everything that a stack file says about a client."""
 
@@ -54,7 +66,7 @@ class Settings(Model):
     """An API token that may edit the zone's records; else CLOUDFLARE_API_TOKEN in the environment. The box renews its
     certificates with it: one here that is changed gets new ones at the next `up`; one in the environment does not."""
 
-    server: Server | None = None
+    server: NewServer | None = None
     """The server that gatehouse makes at Hetzner. Either this or `box`."""
 
     box_setting: Annotated[BoxSetting | None, Field(alias="box")] = None
@@ -124,17 +136,15 @@ class Settings(Model):
     @property
     def issuer_base(self) -> str:
         """authentik's own URL, without a slash at the end."""
-        return self.box.url or f"https://{self.auth_host}"
+        return self.box.url if isinstance(self.box, Elsewhere) else f"https://{self.auth_host}"
 
     @property
     def box(self) -> Box:
         """Where authentik runs."""
-        if self.box_setting is None:
-            return Box("server")
         if self.box_setting == "none":
-            return Box("none", url=self.authentik.url)
-        given = self.box_setting
-        return Box("host", **given.model_dump())
+            given = self.authentik
+            return Elsewhere(given.url or f"https://{self.auth_host}", given.token or SecretStr(""))
+        return self.box_setting or self.server or _UNSAID
 
     @property
     def wants_redis(self) -> bool:

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from components.problems import Problem
 from components.settings.apps import App
 from components.settings.base import dotted
+from components.settings.host import Elsewhere
 from components.settings.model import Settings
 from components.settings.outposts import OUTPOSTS, base_dn
 
 
 def check_ldap(settings: Settings, app: App) -> Iterator[Problem]:
     yield from _clients(settings, app)
-    if app.clients and settings.box.kind == "none":
+    if app.clients and isinstance(settings.box, Elsewhere):
         yield Problem(
             dotted("apps", app.key, "clients"),
             "with `box: none` you run the outpost yourself, and gatehouse opens no port",

@@ -13,6 +13,7 @@ from components.settings.app_saml import SAML_ATTRIBUTES
 from components.settings.apps import SETTINGS_OF, App, Protocol
 from components.settings.base import dotted
 from components.settings.checking import either, raw_names
+from components.settings.host import Elsewhere
 from components.settings.model import Settings
 from components.settings.outpost_checks import check_ldap, check_radius
 from components.settings.redirects import RegexUri, other_host, too_wide
@@ -153,7 +154,7 @@ def _proxy(settings: Settings, app: App) -> Iterator[Problem]:
             "Take it out, or take mode out",
         )
     served = [raw.opened.get("providers") for raw in settings.objects if raw.kind == _OUTPOST]
-    elsewhere = settings.box.kind == "none" or any(
+    elsewhere = isinstance(settings.box, Elsewhere) or any(
         app.key in providers for providers in served if isinstance(providers, list)
     )
     if app.mode != "proxy" and not elsewhere:
@@ -239,7 +240,7 @@ def app_warnings(settings: Settings) -> Iterator[Problem]:
                 )
         for index, pattern in enumerate(app.skip_path_regex):
             path = dotted("apps", app.key, "skipPathRegex", index)
-            if app.mode != "proxy" or settings.box.kind == "none":
+            if app.mode != "proxy" or isinstance(settings.box, Elsewhere):
                 yield warning(
                     path,
                     "on an open path authentik hands on whatever X-authentik-* headers a visitor sends: an app that "

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from components.problems import Problems
-from components.settings import Settings, memory_problems, parse
+from components.settings import Elsewhere, ExistingBox, NewServer, Settings, memory_problems, parse
 from components.settings.host import SERVER_TYPES
 from components.settings.presets import presets
 from tests.settings.files import NO_BOX, decrypted, good, laid_over
@@ -27,7 +27,7 @@ def test_a_good_file_is_read_whole() -> None:
     assert [app.key for app in found.apps] == ["dashboard", "files", "grafana", "wiki"]
     assert [(group.name, group.superuser) for group in found.groups][2] == ("admins", True)
     assert found.people[1].active is False
-    assert found.box.kind == "server"
+    assert isinstance(found.box, NewServer)
     assert found.protect is False
     assert found.warnings == ()
 
@@ -77,7 +77,8 @@ def test_an_app_keeps_its_id_when_it_is_renamed() -> None:
 def test_a_box_that_exists() -> None:
     key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDpaXSKuU4Elyz1e6p8u772NmCs+vi2N07kMvvoFt5la"
     box = settings(server=None, box={"host": "192.0.2.7", "hostKey": key, "port": 2222}).box
-    assert (box.kind, box.host, box.host_key, box.user, box.port) == ("host", "192.0.2.7", key, "root", 2222)
+    assert isinstance(box, ExistingBox)
+    assert (box.host, box.host_key, box.user, box.port) == ("192.0.2.7", key, "root", 2222)
 
 
 def test_no_box_needs_a_token_when_it_runs() -> None:
@@ -91,7 +92,7 @@ def test_no_box_needs_a_token_when_it_runs() -> None:
 def test_no_box() -> None:
     authentik = {"version": "2026.8.3", "url": "http://127.0.0.1:9000", "token": "t" * 40}
     found = settings(**NO_BOX, operators=None, authentik=authentik, apps=None, secrets=None)
-    assert (found.box.kind, found.box.url) == ("none", "http://127.0.0.1:9000")
+    assert isinstance(found.box, Elsewhere) and found.box.url == "http://127.0.0.1:9000"
     assert found.issuer_base == "http://127.0.0.1:9000"
 
 

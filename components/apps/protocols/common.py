@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from components.lines import number
 from components.secrets import Secrets
-from components.settings import App, Settings
+from components.settings import App, Elsewhere, Settings
 from components.settings.app_oidc import Consented
 from components.settings.outposts import OUTPOSTS
 
@@ -46,7 +46,7 @@ def flows(app: Consented) -> dict[str, str]:
 def outposts_address(app: App, given: Given, *, outside: str) -> dict[str, str]:
     """Where an app reaches its outpost; or, where gatehouse has no box, what you run for it."""
     outpost = next(each for each in OUTPOSTS if each.protocol == app.speaks)
-    if given.settings.box.kind == "none":
+    if isinstance(given.settings.box, Elsewhere):
         image = f"ghcr.io/goauthentik/{outpost.protocol}:{given.settings.authentik.version}"
         return {
             "outpost": f"to be run by you: {image}, with AUTHENTIK_HOST={given.authentik} and the AUTHENTIK_TOKEN that "

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.apps.protocols.common import Given, flows
-from components.settings import App
+from components.settings import App, Elsewhere
 from components.settings.app_proxy import BasicAuth
 
 
@@ -45,6 +45,6 @@ def told(app: App, given: Given) -> Mapping[str, str]:
     """Whom the app's own web server has to ask about each request, where it asks. gatehouse's own box answers nobody
     there: its proxy lets no visitor say which app is meant.
     """
-    if app.mode == "proxy" or given.settings.box.kind != "none":
+    if app.mode == "proxy" or not isinstance(given.settings.box, Elsewhere):
         return {}
     return {"outpostUrl": f"{given.authentik}/outpost.goauthentik.io"}
