@@ -1,13 +1,11 @@
-"""The JSON document of `--json`. Its schema is docs/run.schema.json, made by `python -m operations.document`.
+"""The JSON document of `--json`. Its schema is docs/run.schema.json (`tools/run_schema.py`).
 
 A change that a reader of the document would stumble over takes another version.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Literal
 
 from pulumi.automation import OpType
@@ -18,7 +16,6 @@ from operations.errors import ExitCode, OperatorError
 from operations.report import Change, Failure, Report
 from operations.version import VERSION
 
-SCHEMA = Path(__file__).resolve().parent.parent / "docs" / "run.schema.json"
 _NAMES = {
     OpType.CREATE: "create",
     OpType.UPDATE: "update",
@@ -110,13 +107,3 @@ def _said(error: Exception | None) -> list[Failure]:
     if isinstance(error, Problems):
         return [Failure(each.where, each.what, each.remedy) for each in error.problems if each.refuses]
     return [Failure("", str(error), "")] if error else []
-
-
-def schema() -> str:
-    """The schema as the repository has it."""
-    whole = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Document.model_json_schema()}
-    return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
-
-
-if __name__ == "__main__":
-    SCHEMA.write_text(schema(), encoding="utf-8")

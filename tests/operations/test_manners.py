@@ -15,18 +15,14 @@ from rich.console import Console
 from bench.paths import ROOT
 from bench.plain import PlainWorld
 from operations import stack
-from operations.document import SCHEMA, schema
 from operations.errors import ExitCode
 from operations.options import completed
 from operations.output import Output
 from operations.version import VERSION
 from tests.operations.client import BenchClient
+from tools.run_schema import SCHEMA
 
 GRAFANA = {"preset": "grafana", "url": "https://grafana.acme.example", "groups": ["eng"]}
-
-
-def test_the_schema_in_the_repository_is_that_of_the_document() -> None:
-    assert SCHEMA.read_text(encoding="utf-8") == schema(), "make it anew: python -m operations.document"
 
 
 def test_exit_codes_are_documented() -> None:
