@@ -97,7 +97,7 @@ def test_all_findings_come_together() -> None:
             "each user instead"
         ),
         (
-            "authentik_core.group 'staff', parent: exists up to 2025.8, as far as known; this stack runs 2026.2. "
+            "authentik_core.group 'staff', parent: exists up to 2025.10, as far as known; this stack runs 2026.2. "
             "Leave it out, or change the version"
         ),
         (
