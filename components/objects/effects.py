@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tenacity
+
 from components.objects.dialect import Dialect, Effect, Kind
 from components.objects.errors import ObjectError, Unclear
 from components.objects.http import Refused
@@ -21,7 +23,6 @@ class Effects:
 
     def bring(self, effect: Effect, kind: Kind, logical: str, item: Object, address: str) -> Object:
         """Make the call and wait for its end; the object as it is then. Raises ObjectError where it ends badly."""
-        import tenacity  # noqa: PLC0415  (a tenth of a second, which a preview does not need)
 
         def finished(found: Object) -> bool:
             return bool(found.get(effect.moment) != item.get(effect.moment))

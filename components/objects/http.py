@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
+import tenacity
+
 from components.objects.errors import ObjectError, Unclear
 from components.objects.waiting import Waiting, patience
 
-# httpx and tenacity take a tenth of a second to import, in the program and in the provider's process: they are
-# imported where a call is made, since a preview makes none.
+# httpx takes 80 ms to import: that is done where a call is made, since a preview makes none.
 if TYPE_CHECKING:
     import httpx
-    import tenacity
 
 BUSY = frozenset({429, 502, 503, 504})
 
@@ -63,8 +63,6 @@ class _Again(Exception):  # noqa: N818
 
 
 def _pause(state: tenacity.RetryCallState) -> float:
-    import tenacity  # noqa: PLC0415
-
     asked = state.outcome.exception() if state.outcome else None
     wait = getattr(asked, "wait", None)
     return float(wait) if wait is not None else tenacity.wait_random_exponential(0.2, 5)(state)
@@ -122,8 +120,6 @@ class Http:
 
         Raises Refused, Unclear, Away, or ObjectError for what is not the API that was meant.
         """
-        import tenacity  # noqa: PLC0415
-
         if self._given_up:
             raise self._given_up  # others have waited for this server in vain: nobody has to do so again
         usual = patience() if seconds is None else seconds

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from components import private_files
 from components.objects.errors import ObjectError
 
 FOLDER = Path(".gatehouse")
@@ -35,8 +36,6 @@ class Notes:
 
     def write(self, kind: str, name: str, content: dict[str, Any]) -> None:
         """Keep a note; it is on the disk when this returns. Raises ObjectError where nothing can be written."""
-        from components import private_files  # noqa: PLC0415  (a preview needs it not)
-
         try:
             for folder in (self._folder.parent, self._folder):
                 private_files.make_folder(folder)

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
+import tenacity
+
 from components.objects import fields as said
 from components.objects.declared import Declared
 from components.objects.dialect import Dialect, Kind, Setter
@@ -161,8 +163,6 @@ class Writer:
         if not setter.appears:
             self._repeated("POST", address, {setter.body: value})
             return
-        import tenacity  # noqa: PLC0415  (a tenth of a second, which a preview does not need)
-
         tenacity.Retrying(
             retry=tenacity.retry_if_exception(
                 lambda error: isinstance(error, Refused) and error.status == 404
@@ -219,8 +219,6 @@ class Writer:
 
         authentik's own tasks hang on some objects (notification rules) for some seconds, and it answers 405 meanwhile.
         """
-        import tenacity  # noqa: PLC0415  (a tenth of a second, which a preview does not need)
-
         tenacity.Retrying(
             retry=tenacity.retry_if_exception(
                 lambda error: isinstance(error, Refused) and error.status in SILENT and error.payload is None
