@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from components.apps import planned
+from components.apps.protocols import PROTOCOLS
 from components.apps.protocols.oidc import issuer, written_out
-from components.settings import App, Elsewhere, Person, Settings
+from components.settings import App, Person, Settings
 from components.settings.scopes import asked
 from operations.asking import authentik_of
 from operations.browser import Where
@@ -88,25 +89,13 @@ def login_check(
     declared = Declared(planned(settings, settings.derived()).specs)
     ended = []
     for each in wanted:
-        if why := out_of_reach(settings, each):
+        if why := PROTOCOLS[each.speaks].out_of_reach(each, settings):
             noted(f"not checked  {each.key}: {why}")
             continue
         for checked in checks(settings, each, people, evaluation, declared):
             ended.append(checked.ok)
             said(checked)
     return all(ended)
-
-
-def out_of_reach(settings: Settings, app: App) -> str:
-    """Why an app can't be logged in to from here; empty if it can."""
-    if app.speaks in ("saml", "ldap", "radius"):
-        return f"gatehouse itself does not speak {app.speaks.upper()}; log in to it by hand"
-    if app.speaks == "proxy" and isinstance(settings.box, Elsewhere):
-        return "with `box: none`, gatehouse has no proxy in front of it, and does not know yours; open it by hand"
-    if app.speaks == "oidc" and written_out(app) is None:
-        where = f"gatehouse:apps.{app.key}"
-        return f"it has patterns as redirect URIs only, none of which can be tried; write one of {where} out"
-    return ""
 
 
 def checks(

@@ -19,27 +19,16 @@ def outputs(settings: Settings, secrets: Secrets) -> dict[str, Any]:
     They are apart because one secret in an output makes all of it secret.
     """
     given = Given(settings, secrets)
-    client_secrets: dict[str, SecretStr] = {
-        app.key: secrets.closed(f"app/{app.id}/client-secret")
-        for app in settings.apps
-        if app.speaks == "oidc" and app.client_type == "confidential"
-    }
+    told: dict[str, dict[str, SecretStr]] = {"clientSecrets": {}}
+    for app in settings.apps:
+        for output, name in PROTOCOLS[app.speaks].secrets(app).items():
+            told.setdefault(output, {})[app.key] = secrets.closed(name)
     passwords: dict[str, SecretStr] = {
         person.username: secrets.closed(f"person/{person.id}/password")
         for person in settings.people
         if not person.adopt
     }
     handed = {
-        "bindPasswords": {
-            app.key: secrets.closed(f"app/{app.id}/bind-password")
-            for app in settings.apps
-            if app.bind_account
-        },
-        "sharedSecrets": {
-            app.key: secrets.closed(f"app/{app.id}/shared-secret")
-            for app in settings.apps
-            if app.speaks == "radius"
-        },
         "outpostTokens": {
             outpost.protocol: secrets.closed(outpost.token)
             for outpost, _ in outposts(settings)
@@ -50,7 +39,7 @@ def outputs(settings: Settings, secrets: Secrets) -> dict[str, Any]:
         "apps": {
             app.key: {"url": app.url, **PROTOCOLS[app.speaks].told(app, given)} for app in settings.apps
         },
-        "clientSecrets": client_secrets,
+        **told,
         "firstPasswords": passwords,
         **{name: values for name, values in handed.items() if values},
     }

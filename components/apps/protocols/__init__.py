@@ -8,18 +8,24 @@ from typing import Protocol as Interface
 
 from components.apps.protocols import ldap, oidc, proxy, radius, saml
 from components.apps.protocols.common import Given
-from components.settings import App
+from components.settings import App, Settings
 from components.settings.apps import Protocol
 
 
 class Speaker(Interface):
-    """What a module says about its protocol."""
+    """What a module says about its protocol; mypy refuses one that leaves something out."""
 
     def fields(self, app: App, given: Given, /) -> Mapping[str, Any]:
         """The fields of the app's provider."""
 
     def told(self, app: App, given: Given, /) -> Mapping[str, str]:
         """What the app has to be told, none of it secret."""
+
+    def secrets(self, app: App, /) -> Mapping[str, str]:
+        """What it has to be told besides: stack outputs, with the name of the derived secret in each."""
+
+    def out_of_reach(self, app: App, settings: Settings, /) -> str:
+        """Why `gatehouse login-check` cannot log in to the app; empty if it can."""
 
 
 PROTOCOLS: Mapping[Protocol, Speaker] = {

@@ -13,6 +13,7 @@ from components.settings.outposts import OUTPOSTS
 BIND_FLOW, UNBIND_FLOW = "default-authentication-flow", "default-invalidation-flow"
 SIGNING_KEY = "authentik Self-signed Certificate"
 _INVALIDATION = "default-provider-invalidation-flow"
+BY_HAND = "gatehouse itself does not speak {}; log in to it by hand"
 _CONSENT = "default-provider-authorization-{}-consent"
 
 

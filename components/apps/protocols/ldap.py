@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from components.apps.protocols.common import BIND_FLOW, UNBIND_FLOW, Given, outposts_address
-from components.settings import App
+from components.apps.protocols.common import BIND_FLOW, BY_HAND, UNBIND_FLOW, Given, outposts_address
+from components.settings import App, Settings
 from components.settings.outposts import base_dn
 
 
@@ -31,3 +31,13 @@ def told(app: App, given: Given) -> Mapping[str, str]:
         "baseDn": below,
         "bindDn": f"cn={app.bind_account},ou=users,{below}",
     }
+
+
+def secrets(app: App) -> Mapping[str, str]:
+    """The password of the account that looks people up."""
+    return {"bindPasswords": f"app/{app.id}/bind-password"}
+
+
+def out_of_reach(_app: App, _settings: Settings) -> str:
+    """gatehouse does not speak it."""
+    return BY_HAND.format("LDAP")

@@ -70,6 +70,19 @@ def told(app: App, given: Given) -> Mapping[str, str]:
     }
 
 
+def secrets(app: App) -> Mapping[str, str]:
+    """The client secret, of an app that has one."""
+    return {"clientSecrets": f"app/{app.id}/client-secret"} if app.client_type == "confidential" else {}
+
+
+def out_of_reach(app: App, _: Settings) -> str:
+    """A browser has to be sent back to some address that is known."""
+    if written_out(app) is None:
+        where = f"gatehouse:apps.{app.key}"
+        return f"it has patterns as redirect URIs only, none of which can be tried; write one of {where} out"
+    return ""
+
+
 def _mappings(app: App, settings: Settings) -> list[str]:
     """Names of the scope mappings: authentik's own, but for those that the app's claims take the place of; raw ones;
     the app's."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.apps.protocols.common import Given, flows
-from components.settings import App, Elsewhere
+from components.settings import App, Elsewhere, Settings
 from components.settings.app_proxy import BasicAuth
 
 
@@ -48,3 +48,15 @@ def told(app: App, given: Given) -> Mapping[str, str]:
     if app.mode == "proxy" or not isinstance(given.settings.box, Elsewhere):
         return {}
     return {"outpostUrl": f"{given.authentik}/outpost.goauthentik.io"}
+
+
+def secrets(_: App) -> Mapping[str, str]:
+    """None."""
+    return {}
+
+
+def out_of_reach(_: App, settings: Settings) -> str:
+    """The box's own proxy stands before the app."""
+    if isinstance(settings.box, Elsewhere):
+        return "with `box: none`, gatehouse has no proxy in front of it, and does not know yours; open it by hand"
+    return ""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from components.apps.protocols.common import BIND_FLOW, UNBIND_FLOW, Given, outposts_address
-from components.settings import App
+from components.apps.protocols.common import BIND_FLOW, BY_HAND, UNBIND_FLOW, Given, outposts_address
+from components.settings import App, Settings
 
 
 def fields(app: App, given: Given) -> Mapping[str, Any]:
@@ -24,3 +24,13 @@ def fields(app: App, given: Given) -> Mapping[str, Any]:
 def told(app: App, given: Given) -> Mapping[str, str]:
     """Where the outpost answers."""
     return outposts_address(app, given, outside=f"{given.settings.auth_host}:1812")
+
+
+def secrets(app: App) -> Mapping[str, str]:
+    """What the app and the outpost know each other by."""
+    return {"sharedSecrets": f"app/{app.id}/shared-secret"}
+
+
+def out_of_reach(_app: App, _settings: Settings) -> str:
+    """gatehouse does not speak it."""
+    return BY_HAND.format("RADIUS")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from components.apps.protocols.common import SIGNING_KEY, Given, flows, since
-from components.settings import App
+from components.apps.protocols.common import BY_HAND, SIGNING_KEY, Given, flows, since
+from components.settings import App, Settings
 from components.settings.app_saml import SAML_ATTRIBUTES
 
 _MANAGED = "goauthentik.io/providers/saml/{}"
@@ -50,6 +50,16 @@ def told(app: App, given: Given) -> Mapping[str, str]:
         "ssoUrl": f"{base(app, given)}/sso/binding/redirect/",
         "sloUrl": f"{base(app, given)}/slo/binding/redirect/",
     }
+
+
+def secrets(_: App) -> Mapping[str, str]:
+    """None."""
+    return {}
+
+
+def out_of_reach(_app: App, _settings: Settings) -> str:
+    """gatehouse does not speak it."""
+    return BY_HAND.format("SAML")
 
 
 def _mapping(name: str) -> str:
