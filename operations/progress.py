@@ -33,6 +33,8 @@ STARTS: Mapping[str, str] = {
     "docker:index/container:Container/redis": "Redis to be healthy",
     "docker:index/container:Container/authentik-": "authentik's database migrations, 70 to 90 s at a first start",
     "docker:index/container:Container/npm": "Nginx Proxy Manager to be healthy",
+    "docker:index/container:Container/ldap": "authentik, which lets the LDAP outpost in",
+    "docker:index/container:Container/radius": "authentik, which lets the RADIUS outpost in",
     "npm.certificate": "Let's Encrypt, which looks at a record at Cloudflare",
 }
 """The same of what is being made, where more is known of it; the longest key that fits counts."""
