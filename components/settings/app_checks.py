@@ -13,6 +13,7 @@ from components.settings.checking import either, touched
 from components.settings.forms import LOOPBACK
 from components.settings.host import Elsewhere
 from components.settings.model import Settings
+from components.settings.outposts import has_outpost
 from components.settings.presets import presets
 from components.settings.protocol_checks import check_protocol
 
@@ -102,13 +103,16 @@ def check_urls(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
     seen: dict[str, str] = {}
     for app in settings.apps:
         path, parts = ("apps", app.key), urlsplit(app.url)
-        if app.url.lower() in seen:
+        # Who speaks LDAP or RADIUS may be an app that people log in to another way as well.
+        beside = app.upstream is None and has_outpost(app)
+        if app.url.lower() in seen and not beside:
             yield Problem(
                 dotted(*path, "url"),
                 f"{seen[app.url.lower()]} has the same URL",
                 "Give each app a URL of its own, or let both be one app",
             )
-        seen.setdefault(app.url.lower(), app.key)
+        if not beside:
+            seen.setdefault(app.url.lower(), app.key)
         if touched(broken, "domain") or touched(broken, "authentik"):
             continue
         if parts.netloc == urlsplit(settings.issuer_base).netloc:

@@ -10,7 +10,7 @@ from components.settings.apps import App
 from components.settings.base import dotted
 from components.settings.host import Elsewhere
 from components.settings.model import Settings
-from components.settings.outposts import OUTPOSTS, base_dn
+from components.settings.outposts import OUTPOSTS, base_dn, has_outpost
 
 
 def check_ldap(settings: Settings, app: App) -> Iterator[Problem]:
@@ -29,7 +29,7 @@ def check_ldap(settings: Settings, app: App) -> Iterator[Problem]:
         )
     mine = base_dn(app, settings)
     for other in settings.apps:
-        if other.speaks != "ldap" or other.key >= app.key:
+        if other.key >= app.key or not has_outpost(other) or other.speaks != "ldap":
             continue
         theirs = base_dn(other, settings)
         shorter, longer = sorted((f",{mine.lower()}", f",{theirs.lower()}"), key=len)

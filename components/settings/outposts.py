@@ -8,6 +8,7 @@ from typing import Literal
 
 from components.settings.apps import App, Protocol
 from components.settings.model import Settings
+from components.settings.presets import presets
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,12 @@ OUTPOSTS = (
     Outpost("ldap", "tcp", 6636, 636, "ldap://gatehouse-ldap:3389"),
     Outpost("radius", "udp", 1812, 1812, "gatehouse-radius:1812"),
 )
+
+
+def has_outpost(app: App) -> bool:
+    """Whether an outpost serves the app; not for one of a preset that there is not."""
+    known = app.preset is None or app.preset in presets()
+    return known and any(each.protocol == app.speaks for each in OUTPOSTS)
 
 
 def outposts(settings: Settings) -> Iterator[tuple[Outpost, list[App]]]:

@@ -14,9 +14,10 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from bench.plain import PlainWorld, free_port
-from tests.cases.test_apps import Apps
+from tests.cases.test_apps import FILES, Apps
 
 pytestmark = [
     pytest.mark.engine,
@@ -32,6 +33,7 @@ PEOPLE = [
     {"username": "out", "name": "Out Sider", "email": "out@acme.example"},
 ]
 NAS: dict[str, Any] = {"protocol": "ldap", "url": "https://nas.acme.example", "groups": ["staff"]}
+OWN = {**NAS, "baseDn": "dc=nas,dc=acme,dc=example"}
 WIFI: dict[str, Any] = {
     "protocol": "radius", "url": "https://wifi.acme.example", "groups": ["staff"], "clients": ["127.0.0.1/32"],
 }  # fmt: skip
@@ -144,6 +146,24 @@ def test_an_app_looks_people_up_and_lets_in_those_who_may(client: Apps) -> None:
         assert "ldap_search" in client.pulumi("preview", "--refresh")
         client.up()
         assert len(search(ports["LDAP"], told["bindDn"], bind, "(objectClass=user)")[1]) > 2
+    client.quiet()
+
+
+@pytest.mark.case("ldap")
+def test_an_app_that_people_log_in_to_by_the_browser_speaks_ldap_beside_it(client: Apps) -> None:
+    """The case's file, which declares everything as raw objects, and the same with settings."""
+    oidc = yaml.safe_load((FILES / "ldap.yaml").read_text())["gatehouse:apps"]["jellyfin"]
+    both = {"jellyfin": oidc, "nas": OWN, "wifi": WIFI}
+    client.lay("ldap", people=PEOPLE, groups=["staff", "media"], apps=both)
+    raw = next(each for each in client.get("outposts/instances/")["results"] if each["name"] == "ldap")
+    assert raw["providers"] == [client.provider("jellyfin-ldap", "ldap")["pk"]]
+    ldap = {"protocol": "ldap", "url": oidc["url"], "groups": ["media"], "bindMode": "cached"}
+    client.edit(objects=[], apps={**both, "jellyfin-by-ldap": ldap})
+    client.up()
+    names = {each["name"]: each["providers"] for each in client.get("outposts/instances/")["results"]}
+    wanted = [client.provider(name, "ldap")["pk"] for name in ("jellyfin-by-ldap", "nas")]
+    assert sorted(names["gatehouse LDAP"]) == sorted(wanted)
+    assert "ldap" not in names
     client.quiet()
 
 
