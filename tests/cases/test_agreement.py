@@ -308,3 +308,24 @@ def test_a_preview_that_says_that_up_will_refuse_fails(
                 client.project.gatehouse(*command)
     finally:
         client.end()
+
+
+@pytest.mark.engine
+def test_plain_pulumi_prints_it_too_and_nobody_is_asked(
+    world: PlainWorld, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    flow = {"name": "Mine", "title": "Mine", "designation": "authentication", "titel": "Mine"}
+    wrong = {"kind": "authentik_flows.flow", "name": "mine", "fields": flow}
+    client = BenchClient(tmp_path_factory.mktemp("wrong") / "project", world, objects=[wrong])
+    client.fault("GET", "/api/v3/.*", status=500)
+    try:
+        for command in ("doctor", "preview", "up"):
+            more = ["--yes"] if command == "up" else []
+            said = client.project.gatehouse(command, "acme", *more, check=False, COLUMNS="10000")
+            assert "there is no such field" in said and "Write title" in said, command
+        said = client.project.pulumi("preview", "--stack", "acme", check=False)
+        assert "titel: there is no such field. Write title" in said and "Traceback" not in said
+        assert client.faults_left() == 1  # authentik was not asked
+    finally:
+        client.no_faults()
+        client.end()
