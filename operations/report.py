@@ -104,8 +104,6 @@ class Report:
     heard: set[str] = field(default_factory=set)
     """Warnings and notes that were shown already, by this run or an earlier one of the same command."""
     began: float = field(default_factory=time.monotonic)
-    brackets: int = 0
-    """Components that come into the state: they hold others together, and nothing outside is made with them."""
     under_way: dict[str, tuple[OpType, Thing, float]] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -120,7 +118,6 @@ class Report:
             return self._hear(event.diagnostic_event)
         if event.resource_pre_event:
             step = event.resource_pre_event.metadata
-            self.brackets += step.op is OpType.CREATE and step.new is not None and not step.new.custom
             if self.planning:
                 return self._note(step)
             if step.op not in (OpType.SAME, OpType.REFRESH) and (what := _thing(step)):

@@ -61,7 +61,7 @@ def _preview(stack: Stack, screen: Screen, *, refresh: bool, diff: bool, rebuild
             color="auto",
             **screen.callbacks,
         )
-    return changes(result.change_summary) - screen.report.brackets
+    return changes(result.change_summary)
 
 
 def _look(stack: Stack, out: Output) -> None:
@@ -163,7 +163,7 @@ def _bring_up(stack: Stack, screen: Screen, *, refresh: bool) -> int:
             show_secrets=False,
             **screen.callbacks,
         )
-    return changes(result.summary.resource_changes) - screen.report.brackets
+    return changes(result.summary.resource_changes)
 
 
 def destroy(stack: Stack, out: Output, agree: Callable[[str], None]) -> str:

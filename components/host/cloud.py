@@ -62,22 +62,22 @@ class CloudArgs:
         )
 
 
-class Cloud(pulumi.ComponentResource):
-    """Hetzner's resources of one client. Outputs: `address`, `address6`, `server`, `volume`, `attachment`."""
+class Cloud:
+    """Hetzner's resources of one client: `address`, `address6`, `server`, `volume`, `attachment`.
+
+    They lie in the state directly below `opts.parent`, as they always have (ADR 20).
+    """
 
     def __init__(self, name: str, args: CloudArgs, opts: pulumi.ResourceOptions) -> None:
-        """`name`: the client's, which the resources bear at Hetzner too. `opts.parent`: the host's component."""
-        super().__init__("gatehouse:host:Cloud", name, None, opts)
+        """`name`: the client's, which the resources bear at Hetzner too."""
         self._client, self._args = name, args
         server, network = args.server, args.network
-        # Before there was this component, its children were the host's own.
-        inside = pulumi.ResourceOptions(parent=self, aliases=[pulumi.Alias(parent=opts.parent)])
         self.provider = hcloud.Provider(
             logical(name, "hcloud"),
             token=pulumi.Output.secret(args.token.get_secret_value()) if args.token else None,
-            opts=inside,
+            opts=opts,
         )
-        self._opts = pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(provider=self.provider))
+        self._opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(provider=self.provider))
         called, labels = f"gatehouse-{name}", {"gatehouse": name}
 
         # Without a key, Hetzner would make a root password and mail it.
@@ -138,7 +138,6 @@ class Cloud(pulumi.ComponentResource):
             logical(name, "ipv4"), primary_ip_id=self._ipv4.id.apply(int), ip_address=self._ipv4.ip_address,
             dns_ptr=args.reverse, opts=self._with(deleted_with=self._ipv4),
         )  # fmt: skip
-        self.register_outputs({"address": self.address, "address6": self.address6})
 
     @property
     def address(self) -> pulumi.Output[str]:

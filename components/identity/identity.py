@@ -1,4 +1,4 @@
-"""All that a client has in authentik, as one component."""
+"""All that a client has in authentik."""
 
 from __future__ import annotations
 
@@ -28,12 +28,14 @@ class IdentityArgs:
     """What has all that it knows, and takes it along."""
 
 
-class Identity(pulumi.ComponentResource):
-    """Groups, people, apps and all else in authentik. `objects` are the resources, by kind and name."""
+class Identity:
+    """Groups, people, apps and all else in authentik. `objects` are the resources, by kind and name.
+
+    They lie in the state directly below `opts.parent`, as they always have (ADR 20).
+    """
 
     def __init__(self, name: str, args: IdentityArgs, opts: pulumi.ResourceOptions) -> None:
-        """`opts.parent`: the client's component. Raises Problems for a plan that cannot be declared."""
-        super().__init__("gatehouse:identity:Identity", name, None, opts)
+        """Raises Problems for a plan that cannot be declared."""
         values = {
             "line": args.wanted.line.line,
             "address": args.address,
@@ -41,18 +43,16 @@ class Identity(pulumi.ComponentResource):
         }
         if args.bootstrap is not None:
             values["bootstrap"] = pulumi.Output.secret(args.bootstrap)
-        # Before there was this component, its children were the client's own.
         provider = pulumi.ProviderResource(
             "pulumi-python",
             logical(name, "authentik"),
             {f"{pulumi.get_project()}:{key}": value for key, value in values.items()},
-            pulumi.ResourceOptions(parent=self, aliases=[pulumi.Alias(parent=opts.parent)]),
+            opts,
         )
+        waiting = pulumi.ResourceOptions(depends_on=[*args.after], deleted_with=args.volume)
         self.objects = register(
             args.wanted,
             provider,
-            pulumi.ResourceOptions(parent=self, depends_on=[*args.after], deleted_with=args.volume),
+            pulumi.ResourceOptions.merge(opts, waiting),
             called=lambda logical_name: logical(name, logical_name),
-            formerly_below=opts.parent,
         )
-        self.register_outputs({"address": args.address})

@@ -15,7 +15,6 @@ from pydantic import SecretStr
 
 from components.identity.plan import Examined
 from components.identity.provider import AuthentikProvider
-from components.identity.specs import Spec
 from components.objects.dialect import Reference
 from components.objects.resource import Object, resource_class, type_token
 from components.problems import refuse
@@ -30,11 +29,10 @@ def register(
     opts: pulumi.ResourceOptions | None = None,
     *,
     called: Callable[[str], str] = str,
-    formerly_below: pulumi.Resource | None = None,
 ) -> dict[tuple[str, str], Object]:
     """Register everything; returns the resources by (kind, name as added).
 
-    `called`: what a logical name is in the state. `formerly_below`: the parent that everything may have there yet.
+    `called`: what a logical name is in the state.
 
     Raises Problems where the plan has errors; nothing was registered then.
     """
@@ -51,10 +49,9 @@ def register(
             )
             for field, value in spec.fields.items()
         }
+        aliases = [pulumi.Alias(type_=type_token(former)) for former in spec.formerly]
         after = [made[other] for other in sorted(whole.waits.get(index, ()))]
-        own = pulumi.ResourceOptions(
-            provider=provider, aliases=_aliases(spec, formerly_below), depends_on=after
-        )
+        own = pulumi.ResourceOptions(provider=provider, aliases=aliases, depends_on=after)
         made[index] = resource_class(spec.kind)(
             _PROVIDER,
             called(spec.logical),
@@ -70,13 +67,6 @@ def register(
             opts=pulumi.ResourceOptions.merge(opts, own),
         )
     return {(whole.specs[index].kind, whole.specs[index].name): item for index, item in made.items()}
-
-
-def _aliases(spec: Spec, formerly_below: pulumi.Resource | None) -> list[pulumi.Alias]:
-    """What the object may be in the state: of another kind, or below another parent."""
-    kinds: list[dict[str, Any]] = [{}, *({"type_": type_token(former)} for former in spec.formerly)]
-    places: list[dict[str, Any]] = [{}, {"parent": formerly_below}] if formerly_below else [{}]
-    return [pulumi.Alias(**kind, **place) for kind in kinds for place in places if kind or place]
 
 
 def _linked(

@@ -32,7 +32,7 @@ def declare(preview: bool = False, answers: Any = None, **more: Any) -> dict[str
 @pytest.mark.parametrize("preview", [True, False])
 def test_a_server_and_what_belongs_to_it(preview: bool) -> None:
     all_ = declare(preview)
-    others = ("Stack", "Host", "Cloud", "cloudflare", "hcloud", "command")
+    others = ("Stack", "Host", "cloudflare", "hcloud", "command")
     assert {name for name in all_ if not name.startswith(others)} == {
         "SshKey deploy", "Firewall firewall", "PrimaryIp ipv4", "PrimaryIp ipv6", "Volume data", "Server server",
         "Rdns ipv4", "DnsRecord auth.acme.example-A", "DnsRecord auth.acme.example-AAAA", "VolumeAttachment data",

@@ -18,7 +18,7 @@ from components.secrets import new_root_secret
 from tests.host import mocks
 from tests.operations.client import BenchClient
 
-STACK, HETZNER = "pulumi:pulumi:Stack", ("gatehouse:host:Cloud", "pulumi:providers:hcloud")
+STACK, HETZNER = "pulumi:pulumi:Stack", "pulumi:providers:hcloud"
 PROGRAM = """\
 import json
 from pathlib import Path
@@ -114,7 +114,7 @@ def test_two_clients_with_boxes_have_no_name_in_common(
     names = [(one.type, one.name) for one in found]
     assert len(names) == len(set(names)) > 100
     types = [{kind for kind, name in names if name.startswith(client)} for client in ("globex", "initech")]
-    assert types[0] - types[1] == {kind for kind, _ in names if kind.startswith(("hcloud:", *HETZNER))}
+    assert types[0] - types[1] == {kind for kind, _ in names if kind.startswith(("hcloud:", HETZNER))}
     assert {
         ("hcloud:index/server:Server", "server"),
         ("docker:index/container:Container", "initech-npm"),

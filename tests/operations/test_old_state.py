@@ -15,20 +15,15 @@ from typing import Any
 import pytest
 
 from bench.authentik.testing import Running, serve
-from bench.clouds.serving import Clouds
 from bench.project import Project
 from bench.tests.clouds.conftest import make
 from tests.operations.client import BenchClient
-from tests.operations.test_server import clouds, made, project
-
-__all__ = ["clouds", "project"]  # fixtures
 
 pytestmark = pytest.mark.engine
 
 RECORDINGS = Path(__file__).parent.parent / "recordings/states"
 ACCESS = "pulumi-python:dynamic/gatehouse:access"
 APPLICATIONS = "/core/applications/"
-CLOUD, IDENTITY = ("create", "gatehouse:host:Cloud acme"), ("create", "gatehouse:identity:Identity acme")
 
 
 def recorded(name: str) -> dict[str, Any]:
@@ -83,8 +78,8 @@ def test_providers_move_to_the_access_of_their_application(tmp_path: Path, serve
     application = "pulumi-python:dynamic/authentik_core:application"
     planned = steps(left.client.project)
     assert {step for step in planned if step[0] == "create"} == {
-        IDENTITY, *(("create", f"{ACCESS} {key}") for key in apps)
-    }  # fmt: skip
+        ("create", f"{ACCESS} {key}") for key in apps
+    }
     assert {step[0] for step in planned} <= {"create", "update"}
     for key in apps:
         assert planned["update", f"{application} {key}"] == {"provider", "policy_engine_mode", "gatehouse"}
@@ -110,21 +105,13 @@ def test_providers_move_to_the_access_of_their_application(tmp_path: Path, serve
     assert (legacy["slug"], legacy["name"], legacy["provider"]) == ("legacy", "Legacy", None)
 
 
-@pytest.mark.parametrize("at_once", [True, False])
-def test_objects_come_below_the_component_of_identities(
-    tmp_path: Path, server: Running, at_once: bool
-) -> None:
+def test_a_client_without_a_box_comes_over_unchanged(tmp_path: Path, server: Running) -> None:
     client = Left(tmp_path / "project", server, "objects-below-the-client").client
-    assert steps(client.project) == {IDENTITY: set()}
-    assert "No change." in client.project.gatehouse("preview", "acme", "--expect-no-changes")
+    assert steps(client.project) == {}
     server.control.journal.clear()
-    if not at_once:
-        client.pulumi("up")
-        assert [each for each in server.control.journal if each["method"] != "GET"] == []
-        below = [each["urn"] for each in client.latest()["resources"] if "dynamic" in each["type"]]
-        assert below and all("gatehouse:identity:Identity$pulumi-python:dynamic" in urn for urn in below)
-        client.pulumi("refresh", "--run-program", "--expect-no-changes")
-        client.pulumi("preview", "--refresh", "--expect-no-changes")
+    assert "No change." in client.up()
+    assert [each for each in server.control.journal if each["method"] != "GET"] == []
+    client.pulumi("refresh", "--run-program", "--expect-no-changes")
     client.project.gatehouse("destroy", "acme", "--confirm", "acme")
     with server.store.reading():
         [legacy] = server.store.all(APPLICATIONS)
@@ -132,8 +119,8 @@ def test_objects_come_below_the_component_of_identities(
     assert (legacy["slug"], legacy["provider"]) == ("legacy", None)
 
 
-def test_the_server_comes_below_the_component_of_hetzner(tmp_path: Path) -> None:
-    """What a preview does not ask a box for; bench tests of a whole client do the rest."""
+def test_a_client_with_a_box_comes_over_unchanged(tmp_path: Path) -> None:
+    """What a preview does not ask a box for; the tests of a whole client do the rest."""
     left = recorded("server-below-the-host")
     with make(tmp_path / "clouds", zones={"acme.example": None}).running() as clouds:
         environment = {
@@ -147,30 +134,4 @@ def test_the_server_comes_below_the_component_of_hetzner(tmp_path: Path) -> None
         changed = steps(project)
         assert sorted(path.name for path in (project.folder / ".gatehouse").iterdir()) == before == ["state"]
     # The box is set up again whenever one of the scripts for it has changed; nothing else is done.
-    assert changed.keys() - {("update", "command:local:Command hardening")} == {CLOUD, IDENTITY}
-
-
-def test_what_hetzner_has_comes_over_untouched(project: Project, clouds: Clouds) -> None:
-    """Protected or not: below what held it before there was a component of Hetzner's, it is the same."""
-    project.edit("acme", {"protect": True})
-    project.pulumi("up", "--yes", "--skip-preview", "--stack", "acme")
-    there = made(clouds)
-    state = json.loads(project.pulumi("stack", "export", "--stack", "acme"))
-    resources = state["deployment"]["resources"]
-    stack, component = (
-        resources[0]["urn"],
-        next(each["urn"] for each in resources if "host:Cloud::" in each["urn"]),
-    )
-    before = json.dumps([each for each in resources if each["urn"] != component])
-    before = before.replace(component, stack).replace("gatehouse:host:Cloud$", "")
-    state["deployment"]["resources"] = json.loads(before)
-    take_in(project, state)
-    assert steps(project) == {CLOUD: set()}
-    project.pulumi("up", "--yes", "--skip-preview", "--refresh", "--stack", "acme")
-    assert made(clouds) == there
-    project.pulumi("preview", "--refresh", "--expect-no-changes", "--stack", "acme")
-    project.edit("acme", {"protect": False})
-    take_in(project, state)
-    project.pulumi("up", "--yes", "--skip-preview", "--stack", "acme")
-    project.pulumi("destroy", "--yes", "--run-program", "--stack", "acme")
-    assert not any(made(clouds).values())
+    assert changed.keys() <= {("update", "command:local:Command hardening")}
