@@ -95,7 +95,7 @@ class Healing:
         assert client.locks() == []
         assert list((client.project.folder / ".gatehouse" / "creating").glob("*")) == []
         wait_for(lambda: not client.processes(), "the run's processes to end")
-        client.project.gatehouse("preview", "acme", "--refresh", "--expect-no-changes")
+        client.pulumi("preview", "--refresh", "--expect-no-changes")
         return said
 
     # Ways to end a run badly ---------------------------------------------------------------------------------------
