@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from components.problems import Problem, Problems
 from components.settings.apps import App
 from components.settings.host import (
     Box,
@@ -31,8 +30,6 @@ __all__ = [
     "NewServer",
     "Operator",
     "Person",
-    "Problem",
-    "Problems",
     "RawObject",
     "Settings",
     "check_file",

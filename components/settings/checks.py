@@ -11,19 +11,17 @@ from typing import Any
 
 from pydantic.alias_generators import to_camel
 
-from components.lines import known, newest, number, uses_redis
-from components.problems import Problem, hint, nearest, warning
+from components.lines import known, newest, number
+from components.problems import Problem, nearest
 from components.secrets import SecretError, check_override, form_of, secret_names
 from components.settings.access_checks import check_access
 from components.settings.app_checks import check_apps, check_icons, check_overlaid, check_urls
 from components.settings.base import dotted
 from components.settings.checking import declared, either, touched
-from components.settings.host import SERVER_TYPES, Elsewhere, ExistingBox, memory_problems
-from components.settings.login_checks import check_login, login_warnings
+from components.settings.host import SERVER_TYPES, Elsewhere, memory_problems
+from components.settings.login_checks import check_login
 from components.settings.model import Settings
-from components.settings.object_checks import check_secrets, object_warnings
-from components.settings.protocol_checks import app_warnings
-from components.settings.secret_forms import sealing
+from components.settings.object_checks import check_secrets
 
 # What only a box of ours can be told, by the fields of Settings.
 _OF_THE_BOX = ("cloudflare_token", "dns", "email", "hetzner_token", "network", "rebuild", "redis")
@@ -49,52 +47,6 @@ def check(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
         _email,
     ):
         yield from one(settings, broken)
-
-
-def missing_token(settings: Settings) -> Iterator[Problem]:
-    """What `gatehouse new` cannot write, so that only a running program needs it."""
-    if isinstance(settings.box, Elsewhere) and settings.authentik.token is None:
-        yield Problem(
-            dotted("authentik", "token"),
-            "`box: none` needs it",
-            "Make an API token for an administrator there, and give it to: "
-            + sealing(dotted("authentik", "token"), settings.client),
-        )
-
-
-def warnings(settings: Settings) -> Iterator[Problem]:
-    """What works but is advised against, and what is still missing before the program can run."""
-    yield from (warning(each.where, each.what, each.remedy) for each in missing_token(settings))
-    yield from app_warnings(settings)
-    yield from login_warnings(settings)
-    yield from object_warnings(settings)
-    yield from _memory(settings)
-    if isinstance(settings.box, ExistingBox) and "ssh_from" in settings.network.model_fields_set:
-        yield warning(
-            dotted("network", "sshFrom"),
-            "it is Hetzner's firewall that keeps others out, and a box that was there has none of ours: SSH stays open "
-            "to all who hold a key",
-            "Set it in the firewall in front of the box as well",
-        )
-    if not isinstance(settings.box, Elsewhere) and settings.cloudflare_token is None:
-        yield warning(
-            dotted("cloudflareToken"),
-            "certificates are got with the CLOUDFLARE_API_TOKEN of whoever runs `up`, and the box renews them with "
-            "that same one: a token that is changed in the environment alone never reaches the box, and renewals fail "
-            "once the old one is revoked",
-            "Give the client a token of its own: pulumi config set --secret gatehouse:cloudflareToken "
-            f"--stack {settings.client}. Whenever that one changes, `up` gets new certificates with it",
-        )
-    if (
-        settings.redis is True
-        and not isinstance(settings.box, Elsewhere)
-        and not uses_redis(settings.authentik.line)
-    ):
-        yield hint(
-            dotted("redis"),
-            f"authentik {settings.authentik.line} does not use Redis, which still runs",
-            "Write auto to run it only where it is used, or false",
-        )
 
 
 def _authentik(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
@@ -174,10 +126,11 @@ def _where(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
 
 def _too_small(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
     if not touched(broken, "server"):
-        yield from (each for each in _memory(settings) if each.refuses)
+        yield from (each for each in memory(settings) if each.refuses)
 
 
-def _memory(settings: Settings) -> Iterator[Problem]:
+def memory(settings: Settings) -> Iterator[Problem]:
+    """What speaks against the memory of a server type that is known here."""
     if settings.server and settings.server.type in SERVER_TYPES:
         type_ = settings.server.type
         yield from memory_problems(dotted("server", "type"), type_, SERVER_TYPES[type_], len(settings.apps))

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from components.problems import Problem, Problems, nearest
-from components.settings import checks
+from components.settings import advice, checks
 from components.settings.base import dotted
 from components.settings.checking import is_broken
 from components.settings.model import Settings
@@ -32,7 +32,7 @@ def parse(raw: Mapping[str, object], *, sealed: bool = False) -> Settings:
         settings = Settings.model_validate(dict(raw), context=context)
         problems = list(checks.check(settings, frozenset()))
         if not sealed:
-            problems += checks.missing_token(settings)
+            problems += advice.missing_token(settings)
     except ValidationError as error:
         problems = [_problem(detail, str(raw.get("client", "NAME"))) for detail in error.errors()]
         broken = frozenset(problem.where for problem in problems)
@@ -40,7 +40,7 @@ def parse(raw: Mapping[str, object], *, sealed: bool = False) -> Settings:
             problems += (found for found in checks.check(rest, broken) if not is_broken(broken, found.where))
     if problems:
         raise Problems(sorted(set(problems)))
-    settings._warnings = tuple(checks.warnings(settings))
+    settings._warnings = tuple(advice.warnings(settings))
     return settings
 
 
