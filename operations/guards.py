@@ -17,7 +17,7 @@ from pulumi.automation import CommandError
 
 from components import problems
 from components.memory import Memory
-from components.objects.provider import META
+from components.objects.state import META
 from components.plan import ClientPlan, plan
 from components.problems import Problem, Problems, Weight
 from components.settings import Elsewhere, NewServer, Settings, check_file

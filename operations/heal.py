@@ -24,7 +24,7 @@ import tenacity
 
 from components.access import ssh_command
 from components.objects.journal import begun
-from components.objects.provider import META
+from components.objects.state import META
 from operations.clouds import CLOUDFLARE, HETZNER, HETZNER_LISTS, checked
 from operations.errors import OperatorError
 from operations.stack import ROOT, Stack

@@ -14,7 +14,7 @@ from components.identity.rights import GROUP, LISTS, ROLE, USER, Rights
 from components.identity.specs import Spec
 from components.objects.errors import ObjectError
 from components.objects.http import Refused
-from components.objects.provider import BEFORE, META
+from components.objects.state import BEFORE, META
 from components.problems import Problem
 from components.settings import Elsewhere, Settings
 from operations.asking import authentik_of

@@ -16,8 +16,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from components.access import ssh_command
-from components.objects.provider import META
 from components.objects.reconcile import UNSEEN
+from components.objects.state import META
 from components.settings import Elsewhere, Settings
 from components.ssh_words import last_words
 from operations import backend, copies

@@ -12,7 +12,7 @@ from pulumi.automation import EngineEvent, OpType
 from pulumi.automation.events import DiagnosticEvent, StepEventMetadata
 
 from components.identity.access import FOREIGN
-from components.objects.provider import META
+from components.objects.state import META
 from operations.impacts import Changed, interruptions
 from operations.words import ROOMS, Thing, edits, thing
 

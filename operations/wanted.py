@@ -18,7 +18,7 @@ from typing import Any
 
 from pulumi.runtime.rpc import UNKNOWN
 
-from components.objects.provider import META
+from components.objects.state import META
 from operations.output import Output
 from operations.screen import Screen
 from operations.stack import Stack, explained

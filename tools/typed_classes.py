@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from components.identity import catalog, typed
-from components.identity.kinds import SETTERS, Line, title
+from components.identity.exceptions import SETTERS
+from components.identity.kinds import Line, title
 from components.identity.texts import in_words
 
 FOLDER = Path(typed.__file__).parent / "generated"

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from components.identity import catalog
-from components.identity.kinds import OWNED_BY_OTHER_SIDE, Line
+from components.identity.exceptions import OWNED_BY_OTHER_SIDE
+from components.identity.kinds import Line
 from components.identity.rules import rule_doubts, rule_problems
 from components.identity.specs import Spec
 from components.identity.texts import mistake, overlooked

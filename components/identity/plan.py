@@ -12,7 +12,8 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from components.identity import catalog, check
-from components.identity.kinds import EXCLUSIVE, UNIQUE, Line
+from components.identity.exceptions import EXCLUSIVE, UNIQUE
+from components.identity.kinds import Line
 from components.identity.lifetimes import too_long
 from components.identity.naming import Naming
 from components.identity.specs import Spec

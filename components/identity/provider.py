@@ -19,8 +19,9 @@ from components.identity.ldap_search import LDAP_SEARCH, LdapSearch
 from components.identity.specs import Spec
 from components.objects.dialect import Config, Dialect, Kind
 from components.objects.engine import Engine
-from components.objects.provider import META, ObjectProvider
+from components.objects.provider import ObjectProvider
 from components.objects.reconcile import Declared, Reconciler
+from components.objects.state import META
 from components.objects.waiting import say
 
 

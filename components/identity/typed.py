@@ -11,7 +11,8 @@ import pulumi
 from pulumi.runtime.settings import get_monitor
 
 from components.identity import catalog
-from components.identity.kinds import EXCLUSIVE, Line
+from components.identity.exceptions import EXCLUSIVE
+from components.identity.kinds import Line
 from components.identity.provider import AuthentikProvider
 from components.objects.dialect import Kind
 from components.objects.resource import Object, type_token

@@ -27,28 +27,22 @@ from pulumi.dynamic import (
 )
 
 from components.objects import fields as said
+from components.objects import state
 from components.objects.dialect import Config, Dialect, Kind
 from components.objects.engine import Engine
 from components.objects.handing import Handing
 from components.objects.lifeline import end_with_parent
 from components.objects.looking import ENVIRONMENT, SAID, Look
-from components.objects.reconcile import Declared, Held, Reconciler
+from components.objects.reconcile import Declared, Reconciler
+from components.objects.state import BEFORE, META
 from components.objects.values import canonical, is_unknown
 from components.objects.waiting import say
 from components.objects.wording import Words, titled
 
-META = "gatehouse"
-"""Input and output that says what the resource is: {kind, logical, adopt, sealed, defaulted, owner, keep, elsewhere}
-and, once it was read or made, {adopted}; in outputs also {memory}, as JSON, since state cannot hold None."""
-BEFORE = "gatehouse_before"
-"""Output of adopted objects: what our fields held before, as {json: text}, since state cannot hold None.
-
-Declared as a secret output: it may quote anything. States of the first version have {values, unset} instead."""
 AWAY = "GATEHOUSE_AWAY"
 """Environment: JSON list of ends of addresses that cannot be reached now: what is there counts as it was last seen."""
 PENDING = "GATEHOUSE_PENDING_CREATES"
 """Environment: JSON list of the URNs whose creation an interrupted run began."""
-_INTERNAL = frozenset({META, BEFORE, "__provider"})
 
 
 class ObjectProvider(ResourceProvider):
@@ -111,16 +105,16 @@ class ObjectProvider(ResourceProvider):
         Pure, so that previews make no call; unless this one was asked to look at the server.
         """
         kind = self._kind(news)
-        inputs = said.settled(self._dialect, kind, _fields(news))
+        inputs = said.settled(self._dialect, kind, state.fields(news))
         meta = canonical(news[META])
-        had = said.settled(self._dialect, self._kind(_olds), _fields(_olds)) if META in _olds else {}
-        if _adopted(_olds):
-            inputs = said.own(kind, inputs, _defaulted(news), had)
+        had = said.settled(self._dialect, self._kind(_olds), state.fields(_olds)) if META in _olds else {}
+        if state.adopted(_olds):
+            inputs = said.own(kind, inputs, state.defaulted(news), had)
             meta["adopted"] = True
         props = {**inputs, META: meta}
         if not kind.path:
             return CheckResult(props, [])
-        wanted = _declared(kind, props)
+        wanted = state.declared(kind, props)
         objections = list(self.objections(wanted))
         handed = self._handing.objection(kind, wanted.logical, had, inputs)
         if handed:
@@ -153,16 +147,18 @@ class ObjectProvider(ResourceProvider):
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Compare what is wanted with what was last seen. Pure: previews make no call."""
         kind, before = self._kind(_news), self._kind(_olds)
-        self._reconciler.noticed(before, str(_olds[META]["logical"]), _held(before, _id, _olds))
+        self._reconciler.noticed(before, str(_olds[META]["logical"]), state.held(before, _id, _olds))
         if before.name != kind.name:
             # By an alias the resource becomes an object of another kind, in whose name space the old one is.
-            if _adopted(_olds):
-                raise Words(self._dialect).stays(before, str(_olds[META]["logical"]), _fields(_olds), kind)
-            self._reconciler.run.lost(before, _fields(_olds))
+            if state.adopted(_olds):
+                raise Words(self._dialect).stays(
+                    before, str(_olds[META]["logical"]), state.fields(_olds), kind
+                )
+            self._reconciler.run.lost(before, state.fields(_olds))
             return DiffResult(changes=True, replaces=[META], delete_before_replace=True)
-        olds, news = (said.settled(self._dialect, kind, _fields(props)) for props in (_olds, _news))
-        if _adopted(_olds):
-            news = said.own(kind, news, _defaulted(_news), olds)
+        olds, news = (said.settled(self._dialect, kind, state.fields(props)) for props in (_olds, _news))
+        if state.adopted(_olds):
+            news = said.own(kind, news, state.defaulted(_news), olds)
         changed = [
             name
             for name in sorted({*olds, *news})
@@ -173,7 +169,7 @@ class ObjectProvider(ResourceProvider):
             for name in changed
             if is_unknown(news.get(name)) and name in kind.references and kind.references[name].cascade
         ]
-        moved = sorted(_elsewhere(_news).intersection(changed) - news.keys())
+        moved = sorted(state.elsewhere(_news).intersection(changed) - news.keys())
         if moved:
             is_or_are = "is" if len(moved) == 1 else "are"
             say(
@@ -182,27 +178,27 @@ class ObjectProvider(ResourceProvider):
         hidden = [name for name in changed if name in kind.secret | kind.sealed]
         if hidden:  # the engine shows that something changes, and not what
             say(f"{_olds[META]['logical']}: {', '.join(hidden)} changes; the value is secret")
-        resealed = kind.sealed != _sealed(_olds)  # the state has to be written anew, by another rule
+        resealed = kind.sealed != state.sealed(_olds)  # the state has to be written anew, by another rule
         changes = bool(changed) or resealed or self._reconciler.run.touched(kind, news)
         return DiffResult(changes=changes, replaces=replaces, delete_before_replace=True)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Make the object or take it over."""
         kind = self._kind(props)
-        held = self.engine(kind, self._reconciler).create(_declared(kind, props))
+        held = self.engine(kind, self._reconciler).create(state.declared(kind, props))
         if held.note:
             say(f"{props[META]['logical']}: {held.note}")
-        return CreateResult(held.pk, _outputs(props, held))
+        return CreateResult(held.pk, state.outputs(props, held))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """The object as it is: outputs and inputs, so that drift is shown and repaired; nothing when it is gone."""
         kind = self._kind(props)
-        known = _held(kind, id_, props)
+        known = state.held(kind, id_, props)
         held = known if self._away else self.engine(kind, self._reconciler).read(kind, known)
         if held is None:
             return ReadResult(None, {})
         self._reconciler.noticed(kind, str(props[META]["logical"]), held)
-        outputs = _outputs(props, held)
+        outputs = state.outputs(props, held)
         inputs = {name: value for name, value in outputs.items() if name != BEFORE}
         inputs[META] = {name: value for name, value in inputs[META].items() if name != "memory"}
         return ReadResult(held.pk, outputs, inputs)
@@ -210,15 +206,17 @@ class ObjectProvider(ResourceProvider):
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Bring the object to what is wanted; no difference, no write."""
         kind = self._kind(_news)
-        held = self.engine(kind, self._reconciler).update(_held(kind, _id, _olds), _declared(kind, _news))
+        held = self.engine(kind, self._reconciler).update(
+            state.held(kind, _id, _olds), state.declared(kind, _news)
+        )
         if held.note:
             say(f"{_news[META]['logical']}: {held.note}")
-        return UpdateResult(_outputs(_news, held))
+        return UpdateResult(state.outputs(_news, held))
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Delete what is ours, give back what was adopted."""
         kind = self._kind(_props)
-        held = _held(kind, _id, _props)
+        held = state.held(kind, _id, _props)
         done = self.engine(kind, self._reconciler).delete(kind, str(_props[META]["logical"]), held)
         if done.startswith("kept"):
             say(f"{_props[META]['logical']}: {done}")
@@ -226,7 +224,7 @@ class ObjectProvider(ResourceProvider):
     def _kind(self, props: Mapping[str, Any]) -> Kind:
         name = str(props[META]["kind"])
         try:
-            return self._dialect.kind(name).with_sealed(_sealed(props))
+            return self._dialect.kind(name).with_sealed(state.sealed(props))
         except KeyError:
             raise Words(self._dialect).unheard_of(name, str(props[META]["logical"])) from None
 
@@ -243,67 +241,6 @@ def pending_creates(listed: str) -> frozenset[tuple[str, str]]:
         token = qualified.rsplit("$", 1)[-1].rpartition("/")[2]
         pairs.add((token.replace(":", "."), logical))
     return frozenset(pairs)
-
-
-def _fields(props: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in props.items() if name not in _INTERNAL}
-
-
-def _plain(kind: Kind, props: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: said.plain(kind, name, value) for name, value in _fields(props).items() if value is not None
-    }
-
-
-def _declared(kind: Kind, props: Mapping[str, Any]) -> Declared:
-    meta = props[META]
-    return Declared(
-        kind.name,
-        str(meta["logical"]),
-        _plain(kind, props),
-        bool(meta.get("adopt")),
-        _sealed(props),
-        _defaulted(props),
-        str(meta.get("owner", "")),
-        meta.get("keep", {}),
-        _elsewhere(props),
-    )
-
-
-def _adopted(props: Mapping[str, Any]) -> bool:
-    return bool(props.get(META, {}).get("adopted"))
-
-
-def _defaulted(props: Mapping[str, Any]) -> frozenset[str]:
-    return frozenset(str(props[META].get("defaulted", "")).split())
-
-
-def _sealed(props: Mapping[str, Any]) -> frozenset[str]:
-    return frozenset(props[META].get("sealed", ()))
-
-
-def _elsewhere(props: Mapping[str, Any]) -> frozenset[str]:
-    return frozenset(props[META].get("elsewhere", ()))
-
-
-def _held(kind: Kind, pk: str, props: Mapping[str, Any]) -> Held:
-    kept = props.get(BEFORE) or {}
-    first = {**canonical(kept.get("values", {})), **dict.fromkeys(kept.get("unset", ()))}
-    before = json.loads(kept["json"]) if "json" in kept else first
-    memory = json.loads(props[META].get("memory", "{}"))
-    return Held(pk, _plain(kind, props), _adopted(props), before, memory=memory)
-
-
-def _outputs(props: Mapping[str, Any], held: Held) -> dict[str, Any]:
-    meta = {name: value for name, value in props[META].items() if name not in ("adopted", "memory")}
-    if held.adopted:
-        meta["adopted"] = True
-    if held.memory:
-        meta["memory"] = json.dumps(held.memory, sort_keys=True)
-    outputs: dict[str, Any] = {**held.fields, META: meta}
-    if held.adopted:
-        outputs[BEFORE] = {"json": json.dumps(held.before, sort_keys=True)}
-    return outputs
 
 
 def _in_plugin_process() -> bool:

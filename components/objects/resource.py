@@ -10,7 +10,8 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import Resource
 
-from components.objects.provider import BEFORE, META, ObjectProvider
+from components.objects.provider import ObjectProvider
+from components.objects.state import BEFORE, META
 
 
 class Object(Resource):

@@ -8,7 +8,7 @@ from typing import Any
 from components import apps
 from components.identity.plan import Plan
 from components.identity.rights import GROUP, USER, Rights
-from components.objects.provider import BEFORE, META
+from components.objects.state import BEFORE, META
 from components.secrets import new_root_secret
 from components.settings import Settings, parse
 from operations.lockout import changes
