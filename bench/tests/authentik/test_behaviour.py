@@ -20,9 +20,9 @@ def test_one_of_several_simultaneous_creates_wins() -> None:
                     lambda _: client.http.post("/core/groups/", json={"name": "same"}).status_code, range(8)
                 )
             )
-    assert sorted(answers)[0] == 201
-    assert set(answers) == {201, 400, 405} or set(answers) == {201, 405}
+    # Who comes while the first one is being written gets authentik's error of the database; who comes later, a reason.
     assert answers.count(201) == 1
+    assert set(answers) <= {201, 400, 405}
 
 
 def test_oauth2_lists_proxy_providers_too_and_deletes_them(shared: Client) -> None:
