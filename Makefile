@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 SHELL := /bin/bash
 # One worker more than the two cores that this is meant for: tests wait as well. All boxes are one worker's.
-PYTEST := $(PYTHON) -m pytest -q -n 3 --dist loadgroup
+PYTEST := $(PYTHON) -m pytest -q -n 3
 FAST := not engine and not box and not nginx
 # Bytecode is worth a third of the start of each of the many processes.
 export PYTHONDONTWRITEBYTECODE :=

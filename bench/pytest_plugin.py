@@ -1,6 +1,6 @@
 """The pytest plugin of all tests, the product's and the bench's: their marks, who runs what, and the score.
 
-With several workers (`--dist loadgroup`) a file's tests are one worker's, and so are all that boot a Debian.
+With several workers a file's tests are one worker's, and so are all files with a test that boots a Debian.
 
 It keeps score of cases and of runs that were healed, from run to run, and of what a test counted.
 
@@ -15,8 +15,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler.loadfile import LoadFileScheduling
 
 from bench.figures import FIGURES, record
 from bench.paths import ROOT
@@ -46,8 +50,7 @@ class Scoring:
         for mark, name in report.user_properties:
             if mark in MARKS and (report.when == "call" or report.failed):
                 tests = self._ended[mark].setdefault(str(name), {})
-                test = re.sub(r"@[\w./]+$", "", report.nodeid)  # without its group
-                tests[test] = report.passed and tests.get(test, True)
+                tests[report.nodeid] = report.passed and tests.get(report.nodeid, True)
 
     def pytest_sessionfinish(self) -> None:
         if self._ended["case"]:
@@ -90,11 +93,30 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Scoring(), "scoring")
 
 
+class Files(LoadFileScheduling):  # type: ignore[misc]  # xdist brings no types
+    """Gives each file to one worker, and all files that boot a Debian to the same one.
+
+    Groups of tests (`--dist loadgroup`) would say that too, but xdist 3.8 marks them where pytest 9.2 does not look.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = str(super()._split_scope(nodeid))
+        return "box" if _boots(self.config.rootpath / file) else file
+
+
+@cache
+def _boots(file: Path) -> bool:
+    return "pytest.mark.box" in file.read_text()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Files:
+    """Have xdist spread tests by file."""
+    return Files(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put each test into its group, and let its reports say what it is marked with."""
+    """Let the reports of each test say what it is marked with."""
     for item in items:
-        boots = item.get_closest_marker("box") is not None
-        item.add_marker(pytest.mark.xdist_group("box" if boots else item.nodeid.partition("::")[0]))
         for mark in MARKS:
             for each in item.iter_markers(mark):
                 item.user_properties.extend((mark, str(name)) for name in each.args)
