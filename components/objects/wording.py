@@ -198,7 +198,9 @@ class Words:
             f"cannot {verb} {title(kind)} {kind.key.called(fields)!r} (HTTP {refused.status})"
             + (f": {words}" if words else ", and it does not say why"),
             self.place(logical),
-            "Correct what is named, then run the same command again",
+            "Correct what is named, then run the same command again"
+            if words
+            else "See the logs of its server, then run the same command again",
         )
 
     def _reason(self, kind: Kind, fields: Mapping[str, Any], refused: Refused) -> str:

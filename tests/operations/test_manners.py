@@ -120,7 +120,7 @@ def test_a_command_ends_as_it_is_documented(tmp_path: Path, world: PlainWorld) -
         (failure,) = document(ExitCode.FAILED, "up", "acme", "--yes")["failures"]
         client.no_faults()
         assert failure["what"] == "application grafana cannot be changed"
-        assert failure["remedy"].startswith("Correct what is named")
+        assert failure["remedy"].startswith("See the logs of its server")
         gone = document(ExitCode.DONE, "destroy", "acme", "--confirm", "acme")
         assert gone["interrupts"] == [
             "what the group eng lets people into is closed to them",

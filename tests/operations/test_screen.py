@@ -128,7 +128,7 @@ def test_the_life_of_a_client_on_the_screen(tmp_path: Path, world: PlainWorld) -
         block = failed[failed.index("  application grafana cannot be changed") :]
         assert re.fullmatch(r"Failed after \d+ s:", failed[-len(block) - 1])
         assert "cannot update application 'grafana' (HTTP 500)" in block[1]
-        assert block[2].startswith("    → Correct what is named")
+        assert block[2].startswith("    → See the logs of its server")
         rest = "  What was done until then stays; the next run goes on from there."
         assert block[3:] in ([], [rest])  # it may be the first thing that is changed
 
