@@ -24,10 +24,10 @@ def settle(stack: Stack) -> list[str]:
     directory = stack.state_directory
     if directory is None:
         return []
+    copies.require_room(stack)  # first: to put a copy in the place of a state takes room as well
     inside = directory / ".pulumi"
     notes = clear_dead_locks(stack.name, inside / "locks" / "organization" / PROJECT / stack.name)
     notes += mend(inside / "stacks" / PROJECT / f"{stack.name}.json") + copies.mend(stack)
-    copies.require_room(stack)
     copies.keep(stack)
     return notes
 

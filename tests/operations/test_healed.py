@@ -217,7 +217,7 @@ def disk_full(healing: Healing) -> None:
     run.wait(120)
     assert run.returncode == 1, healing.log.read_text()
     said = client.up(check=False)
-    assert "are free at" in said
+    assert "are free at" in said, said
     assert " MB there to keep the state of acme whole" in said
     filler.unlink()
 

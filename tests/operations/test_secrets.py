@@ -66,10 +66,10 @@ def forms(secret: str | bytes) -> set[str]:
 
 
 def names() -> list[str]:
-    """Every secret that this client could have, but for client ids, which are none."""
+    """Every secret that this client could have, but for client ids, which are none, and for outposts."""
     found = list(SSH_KEYS)
     for name in FORMS:
-        if "client-id" not in name:
+        if "client-id" not in name and "<protocol>" not in name:
             found += (
                 [name.replace("<id>", app).replace("<username>", "jane") for app in APPS]
                 if "<" in name
