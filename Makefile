@@ -29,7 +29,7 @@ lint: setup ## format, lint, types
 check: lint ## lint, types and the fast tests of the product, below a minute
 	@$(PYTEST) tests -m "$(FAST)"
 
-test: check ## the tests of the product and the bench, the fast ones first, below 25 minutes
+test: check ## the tests of the product and the bench, the fast ones first
 	@$(PYTEST) bench/tests -m "$(FAST)"
 	@$(PYTEST) tests bench/tests -m "not ($(FAST)) and not nightly"
 
