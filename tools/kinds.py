@@ -2,7 +2,7 @@
 
 Both come from `facts/`, one YAML file a family of kinds, which is written by hand (its README explains the words). The
 product's table says of each kind what its reconcile engine wants to know, in all lines together. The
-emulator's holds the facts as they are.
+emulator's holds the facts of each line.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ def files() -> dict[Path, str]:
     """Both tables as they are to be, a kind a line."""
     groups, kinds = read()
     rows = {path: _row(path, facts, groups, kinds) for path, facts in kinds.items()}
-    return {TABLE: _text(groups, rows), EMULATOR: _text(groups, kinds)}
+    emulated = {path: _emulated(path, facts) for path, facts in kinds.items()}
+    return {TABLE: _text(groups, rows), EMULATOR: _text(groups, emulated)}
 
 
 def _text(groups: dict[str, Any], kinds: dict[str, Facts]) -> str:
@@ -88,6 +89,45 @@ def _text(groups: dict[str, Any], kinds: dict[str, Facts]) -> str:
         f"{json.dumps(path)}: {json.dumps(row, separators=(',', ':'))}" for path, row in kinds.items()
     )
     return f'{{"groups": {json.dumps(groups)},\n"kinds": {{\n{body}\n}}}}\n'
+
+
+def _emulated(path: str, facts: Facts) -> dict[str, Any]:
+    """The facts of the newest line that has the kind, and under `lines` what is else in each; null is absent there."""
+    having = [line for line in lines.known() if path in catalog.load(line)]
+    by_line = {line: _facts_of(path, facts, line) for line in having}
+    newest = by_line[having[-1]]
+    other = {
+        line: {key: row.get(key) for key in sorted({*row, *newest}) if row.get(key) != newest.get(key)}
+        for line, row in by_line.items()
+    }
+    return {**newest, "lines": other}
+
+
+def _facts_of(path: str, facts: Facts, line: str) -> Facts:
+    """A kind's facts in a line: as read; or those of the nearest read line, with fields as in any that has them."""
+    rows = [_in_line(facts, read) for read in _nearest(path, line, facts["lines"])]
+    for row in rows:
+        del row["lines"]
+    if line in facts["lines"]:
+        return rows[0]
+    fields = catalog.load(line)[path]["fields"]
+    refs = {name: ref for row in reversed(rows) for name, ref in row.get("refs", {}).items()}
+    return {
+        **rows[0],
+        "refs": {name: ref for name, ref in refs.items() if name in fields},
+        "defaults": {name: value for name, value in rows[0].get("defaults", {}).items() if name in fields},
+    }
+
+
+def _nearest(path: str, line: str, read: list[str]) -> list[str]:
+    """The read lines that have a kind, the one whose fields and time are nearest to a line's first."""
+    place, fields = lines.known().index(line), catalog.load(line)[path]["fields"].keys()
+
+    def distance(other: str) -> tuple[int, int]:
+        differing = fields ^ catalog.load(other)[path]["fields"].keys()
+        return len(differing), abs(place - lines.known().index(other))
+
+    return sorted(read, key=distance)
 
 
 def _row(path: str, facts: Facts, groups: Groups, kinds: dict[str, Facts]) -> dict[str, Any]:
@@ -122,14 +162,8 @@ def _other_defaults(path: str, row: dict[str, Any], by_line: dict[str, Any], lin
     kinds = catalog.load(line)
     if path not in kinds:
         return {}
-    place, fields = lines.known().index(line), kinds[path]["fields"].keys()
-
-    def distance(read: str) -> tuple[int, int]:
-        differing = fields ^ catalog.load(read)[path]["fields"].keys()
-        return len(differing), abs(place - lines.known().index(read))
-
-    defaults = by_line[min(by_line, key=distance)].get("defaults", {})
-    usual = row.get("defaults", {})
+    defaults = by_line[_nearest(path, line, [*by_line])[0]].get("defaults", {})
+    usual, fields = row.get("defaults", {}), kinds[path]["fields"]
     return {name: value for name, value in defaults.items() if name in fields and usual[name] != value}
 
 

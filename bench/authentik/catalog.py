@@ -25,8 +25,7 @@ def number(line: str) -> tuple[int, ...]:
 
 
 LINES = tuple(sorted((path.name.removesuffix(".json.gz") for path in SCHEMAS.glob("20*.gz")), key=number))
-"""The lines whose schemas are here, oldest first. The relations of three of them were read in authentik's code; a kind
-of another line is taken to be related as in the read line whose schema of that kind is the nearest."""
+"""The lines whose schemas are here, oldest first."""
 
 
 @dataclass(frozen=True)
@@ -73,23 +72,6 @@ class Kind:
         return found
 
 
-def apply_difference(base: Any, difference: Any) -> Any:
-    """`base` with a line's difference: null removes, {"+": […], "-": […]} edits a list, dicts merge, else replace."""
-    if isinstance(difference, dict):
-        if isinstance(base, list) and difference.keys() <= {"+", "-"}:
-            return [x for x in base if x not in difference.get("-", [])] + list(difference.get("+", []))
-        if base is None and difference.keys() <= {"+", "-"}:
-            return list(difference.get("+", []))
-        merged = dict(base or {}) if not isinstance(base, list) else {}
-        for key, value in difference.items():
-            if value is None:
-                merged.pop(key, None)
-            else:
-                merged[key] = apply_difference(merged.get(key), value)
-        return merged
-    return difference
-
-
 @cache
 def unpack(name: str) -> Schema:
     """One packed file of `schema/`."""
@@ -100,20 +82,6 @@ def unpack(name: str) -> Schema:
 def version_of(line: str) -> str:
     """The version whose schema stands for a line."""
     return str(unpack(line)["version"])
-
-
-def _facts(row: Schema, line: str) -> Schema:
-    """A kind's row as it was read in a line: it describes 2026.2, or the newest line where only that has the kind."""
-    row_alone = {key: value for key, value in row.items() if key != "diff"}
-    facts: Schema = apply_difference(row_alone, row.get("diff", {}).get(line, {}))
-    return facts
-
-
-def _fields(line: str, path: str) -> frozenset[str]:
-    """The names of the fields that a create of a kind takes."""
-    packed = unpack(line)
-    body = packed["paths"][path].get("POST", {}).get("body")
-    return frozenset(packed["schemas"][body]["properties"] if body else ())
 
 
 def line_of(version: str) -> str:
@@ -137,20 +105,13 @@ class Line:
         }
         self.kinds: dict[str, Kind] = {}
         for path, row in RELATIONS["kinds"].items():
-            if path in self.paths:
+            if name in row["lines"]:
                 self.kinds[path] = self._kind(path, row)
         self.by_label = {kind.label: kind for kind in self.kinds.values()}
 
     def _kind(self, path: str, row: Schema) -> Kind:
-        nearest_first = [_facts(row, line) for line in self._nearest(path, row)]
-        facts = nearest_first[0]
-        if self.name not in row["lines"]:
-            fields = _fields(self.name, path)
-            named = {
-                name: ref for each in reversed(nearest_first) for name, ref in each.get("refs", {}).items()
-            }
-            facts["refs"] = {name: ref for name, ref in named.items() if name in fields}
-            facts["defaults"] = {k: v for k, v in facts.get("defaults", {}).items() if k in fields}
+        differing = row["lines"][self.name]
+        facts = {k: v for k, v in {**row, **differing}.items() if k != "lines" and v is not None}
         refs = {
             name: Ref(
                 field=name,
@@ -175,15 +136,6 @@ class Line:
             request,
             response,
             refs,
-        )
-
-    def _nearest(self, path: str, row: Schema) -> list[str]:
-        """The lines in whose code a kind's row was read, the one most like this line first: itself, if it was read."""
-        if self.name in row["lines"]:
-            return [self.name]
-        fields, place = _fields(self.name, path), LINES.index(self.name)
-        return sorted(
-            row["lines"], key=lambda line: (len(fields ^ _fields(line, path)), abs(place - LINES.index(line)))
         )
 
     def expand(self, names: list[str]) -> tuple[str, ...]:
