@@ -20,7 +20,7 @@ def outpost_spec(outpost: Outpost, settings: Settings, secrets: Secrets) -> Spec
         name=outpost.protocol,
         needs=("authentik-server",),
         outpost=outpost.title,
-        image=f"ghcr.io/goauthentik/{outpost.protocol}:{settings.authentik.version}",
+        image=outpost.image(settings.authentik.version),
         # By address, as the proxy: a name would also be looked up where the apps are.
         env={
             "AUTHENTIK_HOST": f"http://{AUTHENTIK_ADDRESS}:9000",

@@ -13,7 +13,7 @@ from components.settings.presets import presets
 
 @dataclass(frozen=True)
 class Outpost:
-    """One of them. Its image is authentik's own, `ghcr.io/goauthentik/<protocol>`."""
+    """One of them."""
 
     protocol: Protocol
     transport: Literal["tcp", "udp"]
@@ -33,6 +33,10 @@ class Outpost:
     def token(self) -> str:
         """The name of the secret that it logs in to authentik with."""
         return f"outpost/{self.protocol}/token"
+
+    def image(self, version: str) -> str:
+        """authentik's own image for it, of the version that authentik has."""
+        return f"ghcr.io/goauthentik/{self.protocol}:{version}"
 
     @property
     def opening(self) -> str:

@@ -44,15 +44,19 @@ def flows(app: Consented) -> dict[str, str]:
     }
 
 
-def outposts_address(app: App, given: Given, *, outside: str) -> dict[str, str]:
-    """Where an app reaches its outpost; or, where gatehouse has no box, what you run for it."""
+def outposts_address(app: App, given: Given, *, scheme: str = "") -> dict[str, str]:
+    """Where an app reaches its outpost; or, where gatehouse has no box, what you run for it.
+
+    `scheme`: what an address for those outside the box begins with.
+    """
     outpost = next(each for each in OUTPOSTS if each.protocol == app.speaks)
     if isinstance(given.settings.box, Elsewhere):
-        image = f"ghcr.io/goauthentik/{outpost.protocol}:{given.settings.authentik.version}"
+        image = outpost.image(given.settings.authentik.version)
         return {
             "outpost": f"to be run by you: {image}, with AUTHENTIK_HOST={given.authentik} and the AUTHENTIK_TOKEN that "
             "the output outpostTokens shows"
         }
+    outside = f"{scheme}{given.settings.auth_host}:{outpost.outside}"
     return {"address": outpost.address, **({"addressOutside": outside} if app.clients else {})}
 
 

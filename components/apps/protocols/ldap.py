@@ -27,7 +27,7 @@ def told(app: App, given: Given) -> Mapping[str, str]:
     """Where the outpost answers, and as whom the app looks people up there."""
     below = base_dn(app, given.settings)
     return {
-        **outposts_address(app, given, outside=f"ldaps://{given.settings.auth_host}:636"),
+        **outposts_address(app, given, scheme="ldaps://"),
         "baseDn": below,
         "bindDn": f"cn={app.bind_account},ou=users,{below}",
     }

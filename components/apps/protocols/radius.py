@@ -23,7 +23,7 @@ def fields(app: App, given: Given) -> Mapping[str, Any]:
 
 def told(app: App, given: Given) -> Mapping[str, str]:
     """Where the outpost answers."""
-    return outposts_address(app, given, outside=f"{given.settings.auth_host}:1812")
+    return outposts_address(app, given)
 
 
 def secrets(app: App) -> Mapping[str, str]:
