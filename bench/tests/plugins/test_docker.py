@@ -15,7 +15,7 @@ import pytest
 from bench.plugins.base import Failed
 from bench.plugins.docker import DockerProvider
 from bench.plugins.docker.text import duration, nanoseconds
-from bench.plugins.docker.transport import Daemon, ssh_command
+from bench.plugins.docker.transport import ssh_command
 from bench.plugins.values import UNKNOWN, Values
 from bench.tests.plugins.fake_docker import FakeDocker, Fault, Serving, write_ssh
 
@@ -36,14 +36,6 @@ def daemon() -> FakeDocker:
         "Config": {},
     }
     return fake
-
-
-@pytest.fixture
-def provider(daemon: FakeDocker) -> Iterator[DockerProvider]:
-    with Serving(daemon) as socket:
-        made = DockerProvider()
-        made.daemon = Daemon(f"unix://{socket}", [])
-        yield made
 
 
 def create(provider: DockerProvider, token: str, **news: Any) -> tuple[Values, Values]:

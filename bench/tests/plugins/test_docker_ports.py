@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from bench.plugins.docker import DockerProvider
-from bench.plugins.docker.transport import Daemon
 from bench.plugins.values import Values
-from bench.tests.plugins.fake_docker import FakeDocker, Serving
+from bench.tests.plugins.fake_docker import FakeDocker
 from bench.tests.plugins.recordings import FOLDER
 from tests.containers.test_containers import BOX, containers
 
@@ -29,14 +28,6 @@ def daemon() -> FakeDocker:
     fake = FakeDocker()
     fake.images["image"] = {"Id": "sha256:5", "RepoDigests": [], "Config": {}}
     return fake
-
-
-@pytest.fixture
-def provider(daemon: FakeDocker) -> Iterator[DockerProvider]:
-    with Serving(daemon) as socket:
-        made = DockerProvider()
-        made.daemon = Daemon(f"unix://{socket}", [])
-        yield made
 
 
 def run_twice(provider: DockerProvider, news: Values) -> tuple[Values, Values, Values]:
