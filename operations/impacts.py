@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pulumi.automation import OpType
 
 from components.host.dns import TTL_SECONDS
+from operations.words import fitting
 
 AUTHENTIK_SECONDS = 70
 """Until authentik says that it is ready, on two cores (see `components.identity.door`)."""
@@ -290,8 +291,7 @@ class Changed:
 
 def row(key: str) -> Impact | None:
     """The row for a `Changed.key`; None if the table does not know the type."""
-    beginnings = [each for each in TABLE if key.startswith(each)]
-    return TABLE[max(beginnings, key=len)] if beginnings else None
+    return fitting(TABLE, key)
 
 
 def interruptions(changes: Iterable[Changed]) -> list[str]:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from operations.report import Report
-from operations.words import ROOMS, Thing
+from operations.words import ROOMS, Thing, fitting
 
 SERVICES: Mapping[str, str] = {
     "hcloud:": "Hetzner",
@@ -45,10 +45,8 @@ _SHOWN = 3
 
 def waits_for(operation: OpType, thing: Thing) -> str:
     """What something that is under way waits for; empty if it is not known."""
-    key = f"{thing.type}/{thing.name}"
     table = {**SERVICES, **(STARTS if operation in _MADE else {})}
-    fitting = [each for each in table if key.startswith(each)]
-    return table[max(fitting, key=len)] if fitting else ""
+    return fitting(table, f"{thing.type}/{thing.name}") or ""
 
 
 def under_way(report: Report, room: str = "", longer_than: float = 0.0) -> list[str]:

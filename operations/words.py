@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from components.identity import catalog
 from components.identity.access import APPLICATION, BINDING, FOREIGN
@@ -56,6 +56,7 @@ _BEGINNINGS = (
 """Rooms of authentik's kinds, by how their labels begin; the first that fits counts, and OTHER where none does."""
 _DYNAMIC = "pulumi-python:dynamic/"
 _INTERNAL = frozenset({"__provider", "__defaults", "gatehouse", "gatehouse_before", FOREIGN})
+T = TypeVar("T")
 SECRET = "[secret]"  # noqa: S105  (what the engine shows in a secret's place)
 _LONGEST = 60
 _SPELLED = {
@@ -86,6 +87,12 @@ class Thing:
 
     def __str__(self) -> str:
         return f"{self.what} {self.name}"
+
+
+def fitting(table: Mapping[str, T], key: str) -> T | None:
+    """The value of the longest key of a table that `key` begins with."""
+    beginnings = [each for each in table if key.startswith(each)]
+    return table[max(beginnings, key=len)] if beginnings else None
 
 
 def thing(urn: str, inputs: Mapping[str, Any] | None = None) -> Thing | None:
