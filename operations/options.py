@@ -31,6 +31,7 @@ Pulumi = Annotated[
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Show warnings, what fails, and the last line alone")
 ]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Go on without asking")]
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON document and nothing else: docs/run.schema.json")
 ]
@@ -53,3 +54,16 @@ def show_version(wanted: bool) -> None:
     if wanted:
         print(version())
         raise typer.Exit
+
+
+def confirmed(name: str, given: str | None, what: str) -> None:
+    """Have the client's name typed, unless it was given already.
+
+    Raises:
+        UsageError: it is another one.
+    """
+    typed = given or typer.prompt(f"{what} Type the client's name to go on")
+    if typed != name:
+        raise UsageError(
+            f"{typed!r} is not {name!r}; nothing was touched.", "Type the client's name exactly."
+        )

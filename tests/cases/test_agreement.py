@@ -26,8 +26,9 @@ from bench.plain import PlainWorld
 from components.client import Client
 from components.problems import Problems
 from components.settings import load, loading
-from operations import cli, run
+from operations import run
 from operations.__main__ import main
+from operations.commands import doctor, runs
 from operations.elsewhere import authentik_elsewhere
 from operations.finding import Finding
 from operations.stack import Stack
@@ -114,7 +115,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("HCLOUD_TOKEN", "h" * 64)
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "correct horse battery")
     monkeypatch.setenv("COLUMNS", "100000")  # nothing is broken into lines
-    monkeypatch.setattr(cli, "console", Console(width=100_000))
+    monkeypatch.setattr(doctor, "console", Console(width=100_000))
     monkeypatch.chdir(tmp_path)  # where the program writes the client's keys
     yield tmp_path
 
@@ -153,8 +154,9 @@ def printed(stack: Written, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         raise httpx.ConnectError("nobody is there", request=request)
 
     monkeypatch.setattr(run, "heal", reached)
-    monkeypatch.setattr(cli, "Stack", lambda _: stack)
-    monkeypatch.setattr(cli.doctor_checks, "machine", lambda: [])
+    for commands in (doctor, runs):
+        monkeypatch.setattr(commands, "Stack", lambda _: stack)
+    monkeypatch.setattr(doctor.doctor_checks, "machine", lambda: [])
     monkeypatch.setattr(run.backend, "settle", lambda _: [])
     program = "\n".join(f"  {message}" for _, message in stack.engine.program())
     capsys.readouterr()
