@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from bench.authentik import access, auth, events, latency, lists, names, policies, usedby, writes
 from bench.authentik.calls import CRASHED, HTML, JSON, Answer, Call, NotFoundError
 from bench.authentik.catalog import Kind, Line, line_of, load
-from bench.authentik.context import OUTPOSTS, Context, is_superuser
+from bench.authentik.context import OUTPOSTS, USERS, Context, Item, is_superuser
 from bench.authentik.fields import Invalid
 from bench.authentik.pages import NOT_FOUND_PAGE
 from bench.authentik.render import render
@@ -58,8 +58,10 @@ Action = Callable[["Api", Call], Answer]
 class Api:
     """The API of one emulator. `handle` may be called from several threads."""
 
-    def __init__(self, store: Store, settings: Settings, actions: Mapping[tuple[str, str], Action]) -> None:
+    def __init__(self, store: Store, settings: Settings, actions: dict[tuple[str, str], Action]) -> None:
         self.store, self.settings, self.actions = store, settings, actions
+        self.after_write: Callable[[Call, Kind, Data], None] = lambda *_: None
+        """What follows a write outside the store, in what this process keeps of logins."""
         self.line: Line = load(line_of(settings.version))
         self.pace = latency.Pace(settings.latency)
         self._patterns = [
@@ -224,6 +226,7 @@ class Api:
                 call.context, items, call.first("ordering") or "", fields, call.template in UNORDERED
             )
             block, items = lists.page(items, dict(call.query))
+            items = self.usable(call, items)
             return Answer(200, lists.answer(block, [self.shown(call, *item) for item in items]))
 
     def also(self, kind: Kind) -> list[Kind]:
@@ -234,15 +237,24 @@ class Api:
     def listed(self, call: Call, kind: Kind) -> list[Data]:
         """The objects that a list shows to this caller."""
         found = [data for one in [kind, *self.also(kind)] for data in self.store.all(one.path)]
-        facts = kind.facts.get("list", {})
         if kind.path == OUTPOSTS and call.user is not None and call.user.get("_of"):
             return [data for data in found if data["pk"] == call.user["_of"]]  # an outpost sees itself alone
-        if facts.get("flag") and not (
-            call.first("superuser_full_list") == "true" and call.user and is_superuser(self.store, call.user)
-        ):
-            user = call.user
-            return [data for data in found if user is not None and access.may_use(self.store, user, data)]
         return found
+
+    def usable(self, call: Call, items: list[Item]) -> list[Item]:
+        """Of a page of what has access: those that the caller may use, or the person whom a superuser asks for."""
+        kind = self.line.kinds.get(call.template)
+        if kind is None or not kind.facts.get("list", {}).get("flag"):
+            return items
+        user = call.user
+        if user is not None and is_superuser(self.store, user):
+            if call.first("superuser_full_list") == "true":
+                return items
+            if (asked := call.first("for_user")) is not None:
+                user = self.store.get(USERS, asked)
+                if user is None:
+                    raise Invalid({"for_user": "User not found"})
+        return [item for item in items if user is not None and access.may_use(self.store, user, item[1])]
 
     def locate(self, call: Call, kinds: list[Kind]) -> tuple[Kind, Data]:
         """The object that the URL names."""
@@ -304,5 +316,6 @@ class Api:
                 events.written(
                     self.store, "model_created" if fresh else "model_updated", kind, data, call.user
                 )
+            self.after_write(call, kind, data)
             self.flags(call, kind)
             return Answer(201 if fresh else 200, render(call.context, kind, data))

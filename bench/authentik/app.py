@@ -17,12 +17,14 @@ from bench.authentik.actions import ACTIONS
 from bench.authentik.api import PREFIX, Api
 from bench.authentik.calls import Answer
 from bench.authentik.context import Context
+from bench.authentik.grants import Grants
 from bench.authentik.info import INFO
 from bench.authentik.outpost import Outpost
 from bench.authentik.outpost_api import OUTPOST_API
 from bench.authentik.pages import NOT_FOUND_PAGE
 from bench.authentik.policies import NotEmulatedError
 from bench.authentik.proxies import TrustedProxies
+from bench.authentik.records import Records
 from bench.authentik.sessions import Sessions
 from bench.authentik.settings import Settings
 from bench.authentik.store import Store, StoreUnavailableError
@@ -112,6 +114,11 @@ def build(server: Server, more: list[BaseRoute] | None = None) -> Starlette:
     """The application; `more` routes come first, in place of those that browsers and apps use."""
 
     sessions = Sessions(server.settings.secret_key)
+    context = Context(server.api.line, server.store)
+    grants = Grants(context)
+    records = Records(sessions, grants)
+    server.api.actions |= records.actions()
+    server.api.after_write = records.written
 
     async def api(request: Request) -> Response:
         body = await request.body()
@@ -139,7 +146,7 @@ def build(server: Server, more: list[BaseRoute] | None = None) -> Starlette:
         return Response(NOT_FOUND_PAGE, 404, media_type="text/html")
 
     routes: list[BaseRoute] = [
-        *(web.routes(Context(server.api.line, server.store), sessions) if more is None else more),
+        *(web.routes(context, sessions, grants) if more is None else more),
         Route("/application/saml/{slug}/metadata/", saml_metadata),
         Route("/-/health/live/", live),
         Route("/-/health/ready/", ready),
@@ -154,5 +161,5 @@ def build(server: Server, more: list[BaseRoute] | None = None) -> Starlette:
     if server.api.line.name == "2026.8":
         middleware.append(Middleware(TrustedProxies, networks=server.settings.trusted_proxies))
     if more is None:
-        middleware.append(Middleware(Outpost, context=Context(server.api.line, server.store)))
+        middleware.append(Middleware(Outpost, context=context))
     return Starlette(routes=routes, exception_handlers=handlers, middleware=middleware)

@@ -28,6 +28,12 @@ def expired(token: Data) -> bool:
     return bool(token.get("expiring")) and str(token.get("expires") or "9") < crypto.now()
 
 
+def app_password(store: Store, user: Data, given: str) -> bool:
+    """Whether somebody's app password is given."""
+    rows = [row for row in store.all(TOKENS) if row["user"] == user["pk"] and row["intent"] == "app_password"]
+    return any(row["_key"] == given and not expired(row) for row in rows)
+
+
 def caller(store: Store, headers: Mapping[str, str], secret_key: str) -> Data:
     """The user who calls. The secret key itself works as a token of the embedded outpost's account."""
     kind, _, key = headers.get("authorization", "").partition(" ")

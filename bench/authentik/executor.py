@@ -50,6 +50,9 @@ class Executor:
         if session.fresh:
             with self.store.writing():
                 self.note_login(session)
+        if session.plan and session.plan.consented:
+            with self.store.writing():
+                self.note_consent(session.plan)
         return self.sessions.keep(session, request, response)
 
     def step(self, request: Request, session: Session, body: Mapping[str, Any]) -> Response:
@@ -77,6 +80,8 @@ class Executor:
                 if following and following[0].kind == factors.SECOND_FACTOR:
                     break
                 plan.stages[:1] = following
+            elif step.kind == stages.CONSENT and stages.has_consented(self.store, plan, stage):
+                plan.stages.pop(0)
             elif step.kind in SILENT:
                 plan.stages.pop(0)
                 self.silent(step.kind, session, plan)
@@ -101,7 +106,7 @@ class Executor:
         errors = handler(self.store, plan, self.store.get(kind, pk) or {}, body)
         if errors is not None:
             return self.challenge(plan, flow, errors)
-        plan.stages.pop(0)
+        plan.answered = plan.stages.pop(0)
         return again(request)
 
     def challenge(self, plan: Plan, flow: Data, errors: Mapping[str, str] | None = None) -> Response:
@@ -130,6 +135,12 @@ class Executor:
         user = self.store.get(USERS, session.user)
         if user is not None:
             self.store.replace(USERS, user["pk"], {**user, "last_login": crypto.now()})
+
+    def note_consent(self, plan: Plan) -> None:
+        """What somebody has just agreed to."""
+        if plan.answered:
+            stages.keep_consent(self.store, plan, self.store.get(stages.CONSENT, plan.answered.pk) or {})
+        plan.consented = None
 
     # -- helpers
 

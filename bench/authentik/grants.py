@@ -12,6 +12,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bench.authentik import crypto
+from bench.authentik.access import may_use
+from bench.authentik.auth import app_password
 from bench.authentik.context import APPLICATIONS, OAUTH2, USERS, Context, client_of
 from bench.authentik.oidc_rules import (
     BAD_CLIENT,
@@ -24,7 +26,7 @@ from bench.authentik.oidc_rules import (
     refused,
 )
 from bench.authentik.store import Data
-from bench.authentik.tokens import Grant, claims, lifetime, payload, signed, subject
+from bench.authentik.tokens import Grant, claims, lifetime, mappings, payload, signed, subject
 
 
 class Grants:
@@ -97,6 +99,8 @@ class Grants:
         if form.get("grant_type") == "refresh_token":
             grant = self.refresh.pop(form.get("refresh_token", ""), None)
             return grant if grant and grant.provider == str(provider["pk"]) else None
+        if form.get("grant_type") == "client_credentials":
+            return self.by_app_password(form, provider)
         if form.get("grant_type") != "authorization_code":
             return None
         grant = self.codes.pop(form.get("code", ""), None)
@@ -105,6 +109,29 @@ class Grants:
         if grant.redirect_uri != form.get("redirect_uri"):
             return None
         return grant if proves(grant, form.get("code_verifier")) else None
+
+    def by_app_password(self, form: Mapping[str, str], provider: Data) -> Grant | None:
+        """What a person's app password gives without a browser: no second factor is asked for, the bindings are."""
+        user = self.store.find(USERS, username=form.get("username"))
+        application = self.store.find(APPLICATIONS, provider=provider["pk"])
+        if (
+            user is None
+            or application is None
+            or not app_password(self.store, user, form.get("password", ""))
+        ):
+            return None
+        if not user.get("is_active", True) or not may_use(self.store, user, application):
+            return None
+        configured = [str(mapping["scope_name"]) for mapping in mappings(self.context, provider)]
+        return Grant(
+            provider=str(provider["pk"]),
+            user=str(user["pk"]),
+            scopes=[scope for scope in configured if scope in form.get("scope", "").split()],
+            nonce=None,
+            redirect_uri="",
+            auth_time=int(time.time()),
+            sid="",
+        )
 
     async def userinfo(self, request: Request) -> Response:
         """The claims of the access token's person."""

@@ -20,7 +20,15 @@ from bench.authentik.context import (
 from bench.authentik.fields import Invalid, as_uuid, choices
 from bench.authentik.store import Data
 
-CONTROL = {"page", "page_size", "ordering", "search", "superuser_full_list", "only_with_launch_url"}
+CONTROL = {
+    "page",
+    "page_size",
+    "ordering",
+    "search",
+    "superuser_full_list",
+    "only_with_launch_url",
+    "for_user",
+}
 NOT_A_CHOICE = "Select a valid choice. That choice is not one of the available choices."
 PAGE_SIZE, MAX_PAGE_SIZE = 20, 100
 Query = list[tuple[str, str]]

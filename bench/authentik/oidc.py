@@ -25,12 +25,12 @@ from bench.authentik.tokens import Grant, mappings
 class OpenID:
     """The provider's side of OpenID Connect over the store's objects."""
 
-    def __init__(self, context: Context, sessions: Sessions, executor: Executor) -> None:
+    def __init__(self, context: Context, sessions: Sessions, executor: Executor, grants: Grants) -> None:
         self.context = context
         self.store = context.store
         self.sessions = sessions
         self.executor = executor
-        self.grants = Grants(context)
+        self.grants = grants
 
     def routes(self) -> list[Route]:
         """The paths below /application/o/."""

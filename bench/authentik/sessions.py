@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
@@ -47,6 +48,10 @@ class Plan:
     finish: Callable[[], str] | None = None
     permissions: list[dict[str, str]] = field(default_factory=list)
     consent: str = ""
+    answered: Step | None = None
+    """The stage that was answered last."""
+    consented: str | None = None
+    """The application for which a consent was just given, until it is kept."""
 
 
 @dataclass
@@ -54,6 +59,7 @@ class Session:
     """One browser. `proof` is the password's hash at login: with another password the session is over."""
 
     key: str = field(default_factory=lambda: secrets.token_hex(16))
+    uuid: str = field(default_factory=lambda: str(uuid.uuid4()))
     user: str | None = None
     subject: str = "anonymous"
     proof: object = None
@@ -90,6 +96,17 @@ class Sessions:
     def known(self, cookie: str) -> Session | None:
         """The session of a cookie's value."""
         return self._sessions.get(self.key_of(cookie))
+
+    def all(self) -> list[Session]:
+        """All of them."""
+        return list(self._sessions.values())
+
+    def end(self, wanted: Callable[[Session], bool]) -> list[Session]:
+        """End the sessions that are wanted; which they were."""
+        ended = [session for session in self.all() if wanted(session)]
+        for session in ended:
+            self._sessions.pop(session.key, None)
+        return ended
 
     def key_of(self, cookie: str) -> str:
         """The session's key in a cookie's value; "" for what this server did not sign."""

@@ -7,7 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
+from bench.authentik import crypto
+from bench.authentik.auth import app_password
 from bench.authentik.avatars import avatar
+from bench.authentik.computed import seconds
 from bench.authentik.context import APPLICATIONS, USERS, client_of
 from bench.authentik.passwords import matches
 from bench.authentik.sessions import Plan
@@ -15,9 +18,12 @@ from bench.authentik.store import Data, Store
 
 ANONYMOUS = "/static/dist/assets/images/user_default.png"
 IDENTIFICATION, PASSWORD, CONSENT = "/stages/identification/", "/stages/password/", "/stages/consent/"
+CONSENTS = "/core/user_consent/"
 LOGIN, LOGOUT, DENY = "/stages/user_login/", "/stages/user_logout/", "/stages/deny/"
 SESSION_END = "session-end"
 """The stage that authentik appends to a provider's invalidation flow; it is no object."""
+
+TOKEN_BACKEND = "authentik.core.auth.TokenBackend"  # noqa: S105  (a class of authentik's)
 
 SILENT = {LOGIN, LOGOUT}
 """Stages without a question."""
@@ -92,18 +98,51 @@ def take_identification(store: Store, plan: Plan, stage: Data, body: Mapping[str
     return take_password(store, plan, stage, body) if stage.get("password_stage") else None
 
 
-def take_password(store: Store, plan: Plan, _stage: Data, body: Mapping[str, Any]) -> Errors | None:
+def take_password(store: Store, plan: Plan, stage: Data, body: Mapping[str, Any]) -> Errors | None:
     """The password of whoever it is; a person who is not active is refused like a wrong password."""
     user = store.get(USERS, plan.pending)
     given = str(body.get("password") or "")
-    if user is None or not user.get("is_active", True) or not matches(given, user["_password"]):
-        return {"password": "Invalid password"}
+    if user is not None and user.get("is_active", True):
+        if matches(given, user["_password"]):
+            return None
+        if TOKEN_BACKEND in (stage.get("backends") or []) and app_password(store, user, given):
+            return None
+    return {"password": "Invalid password"}
+
+
+def take_consent(store: Store, plan: Plan, _stage: Data, body: Mapping[str, Any]) -> Errors | None:
+    """Given by an answer with the challenge's token; without it, authentik asks again and names no error."""
+    if body.get("token") != plan.consent:
+        return {}
+    application = application_before(store, plan)
+    plan.consented = str(application["pk"]) if application else None
     return None
 
 
-def take_consent(_store: Store, plan: Plan, _stage: Data, body: Mapping[str, Any]) -> Errors | None:
-    """Given by an answer with the challenge's token; without it, authentik asks again and names no error."""
-    return None if body.get("token") == plan.consent else {}
+def has_consented(store: Store, plan: Plan, stage: Data) -> bool:
+    """Whether what a consent stage asks was given before, and is kept."""
+    application = application_before(store, plan)
+    if application is None or stage.get("mode") == "always_require":
+        return False
+    about = {"user": int(plan.pending or 0), "application": application["pk"]}
+    row = store.find(CONSENTS, **about, permissions=permissions(plan))
+    return row is not None and (row["expires"] or "9") > crypto.now()
+
+
+def keep_consent(store: Store, plan: Plan, stage: Data) -> None:
+    """Remember a consent as its stage wants it: for good, for some weeks, or not at all."""
+    mode = stage.get("mode", "always_require")
+    if mode == "always_require" or plan.consented is None or not plan.pending:
+        return
+    expires = crypto.later(minutes=seconds(stage["consent_expire_in"]) // 60) if mode == "expiring" else None
+    about = {"user": int(plan.pending), "application": plan.consented, "permissions": permissions(plan)}
+    pk = store.next_int(CONSENTS)
+    store.insert(CONSENTS, pk, {"pk": pk, **about, "expires": expires, "expiring": expires is not None})
+
+
+def permissions(plan: Plan) -> str:
+    """What a consent is about, as it is kept."""
+    return " ".join(sorted(each["id"] for each in plan.permissions))
 
 
 def pending(store: Store, plan: Plan) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import time
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -39,6 +40,7 @@ class Grant:
     challenge: str | None = None
     method: str = "plain"
     expires: float = field(default_factory=lambda: time.time() + 60)
+    pk: int = field(default_factory=itertools.count(1).__next__)
 
 
 def mappings(context: Context, provider: Data) -> list[Data]:

@@ -7,12 +7,13 @@ from starlette.routing import BaseRoute, Route
 from bench.authentik.auth import LOOKUPS
 from bench.authentik.context import Context
 from bench.authentik.executor import Executor
+from bench.authentik.grants import Grants
 from bench.authentik.oidc import OpenID
 from bench.authentik.sessions import Sessions
 
 
-def routes(context: Context, sessions: Sessions) -> list[BaseRoute]:
-    """All of them, over one set of sessions."""
+def routes(context: Context, sessions: Sessions, grants: Grants) -> list[BaseRoute]:
+    """All of them, over one set of sessions and grants."""
     LOOKUPS.append(sessions.user_of)
     executor = Executor(context, sessions)
     return [
@@ -20,5 +21,5 @@ def routes(context: Context, sessions: Sessions) -> list[BaseRoute]:
         Route("/if/flow/{slug}/", executor.interface),
         Route("/flows/-/default/authentication/", executor.default),
         Route("/", executor.root),
-        *OpenID(context, sessions, executor).routes(),
+        *OpenID(context, sessions, executor, grants).routes(),
     ]
