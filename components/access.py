@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components import private_files
-from components.objects.http import Way
+from components.objects.http import Endpoint
 from components.secrets import Secrets
 from components.ssh_words import Cause, cause, last_words
 
@@ -149,7 +149,7 @@ def on_box(
 @dataclass
 class _Tunnel:
     process: subprocess.Popen[bytes]
-    way: Way
+    way: Endpoint
 
 
 _tunnels: dict[str, _Tunnel] = {}
@@ -157,7 +157,7 @@ _numbers = itertools.count()
 _lock = threading.Lock()
 
 
-def tunnel(address: str) -> Way:
+def tunnel(address: str) -> Endpoint:
     """How `address` can be reached from here.
 
     `ssh:<client>@<host>[:<port>]/<host there>:<port there>` is reached through ssh, one tunnel a process and address,
@@ -167,7 +167,7 @@ def tunnel(address: str) -> Way:
     there is no way in.
     """
     if address.startswith(("https://", "http://")):
-        return Way(address.rstrip("/"))
+        return Endpoint(address.rstrip("/"))
     parts = _ADDRESS.fullmatch(address)
     if parts is None:
         raise ValueError(f"{address!r} is neither a URL nor ssh:<client>@<host>/<host there>:<port there>")
@@ -219,7 +219,7 @@ def _attempt(client: str, host: str, port: str, target: str, options: Sequence[s
         stderr=subprocess.PIPE,
         start_new_session=True,  # Ctrl-C reaches the program, which may still have requests to finish
     )  # fmt: skip
-    opened = _Tunnel(process, Way(f"http://{target}", str(socket)))
+    opened = _Tunnel(process, Endpoint(f"http://{target}", str(socket)))
     said = _first_line(process, 2 * CONNECT_SECONDS)
     if said == _READY:
         return opened

@@ -21,7 +21,7 @@ from components.access import AccessError
 from components.containers.networks import LOOPBACK
 from components.containers.spec import Spec, answering
 from components.containers.specs import all_specs
-from components.objects.provider import AWAY
+from components.objects.provider import UNREACHABLE
 from components.problems import Problem, Problems
 from components.settings import Settings
 from components.ssh_words import last_words
@@ -190,7 +190,7 @@ class Box:
             if spec.hostname in names
             for port in answering(self._specs)[spec.name]
         }
-        return {AWAY: json.dumps(sorted(ends))} if ends else {}
+        return {UNREACHABLE: json.dumps(sorted(ends))} if ends else {}
 
     # The state -----------------------------------------------------------------------------------------------------
 

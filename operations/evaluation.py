@@ -14,7 +14,7 @@ from components.access import AccessError
 from components.identity.dialect import Authentik
 from components.identity.specs import Spec
 from components.objects.errors import ObjectError
-from components.objects.http import Refused
+from components.objects.http import RefusedError
 from operations.errors import OperatorError
 
 APPLICATION, BINDING = "authentik_core.application", "authentik_policies.policybinding"
@@ -29,7 +29,7 @@ class Evaluation:
 
     @cached_property
     def _people(self) -> dict[str, Any]:
-        users = self._asked(lambda: self._server.listed(self._server.kind(USER)))
+        users = self._asked(lambda: self._server.list_objects(self._server.kind(USER)))
         return {str(user["username"]): user["pk"] for user in users}
 
     def knows(self, person: str) -> bool:
@@ -45,7 +45,7 @@ class Evaluation:
     def _asked(self, ask: Any) -> Any:
         try:
             return ask()
-        except Refused as refused:
+        except RefusedError as refused:
             what = f"{self._server.where} does not say who may log in ({refused})"
             remedy = "Bring the client up first; an app is known to it only then. Else see its log."
             raise OperatorError(what, remedy) from None

@@ -23,7 +23,7 @@ import httpx
 import tenacity
 
 from components.access import ssh_command
-from components.objects.journal import begun
+from components.objects.journal import read_creates
 from components.objects.state import META
 from operations.clouds import CLOUDFLARE, HETZNER, HETZNER_LISTS, checked
 from operations.errors import OperatorError
@@ -140,7 +140,7 @@ def remember(stack: Stack, urns: set[str]) -> None:
 def forget(stack: Stack) -> list[str]:
     """A run has come to its end: all that had been begun is settled. Words about what nobody wants any more."""
     memory(stack).unlink(missing_ok=True)
-    noted = list(begun(ROOT / ".gatehouse", stack.name))
+    noted = list(read_creates(ROOT / ".gatehouse", stack.name))
     if not noted:
         return []
     metas = (each.get("inputs", {}).get(META) for each in stack.deployment().get("resources", []))

@@ -13,7 +13,7 @@ from components.access import AccessError
 from components.identity.rights import GROUP, LISTS, ROLE, USER, Rights
 from components.identity.specs import Spec
 from components.objects.errors import ObjectError
-from components.objects.http import Refused
+from components.objects.http import RefusedError
 from components.objects.state import BEFORE, META
 from components.problems import Problem
 from components.settings import Elsewhere, Settings
@@ -40,10 +40,10 @@ def locked_out(
     if not held and not any(spec.adopt for spec in ours):
         return
     try:
-        if not server.answers():
+        if not server.is_reachable():
             return
         rights = Rights.read(server)
-    except (ObjectError, AccessError, Refused):
+    except (ObjectError, AccessError, RefusedError):
         return
     after = rights.after()
     for kind, pk, fields in changes(rights, ours, held):

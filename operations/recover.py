@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from components.access import ssh_command
-from components.objects.reconcile import UNSEEN
+from components.objects.reconcile import UNKNOWN_PK
 from components.objects.state import META
 from components.settings import Elsewhere, Settings
 from components.ssh_words import last_words
@@ -175,7 +175,7 @@ class _Search:
             if one.type == f"{PROVIDER}docker":
                 self._boxes[one.urn] = self._reached(str(one.inputs["host"]))
             return new_id()
-        return UNSEEN if one.type.startswith(OBJECT) else self._found(one)
+        return UNKNOWN_PK if one.type.startswith(OBJECT) else self._found(one)
 
     def _found(self, one: Wanted) -> str | None:
         try:

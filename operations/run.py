@@ -10,7 +10,7 @@ from typing import Any
 from components.host.dns import ADOPT
 from components.identity.access import ENVIRONMENT as FOREIGN_ACCESS
 from components.memory import CONFIRM
-from components.objects.looking import ENVIRONMENT, SAID
+from components.objects.preflight import ALREADY_SHOWN, ENVIRONMENT
 from operations import backend, box, copies, guards, protection
 from operations.errors import OperatorError
 from operations.heal import forget, heal
@@ -155,7 +155,7 @@ def up(
 
 
 def _bring_up(stack: Stack, screen: Screen, *, refresh: bool) -> int:
-    with explained(), _environment(stack, {ENVIRONMENT: SAID}), screen:
+    with explained(), _environment(stack, {ENVIRONMENT: ALREADY_SHOWN}), screen:
         result = stack.automation.up(
             refresh=refresh,
             run_program=True,

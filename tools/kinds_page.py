@@ -127,17 +127,20 @@ def _facts(label: str, having: list[Line]) -> Iterator[str]:
     if newest.space(label) != label:
         others = newest.space(label).removeprefix("@").removeprefix("any_").replace("_", " ")
         yield f"No two objects of this family may be called the same ({others})."
-    if kind.also:
-        yield f"Others may also name it by its `{'`, `'.join(kind.also)}`."
+    if kind.aliases:
+        yield f"Others may also name it by its `{'`, `'.join(kind.aliases)}`."
     if kind.shadows:
         yield f"authentik also lists {_joined(kind.shadows)} among these; gatehouse tells them apart."
-    if kind.bystanders:
-        via = _joined(sorted({f"{name}.{field}" for name, field, _ in kind.bystanders}))
+    if kind.dependents:
+        via = _joined(sorted({f"{name}.{field}" for name, field, _ in kind.dependents}))
         yield f"It is not deleted while something refers to it that authentik would delete along: {via}."
-    if kind.released:
-        yield f"Before it is deleted, {_joined(sorted(kind.released))} is emptied: authentik would delete those too."
-    if kind.repeat:
-        yield f"Every update also sends {_joined(kind.repeat)}, since authentik demands it."
+    if kind.emptied_first:
+        yield (
+            f"Before it is deleted, {_joined(sorted(kind.emptied_first))} is emptied: authentik would delete "
+            "those too."
+        )
+    if kind.always_sent:
+        yield f"Every update also sends {_joined(kind.always_sent)}, since authentik demands it."
     if kind.effect:
         named = _joined(sorted(kind.effect.fields))
         yield f"gatehouse has it applied when {named} changed or it is not in effect yet, and waits for the end."

@@ -15,16 +15,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from components.objects import fields as said
+from components.objects import field_values
 from components.objects.dialect import Dialect, Kind, Reference
 from components.objects.errors import ObjectError
-from components.objects.fields import Fields
+from components.objects.field_values import Fields
 from components.objects.natural_key import NaturalKey
-from components.objects.reconcile import UNSEEN, Declared, Held, Reconciler
+from components.objects.object_errors import ObjectErrors
+from components.objects.reconcile import UNKNOWN_PK, DesiredObject, ObjectState, Reconciler
 from components.objects.store import Object
 from components.objects.values import is_empty
-from components.objects.wording import Words
-from components.objects.writing import Writer
+from components.objects.writer import Writer
 
 ACCESS = "gatehouse.access"
 """The kind's name, and so part of the state contract."""
@@ -93,63 +93,63 @@ class Access:
         self._dialect = dialect
         self._store = general.store
         self._run = general.run
-        self._begun = general.begun
-        self._words = Words(dialect)
+        self._begun = general.creates
+        self._words = ObjectErrors(dialect)
         self._writer = Writer(dialect, general.store, self._words)
         self._application = dialect.kind(APPLICATION)
         self._binding = dialect.kind(BINDING)
 
-    def create(self, wanted: Declared) -> Held:
+    def create(self, desired: DesiredObject) -> ObjectState:
         """Attach the provider, once the bindings are there."""
-        return self._put(wanted, None)
+        return self._put(desired, None)
 
-    def update(self, held: Held, wanted: Declared) -> Held:
+    def update(self, prior: ObjectState, desired: DesiredObject) -> ObjectState:
         """Remove bindings that are no longer wanted, and only then attach providers and change the mode."""
-        return self._put(wanted, held)
+        return self._put(desired, prior)
 
-    def read(self, kind: Kind, held: Held) -> Held | None:
+    def read(self, kind: Kind, prior: ObjectState) -> ObjectState | None:
         """What is attached, and which of the bindings are there."""
         del kind
-        item = self._find(held)
+        item = self._find(prior)
         if item is None:
             return None
-        if held.pk == UNSEEN:
-            held = self._taken_in(held, item)
-        fields = {name: value for name, value in held.fields.items() if name in OPENING}
-        seen = said.observed(self._store, self._dialect, self._application, fields, item)
-        known = held.memory.get("bindings", {})
+        if prior.pk == UNKNOWN_PK:
+            prior = self._taken_in(prior, item)
+        fields = {name: value for name, value in prior.fields.items() if name in OPENING}
+        seen = field_values.observe(self._store, self._dialect, self._application, fields, item)
+        known = prior.memory.get("bindings", {})
         there = {str(each[self._binding.pk]): each for each in self._bindings(item)}
-        bindings = [each for each in held.fields.get("bindings", []) if known.get(each) in there]
+        bindings = [each for each in prior.fields.get("bindings", []) if known.get(each) in there]
         foreign = {
             pk: self._effect(each, item) for pk, each in there.items() if pk not in set(known.values())
         }
         called = self._store.name_of(self._application, item)
-        rest = {"foreign": held.fields["foreign"]} if "foreign" in held.fields else {}
+        rest = {"foreign": prior.fields["foreign"]} if "foreign" in prior.fields else {}
         rest |= {FOREIGN: sorted(foreign.values())} if foreign else {}
         return replace(
-            held,
+            prior,
             fields={**seen, **rest, "application": called, "bindings": bindings},
-            memory={**held.memory, "foreign": foreign},
+            memory={**prior.memory, "foreign": foreign},
         )
 
-    def _taken_in(self, held: Held, item: Object) -> Held:
+    def _taken_in(self, prior: ObjectState, item: Object) -> ObjectState:
         """The access of a client whose state was lost: bindings are known by what they say alone."""
         there = {self._said(each): str(each[self._binding.pk]) for each in self._bindings(item)}
-        known = {each: there[each] for each in held.fields.get("bindings", []) if each in there}
+        known = {each: there[each] for each in prior.fields.get("bindings", []) if each in there}
         memory = {"before": {}, "bindings": known, "adopted": []}
-        return replace(held, pk=str(item[self._application.pk]), memory=memory)
+        return replace(prior, pk=str(item[self._application.pk]), memory=memory)
 
-    def delete(self, kind: Kind, logical: str, held: Held) -> str:
+    def delete(self, kind: Kind, logical: str, prior: ObjectState) -> str:
         """Detach the provider, unless it was attached before this stack."""
-        item = self._find(held)
+        item = self._find(prior)
         if item is None:
             return "was gone already"
         pk = str(item[self._application.pk])
-        if self._run.is_claimed(kind, pk) or self._run.let_go(kind, logical, pk, adopted=False):
+        if self._run.is_claimed(kind, pk) or self._run.release(kind, logical, pk, adopted=False):
             return "kept: another resource of this stack has taken it over"
-        if pk != held.pk:
+        if pk != prior.pk:
             return "kept: the application is not the one that this stack made, but another of the same name"
-        before = held.memory.get("before", {})
+        before = prior.memory.get("before", {})
         fields: Fields = {}
         for name in PROVIDERS:
             attached = self._attached(name, item)
@@ -161,20 +161,22 @@ class Access:
         self._writer.update(self._application, self._declared(logical, fields), item, body, {})
         return "detached"
 
-    def _put(self, wanted: Declared, held: Held | None) -> Held:
-        item = self._find(replace(held, fields=wanted.fields) if held else Held("", wanted.fields))
+    def _put(self, desired: DesiredObject, prior: ObjectState | None) -> ObjectState:
+        item = self._find(replace(prior, fields=desired.fields) if prior else ObjectState("", desired.fields))
         if item is None:
-            raise self._words.gone(self._application, wanted.logical, {"slug": wanted.fields["application"]})
+            raise self._words.not_found(
+                self._application, desired.logical, {"slug": desired.fields["application"]}
+            )
         pk = str(item[self._application.pk])
         self._run.claim(self._dialect.kind(ACCESS), {"pk": pk})
-        bindings = self._wanted_bindings(wanted, item)
+        bindings = self._wanted_bindings(desired, item)
         ours = set(bindings.values())
-        self._remove(wanted.logical, item, self._former(held, item) - ours)
+        self._remove(desired.logical, item, self._former(prior, item) - ours)
         self._forget_gone(item)
-        note = self._remove_foreign(wanted, item, held, ours)
-        fields = {name: value for name, value in wanted.fields.items() if name in OPENING}
+        note = self._remove_foreign(desired, item, prior, ours)
+        fields = {name: value for name, value in desired.fields.items() if name in OPENING}
         for name in PROVIDERS:
-            if held and name in held.fields and name not in fields:
+            if prior and name in prior.fields and name not in fields:
                 fields[name] = [] if self._application.references[name].many else None
         opening = self._opening(item, ours) if fields.get("policy_engine_mode") == "any" else ""
         if opening:
@@ -183,23 +185,23 @@ class Access:
                 f"needs all of its bindings still, since one {opening}: run `gatehouse up` once that has gone"
             )
         body = {name: self._sent(name, value) for name, value in fields.items()}
-        item = self._writer.update(self._application, self._declared(wanted.logical, fields), item, body, {})
+        item = self._writer.update(self._application, self._declared(desired.logical, fields), item, body, {})
         memory = {
-            "before": held.memory.get("before", {}) if held else self._before(item, pk),
+            "before": prior.memory.get("before", {}) if prior else self._before(item, pk),
             "bindings": bindings,
             "adopted": [
-                each for each in bindings.values() if self._run.before(self._binding, each) is not None
+                each for each in bindings.values() if self._run.original(self._binding, each) is not None
             ],
         }
-        seen = {**wanted.fields, "policy_engine_mode": "all"} if opening else wanted.fields
-        return Held(pk, seen, memory=memory, note=note)
+        seen = {**desired.fields, "policy_engine_mode": "all"} if opening else desired.fields
+        return ObjectState(pk, seen, memory=memory, note=note)
 
-    def _former(self, held: Held | None, item: Object) -> set[str]:
+    def _former(self, prior: ObjectState | None, item: Object) -> set[str]:
         """Bindings of the application that this stack made.
 
         A run that was killed before it came to the access leaves some that only the notes of what it sent know.
         """
-        known = held.memory if held else {}
+        known = prior.memory if prior else {}
         former = set(known.get("bindings", {}).values()) - set(known.get("adopted", ()))
         sent = [_bound(body) for body in self._begun.bodies(self._binding.name).values()]
         return former | {str(each[self._binding.pk]) for each in self._bindings(item) if _bound(each) in sent}
@@ -209,7 +211,7 @@ class Access:
         there = [_bound(each) for each in self._bindings(item)]
         for logical, body in self._begun.bodies(self._binding.name).items():
             if body.get("target") == item["pk"] and _bound(body) not in there:
-                self._begun.undone(self._binding.name, logical)
+                self._begun.discard(self._binding.name, logical)
 
     def _opening(self, item: Object, ours: set[str]) -> str:
         """What a binding that is not wanted does as soon as one binding is enough, if that opens the application.
@@ -224,7 +226,7 @@ class Access:
                 return effect(*self._subject(each), each, "any")
         return ""
 
-    def _wanted_bindings(self, wanted: Declared, item: Object) -> dict[str, str]:
+    def _wanted_bindings(self, desired: DesiredObject, item: Object) -> dict[str, str]:
         """The pk of each wanted binding. Raises ObjectError for one that is not there as it is wanted."""
         for fresh in (False, True):
             if fresh:
@@ -232,13 +234,14 @@ class Access:
             there: dict[str, str] = {}
             for each in self._bindings(item):
                 there.setdefault(self._said(each), str(each[self._binding.pk]))
-            missing = [each for each in wanted.fields.get("bindings", []) if each not in there]
+            missing = [each for each in desired.fields.get("bindings", []) if each not in there]
             if not missing:
-                return {each: there[each] for each in wanted.fields.get("bindings", [])}
+                return {each: there[each] for each in desired.fields.get("bindings", [])}
         raise ObjectError(
-            f"{wanted.fields['application']} stays as it is, since its binding to {' and '.join(missing)} is not there "
+            f"{desired.fields['application']} stays as it is, since its binding to {' and '.join(missing)} is not "
+            "there "
             "as it is declared",
-            self._words.place(wanted.logical),
+            self._words.place(desired.logical),
             "Somebody has changed or deleted it meanwhile. Run `gatehouse up` again: it refreshes first and repairs it",
         )
 
@@ -253,7 +256,9 @@ class Access:
             ):
                 self._writer.delete(self._binding, logical, each, each)
 
-    def _remove_foreign(self, wanted: Declared, item: Object, held: Held | None, ours: set[str]) -> str:
+    def _remove_foreign(
+        self, desired: DesiredObject, item: Object, prior: ObjectState | None, ours: set[str]
+    ) -> str:
         """Remove bindings that the stack does not have, where that is wanted; what was done, in words.
 
         What the operator has agreed to is what was shown.
@@ -263,31 +268,31 @@ class Access:
             for each in self._bindings(item)
             if str(each[self._binding.pk]) not in ours
         }
-        if wanted.fields.get("foreign") != "remove":
+        if desired.fields.get("foreign") != "remove":
             agreed = os.environ.get(ENVIRONMENT) == "remove"
-            shown = held.memory.get("foreign", {}) if held and agreed else {}
+            shown = prior.memory.get("foreign", {}) if prior and agreed else {}
             foreign = {pk: does for pk, does in foreign.items() if pk in shown}
         left = {
-            pk for pk in foreign if self._run.is_held(self._binding, pk)
+            pk for pk in foreign if self._run.is_managed(self._binding, pk)
         }  # the engine deletes these itself
-        self._remove(wanted.logical, item, foreign.keys() - left)
+        self._remove(desired.logical, item, foreign.keys() - left)
         gone = [f"the binding that {does}" for pk, does in sorted(foreign.items()) if pk not in left]
         return f"removed {', '.join(gone)}" if gone else ""
 
     def _before(self, item: Object, pk: str) -> Fields:
         """What was attached to an adopted application; nothing to one that this stack made."""
-        before = self._run.before(self._application, pk)
+        before = self._run.original(self._application, pk)
         if before is None:
             return {}
         attached = {name: before.get(name, self._attached(name, item)) for name in PROVIDERS}
         return {name: value for name, value in attached.items() if not is_empty(value)}
 
     def _attached(self, name: str, item: Object) -> Any:
-        return said.said_by(self._store, self._dialect, self._application, name, item.get(name))
+        return field_values.to_declared(self._store, self._dialect, self._application, name, item.get(name))
 
-    def _find(self, held: Held) -> Object | None:
-        found = self._store.matches(self._application, (str(held.fields["application"]),))
-        return found[0] if found else self._store.by_pk(self._application, held.pk)
+    def _find(self, prior: ObjectState) -> Object | None:
+        found = self._store.find_by_key(self._application, (str(prior.fields["application"]),))
+        return found[0] if found else self._store.by_pk(self._application, prior.pk)
 
     def _bindings(self, item: Object) -> list[Object]:
         return [each for each in self._store.all(self._binding) if str(each["target"]) == str(item["pk"])]
@@ -301,11 +306,11 @@ class Access:
     def _subject(self, binding: Object) -> tuple[str, str]:
         """What a binding is about, and its name."""
         subject = next((name for name in SUBJECTS if not is_empty(binding.get(name))), SUBJECTS[0])
-        return subject, self._store.named(self._binding.references[subject], binding.get(subject))
+        return subject, self._store.name_for(self._binding.references[subject], binding.get(subject))
 
     def _sent(self, name: str, value: Any) -> Any:
-        return said.sent(self._store, self._application, name, value)
+        return field_values.to_server(self._store, self._application, name, value)
 
     @staticmethod
-    def _declared(logical: str, fields: Fields) -> Declared:
-        return Declared(APPLICATION, logical, fields)
+    def _declared(logical: str, fields: Fields) -> DesiredObject:
+        return DesiredObject(APPLICATION, logical, fields)

@@ -13,8 +13,8 @@ from components.identity.kinds import Line, defaults
 from components.identity.rights import TOKEN, Rights, takes_away
 from components.objects.dialect import Kind
 from components.objects.errors import ObjectError
-from components.objects.http import Http, Refused, Way
-from components.objects.waiting import patience
+from components.objects.http import Endpoint, Http, RefusedError
+from components.objects.outage import patience
 
 PAUSE = 1.0
 """Seconds between two looks for a default object that is still to come."""
@@ -56,7 +56,7 @@ class Authentik:
         headers = {"Authorization": f"Bearer {self._token}"}
         return self._ready().request(method, f"/api/v3{path}", params=params, body=body, headers=headers)[1]
 
-    def listed(self, kind: Kind) -> Sequence[Mapping[str, Any]]:
+    def list_objects(self, kind: Kind) -> Sequence[Mapping[str, Any]]:
         """All pages of a kind's list; read again if it changed while it was being read."""
         flag = {} if kind.name.startswith("@") else self._line.flag(kind.name)
         found: dict[str, Mapping[str, Any]] = {}
@@ -75,7 +75,7 @@ class Authentik:
                 answer = self.request(
                     "GET", kind.path, params={**flag, "page_size": str(PAGE), "page": str(page)}
                 )
-            except Refused as refused:
+            except RefusedError as refused:
                 if refused.status == 404 and page > 1:
                     return found, False  # the list grew shorter than this page
                 raise
@@ -91,7 +91,7 @@ class Authentik:
             page = int(answer["pagination"]["next"])
         return found, len(counts) == 1 and len(found) == seen
 
-    def expected(self, kind: Kind, key: str) -> bool:
+    def will_appear(self, kind: Kind, key: str) -> bool:
         """Default objects are made while authentik is already answering: wait for those by name."""
         if time.monotonic() > self._settled_at:
             return False
@@ -110,7 +110,7 @@ class Authentik:
             words = f"{words} (objects of this kind need an enterprise licence)".strip()
         return words
 
-    def settle(self, kind: Kind, name: str, value: Any) -> Any:
+    def normalize(self, kind: Kind, name: str, value: Any) -> Any:
         """Countries come back sorted."""
         return (
             sorted(value)
@@ -119,7 +119,7 @@ class Authentik:
         )
 
     @contextmanager
-    def guarded(self, kind: Kind, item: Mapping[str, Any], body: Mapping[str, Any] | None) -> Iterator[None]:
+    def guard(self, kind: Kind, item: Mapping[str, Any], body: Mapping[str, Any] | None) -> Iterator[None]:
         """Nothing takes away the rights of our own account, or the last administrator's, or the token in use.
 
         Such writes are made one at a time, each looked at right before it: two of them might each rely on what the
@@ -131,7 +131,7 @@ class Authentik:
         with self._guarding:
             objection = self._objection(kind, item, body)
             if objection:
-                place = f"{self.where}, {kind.title} {kind.key.called(item)!r}"
+                place = f"{self.where}, {kind.title} {kind.key.display_name(item)!r}"
                 raise ObjectError(objection[0], place, objection[1])
             yield
 
@@ -156,7 +156,7 @@ class Authentik:
         after.change(kind.name, str(item[kind.pk]), body)
         return rights.objection(after)
 
-    def noted(self, kind: Kind, item: Mapping[str, Any]) -> Sequence[str]:
+    def effect_log(self, kind: Kind, item: Mapping[str, Any]) -> Sequence[str]:
         """What the worker's last task about the object said that went wrong; everything, where it marked nothing."""
         app, _, model = kind.name.partition(".")
         about = {
@@ -167,13 +167,13 @@ class Authentik:
         }
         try:
             found = self.request("GET", "/tasks/tasks/", params=about)["results"]
-        except Refused:
+        except RefusedError:
             return ()
         lines = (found[0].get("logs") or found[0].get("messages") or []) if found else []
         wrong = [line for line in lines if line.get("log_level") in {"warning", "error", "critical"}] or lines
         return [str(line.get("event"))[:300] for line in wrong]
 
-    def answers(self) -> bool:
+    def is_reachable(self) -> bool:
         """Whether it is up and takes our token at the first look. Waits for nothing, and writes nothing."""
         from components.access import AccessError  # noqa: PLC0415  (ssh and keys, which a preview does not need)
 
@@ -208,10 +208,10 @@ class Authentik:
         return http
 
 
-def _way(address: str) -> Way:
+def _way(address: str) -> Endpoint:
     """How an address is reached: as it is, or through a tunnel."""
     if not address.startswith("ssh:"):
-        return Way(address.rstrip("/"))
+        return Endpoint(address.rstrip("/"))
     from components.access import tunnel  # noqa: PLC0415  (ssh and keys, which a preview does not need)
 
     return tunnel(address)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from components.objects.errors import ObjectError, Unclear
-from components.objects.http import Away, Http, Refused
-from components.objects.waiting import Waiting
+from components.objects.errors import ObjectError, UnclearOutcomeError
+from components.objects.http import Http, RefusedError, UnavailableError
+from components.objects.outage import Outage
 
 ACCOUNT = "gatehouse"
 """Name of the service account and identifier of its token."""
@@ -58,9 +58,9 @@ class Door:
         if self._admits_at_once():
             return False
         young = self._wait_until_ready()
-        admission = Waiting(self._http.where)
+        admission = Outage(self._http.where)
         while not self._admits(self._token):
-            if admission.left("it is up, and does not take our token yet", self._admitted) <= 0:
+            if admission.seconds_left("it is up, and does not take our token yet", self._admitted) <= 0:
                 raise ObjectError(
                     f"it is up, and refuses our token since {self._admitted:.0f} s (HTTP 403)",
                     self._http.where,
@@ -79,15 +79,15 @@ class Door:
         """True if it was not ready at the first look."""
         try:
             self._http.request("GET", READY_PATH, seconds=self._patience, silence=self._silence)
-        except Away as away:
+        except UnavailableError as away:
             raise ObjectError(
                 f"it is not ready after {away.seconds:.0f} s: {away.reason}",
                 self._http.where,
                 "See the logs of its server, worker and database, then run the same command again",
             ) from None
-        except Refused as refused:
+        except RefusedError as refused:
             raise self._unlike_authentik(f"HTTP {refused.status}", READY_PATH) from None
-        return self._http.waited
+        return self._http.has_waited
 
     def _unlike_authentik(self, what: str, path: str) -> ObjectError:
         return ObjectError(
@@ -109,7 +109,7 @@ class Door:
     def _admits(self, token: str, seconds: float | None = None) -> bool:
         try:
             self.account = str(self._call(token, "GET", ME, seconds=seconds)["user"]["pk"])
-        except Refused as refused:
+        except RefusedError as refused:
             if refused.status == 403:
                 return False
             raise self._unlike_authentik(f"HTTP {refused.status}", f"/api/v3{ME}") from None
@@ -149,7 +149,7 @@ class Door:
     def _bootstrapped(self, method: str, path: str, body: object = None) -> Any:
         try:
             return self._call(self._bootstrap or "", method, path, body)
-        except (Refused, Unclear) as error:
+        except (RefusedError, UnclearOutcomeError) as error:
             raise ObjectError(
                 f"gatehouse's own account cannot be made ({error}, {method} {path})",
                 self._http.where,

@@ -39,7 +39,7 @@ _PERMISSION = Kind(
     "id",
     "id",
     "permission",
-    fresh_pk=True,
+    sequential_pk=True,
 )
 _RECORDS = {
     "device": "people enrol devices themselves",
@@ -167,7 +167,7 @@ class Line:
                 path,
                 NaturalKey.parse(key),
                 title=label.removeprefix("@any_").replace("_", " "),
-                also=("managed", *OWNERS.get(label, ())[2:]),
+                aliases=("managed", *OWNERS.get(label, ())[2:]),
             )
         path, row = self._rows[label]
         facts = self._facts(path, row)
@@ -184,7 +184,7 @@ class Line:
             pk=row["pk"],
             url=row["url"],
             title=title(row["model"]),
-            also=(*row.get("also", ()), *owner[2:]),
+            aliases=(*row.get("also", ()), *owner[2:]),
             owner=owner[:2] or None,
             references=references,
             secret=frozenset(row.get("secret", ())) | frozenset(SETTERS.get(label, {})),
@@ -201,17 +201,17 @@ class Line:
                 for name, field in facts.items()
                 if "fields" in field or "fields" in field.get("items", {})
             ),
-            free=frozenset(name for name, field in facts.items() if _is_free(field)),
+            free_form=frozenset(name for name, field in facts.items() if _is_free(field)),
             merged=MERGED.get(label, frozenset()),
             shared=SHARED.get(label, frozenset()),
             instants=frozenset(name for name, field in facts.items() if field.get("format") == "date-time"),
-            cleared=dict(self._cleared(label, facts)),
+            empty_values=dict(self._cleared(label, facts)),
             never_null=frozenset(name for name, field in facts.items() if not field.get("nullable")),
-            repeat=tuple(name for name in row.get("repeat", ()) if name in facts),
+            always_sent=tuple(name for name in row.get("repeat", ()) if name in facts),
             additions={name: frozenset(value) for name, value in row.get("adds", {}).items()},
-            fresh_pk=bool(row.get("counted")),
-            released=RELEASED.get(label, frozenset()),
-            bystanders=tuple(self._bystanders(row)),
+            sequential_pk=bool(row.get("counted")),
+            emptied_first=RELEASED.get(label, frozenset()),
+            dependents=tuple(self._bystanders(row)),
             groups=tuple(name for name in TOGETHER if path in self._groups[name[1:]]),
             shadows=tuple(self._labels[each] for each in row.get("also_lists", ()) if each in self._labels),
         )

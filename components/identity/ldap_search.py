@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from components.objects import fields as said
+from components.objects import field_values
 from components.objects.dialect import Dialect, Kind, Reference
 from components.objects.errors import ObjectError
-from components.objects.http import Refused
+from components.objects.http import RefusedError
 from components.objects.natural_key import NaturalKey
-from components.objects.reconcile import Declared, Held, Reconciler
-from components.objects.store import Missing
-from components.objects.wording import Words
+from components.objects.object_errors import ObjectErrors
+from components.objects.reconcile import DesiredObject, ObjectState, Reconciler
+from components.objects.store import UnresolvedNameError
 
 LDAP_SEARCH = "gatehouse.ldap_search"
 """The kind's name, and so part of the state contract."""
@@ -42,48 +42,49 @@ class LdapSearch:
     def __init__(self, dialect: Dialect, general: Reconciler) -> None:
         self._dialect = dialect
         self._store = general.store
-        self._words = Words(dialect)
+        self._words = ObjectErrors(dialect)
 
-    def create(self, wanted: Declared) -> Held:
+    def create(self, desired: DesiredObject) -> ObjectState:
         """Give it; once more does no harm."""
         try:
-            provider, role = self._pks(wanted.fields)
-        except Missing as missing:
-            raise self._words.nameless(wanted.logical, missing.kinds[0], missing) from None
-        self._write(wanted.logical, "POST", "assign", provider, role)
-        if not self._is_given(wanted.logical, provider, role):
+            provider, role = self._pks(desired.fields)
+        except UnresolvedNameError as missing:
+            raise self._words.unresolved_name(desired.logical, missing.kinds[0], missing) from None
+        self._write(desired.logical, "POST", "assign", provider, role)
+        if not self._is_given(desired.logical, provider, role):
             raise ObjectError(
-                f"the role {wanted.fields['role']} may not search after it was allowed to",
-                self._words.place(wanted.logical),
+                f"the role {desired.fields['role']} may not search after it was allowed to",
+                self._words.place(desired.logical),
                 "Run the same command again; if it stays, see authentik's log",
             )
-        return Held(f"{provider}/{role}", dict(wanted.fields))
+        return ObjectState(f"{provider}/{role}", dict(desired.fields))
 
-    def read(self, kind: Kind, held: Held) -> Held | None:
+    def read(self, kind: Kind, prior: ObjectState) -> ObjectState | None:
         """None where the provider or the role is gone, or the permission was taken away by hand."""
         del kind
         try:
-            provider, role = self._pks(held.fields)
-        except Missing:
+            provider, role = self._pks(prior.fields)
+        except UnresolvedNameError:
             return None
-        given = self._is_given(str(held.fields["provider"]), provider, role)
-        return replace(held, pk=f"{provider}/{role}") if given else None
+        given = self._is_given(str(prior.fields["provider"]), provider, role)
+        return replace(prior, pk=f"{provider}/{role}") if given else None
 
-    def update(self, held: Held, wanted: Declared) -> Held:
+    def update(self, prior: ObjectState, desired: DesiredObject) -> ObjectState:
         """Give it again: what was renamed is the same provider and role."""
-        return replace(self.create(wanted), pk=held.pk)
+        return replace(self.create(desired), pk=prior.pk)
 
-    def delete(self, kind: Kind, logical: str, held: Held) -> str:
+    def delete(self, kind: Kind, logical: str, prior: ObjectState) -> str:
         """Take it away."""
-        if self.read(kind, held) is None:
+        if self.read(kind, prior) is None:
             return "was gone already"
-        self._write(logical, "PATCH", "unassign", *self._pks(held.fields))
+        self._write(logical, "PATCH", "unassign", *self._pks(prior.fields))
         return "taken away"
 
     def _pks(self, fields: dict[str, Any]) -> tuple[str, str]:
-        """Provider and role. Raises Missing where one is not there."""
+        """Provider and role. Raises UnresolvedNameError where one is not there."""
         provider, role = (
-            said.sent(self._store, LDAP_SEARCH_KIND, name, fields[name]) for name in ("provider", "role")
+            field_values.to_server(self._store, LDAP_SEARCH_KIND, name, fields[name])
+            for name in ("provider", "role")
         )
         return str(provider), str(role)
 
@@ -91,8 +92,8 @@ class LdapSearch:
         asked = {"uuid": role, "page_size": "100"}
         try:
             given = self._dialect.request("GET", "/rbac/permissions/roles/", params=asked)["results"]
-        except Refused as refused:
-            raise self._words.said_no(LDAP_SEARCH_KIND, logical, {}, refused, "read") from None
+        except RefusedError as refused:
+            raise self._words.refusal(LDAP_SEARCH_KIND, logical, {}, refused, "read") from None
         return any(each["codename"] == PERMISSION and str(each["object_pk"]) == provider for each in given)
 
     def _write(self, logical: str, method: str, verb: str, provider: str, role: str) -> None:
@@ -100,5 +101,5 @@ class LdapSearch:
         body = {"permissions": [f"{app}.{PERMISSION}"], "model": PROVIDER, "object_pk": provider}
         try:
             self._dialect.request(method, _ASSIGNED.format(role, verb), body=body)
-        except Refused as refused:
-            raise self._words.said_no(LDAP_SEARCH_KIND, logical, {}, refused, verb) from None
+        except RefusedError as refused:
+            raise self._words.refusal(LDAP_SEARCH_KIND, logical, {}, refused, verb) from None

@@ -33,7 +33,7 @@ class Naming:
         """
         kind = self._line.kind(spec.kind)
         parts = []
-        for part, field in kind.key.chosen(spec.fields):
+        for part, field in kind.key.chosen_fields(spec.fields):
             value = spec.fields.get(field, "")
             text = str(canonical(value)) if is_plain(value) else spec.name
             reference = kind.references.get(field)

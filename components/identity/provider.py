@@ -19,10 +19,10 @@ from components.identity.ldap_search import LDAP_SEARCH, LdapSearch
 from components.identity.specs import Spec
 from components.objects.dialect import Config, Dialect, Kind
 from components.objects.engine import Engine
+from components.objects.outage import say
 from components.objects.provider import ObjectProvider
-from components.objects.reconcile import Declared, Reconciler
+from components.objects.reconcile import DesiredObject, Reconciler
 from components.objects.state import META
-from components.objects.waiting import say
 
 
 class AuthentikProvider(ObjectProvider):
@@ -49,13 +49,13 @@ class AuthentikProvider(ObjectProvider):
             say(f"{_olds[META]['logical']}: {each} (a binding that the stack file does not have{fate})")
         return super().diff(_id, _olds, _news)
 
-    def answers(self) -> bool:
+    def is_reachable(self) -> bool:
         """Whether authentik is up and takes our token."""
-        return self._server.answers()
+        return self._server.is_reachable()
 
-    def objections(self, _wanted: Declared) -> Iterable[tuple[str, str]]:
+    def failures(self, _desired: DesiredObject) -> Iterable[tuple[str, str]]:
         """What the catalog of the line says against the fields; a plan has asked the same before."""
-        spec = Spec(_wanted.kind, _wanted.logical, _wanted.fields, _wanted.adopt, sealed=_wanted.sealed)
+        spec = Spec(_desired.kind, _desired.logical, _desired.fields, _desired.adopt, sealed=_desired.sealed)
         return [
             (problem.where.removeprefix(spec.where).removeprefix(", "), f"{problem.what}. {problem.remedy}")
             for problem in check.field_problems(self._line, spec)

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from components.identity.plan import Examined
 from components.identity.provider import AuthentikProvider
 from components.objects.dialect import Reference
-from components.objects.resource import Object, resource_class, type_token
+from components.objects.resource import ObjectResource, resource_class, type_token
 from components.problems import refuse
 
 _PROVIDER = AuthentikProvider()
@@ -29,7 +29,7 @@ def register(
     opts: pulumi.ResourceOptions | None = None,
     *,
     called: Callable[[str], str] = str,
-) -> dict[tuple[str, str], Object]:
+) -> dict[tuple[str, str], ObjectResource]:
     """Register everything; returns the resources by (kind, name as added).
 
     `called`: what a logical name is in the state.
@@ -37,7 +37,7 @@ def register(
     Raises Problems where the plan has errors; nothing was registered then.
     """
     refuse(examined.problems)
-    made: dict[int, Object] = {}
+    made: dict[int, ObjectResource] = {}
     names: _Names = {}
     whole = examined.whole
     for index in examined.order:
@@ -73,7 +73,7 @@ def _linked(
     reference: Reference | None,
     value: Any,
     meant: Mapping[str, tuple[str, int]],
-    made: Mapping[int, Object],
+    made: Mapping[int, ObjectResource],
     names: _Names,
 ) -> Any:
     """The value with each name of a declared object as an output of that object, and a secret as a secret output."""

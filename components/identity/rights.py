@@ -43,7 +43,7 @@ class Server(Protocol):
         """The pk of the account that asks."""
         ...
 
-    def listed(self, kind: Kind, /) -> Iterable[Item]:
+    def list_objects(self, kind: Kind, /) -> Iterable[Item]:
         """Every object of a kind."""
         ...
 
@@ -63,7 +63,7 @@ class Rights:
     def read(server: Server) -> Rights:
         """As they are now."""
         users, groups = (
-            {str(item["pk"]): dict(item) for item in server.listed(server.kind(name))}
+            {str(item["pk"]): dict(item) for item in server.list_objects(server.kind(name))}
             for name in (USER, GROUP)
         )
         return Rights(server.me(), users, groups)

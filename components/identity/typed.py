@@ -15,7 +15,7 @@ from components.identity.exceptions import EXCLUSIVE
 from components.identity.kinds import Line
 from components.identity.provider import AuthentikProvider
 from components.objects.dialect import Kind
-from components.objects.resource import Object, type_token
+from components.objects.resource import ObjectResource, type_token
 from components.problems import Problem, Problems
 
 _PROVIDER = AuthentikProvider()
@@ -23,7 +23,7 @@ _TAKEN: WeakKeyDictionary[Any, dict[Hashable, str]] = WeakKeyDictionary()
 """Explicit provider, or the run of a program without one -> what may be there once only -> the object that has it."""
 
 
-class TypedObject(Object):
+class TypedObject(ObjectResource):
     """One object of authentik's, declared by itself. `opts.provider` is the explicit provider resource.
 
     The provider checks fields and values against the client's line at preview; a name that another typed object of the
@@ -77,7 +77,7 @@ def _secrets(label: str) -> tuple[str, ...]:
 
 def _key(kind: Kind, fields: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """The fields that identify an object, with their values; None for what is missing."""
-    return [(field, fields.get(field)) for _, field in kind.key.chosen(fields)]
+    return [(field, fields.get(field)) for _, field in kind.key.chosen_fields(fields)]
 
 
 def _called(kind: Kind, fields: Mapping[str, Any], logical: str) -> str:

@@ -11,7 +11,7 @@ from components.settings import Settings
 if TYPE_CHECKING:
     import pulumi
 
-    from components.objects.resource import Object
+    from components.objects.resource import ObjectResource
 
 SETTING = "invitations"
 INVITATION = "authentik_stages_invitation.invitation"
@@ -61,7 +61,9 @@ def parts(settings: Settings) -> Iterator[Part]:
             yield Part(setting, INVITATION, name, {"flow": flow, "single_use": False, "expires": expires})
 
 
-def links(settings: Settings, made: Mapping[tuple[str, str], Object]) -> dict[str, pulumi.Output[str]]:
+def links(
+    settings: Settings, made: Mapping[tuple[str, str], ObjectResource]
+) -> dict[str, pulumi.Output[str]]:
     """The address of each invitation that has not expired; whoever has it gets in, so it is a secret."""
     import pulumi  # noqa: PLC0415
 

@@ -15,7 +15,7 @@ A whole dialect for an imaginary server that keeps shelves and books:
         "book", path="/api/books", key=NaturalKey.parse("title"), pk="id", url="id", title="book",
         references={"shelf_id": Reference(("shelf",))},        # declared by the shelf's name, sent as its id
         secret=frozenset({"password"}), write_only=frozenset({"password"}),
-        unordered=frozenset({"tags"}), cleared={"tags": []}, update="PUT", serial=True,
+        unordered=frozenset({"tags"}), empty_values={"tags": []}, update="PUT", serial=True,
     )
 
     class Library:
@@ -23,11 +23,11 @@ A whole dialect for an imaginary server that keeps shelves and books:
         def kind(self, name): return {"shelf": SHELF, "book": BOOK}[name]
         def request(self, method, path, *, params=None, body=None):
             return self._http.request(method, path, params=params, body=body)[1]     # objects.http.Http
-        def listed(self, kind): return list(self.request("GET", kind.path))
-        def expected(self, kind, key): return False
+        def list_objects(self, kind): return list(self.request("GET", kind.path))
+        def will_appear(self, kind, key): return False
         def explain(self, kind, payload): return payload["error"]["message"] if payload else ""
-        def settle(self, kind, field, value): return value
-        def guarded(self, kind, item, body): return nullcontext()
+        def normalize(self, kind, field, value): return value
+        def guard(self, kind, item, body): return nullcontext()
 
     class LibraryProvider(ObjectProvider):                       # frozen path and name: it is pickled by reference
         def dialect(self, config):
@@ -61,7 +61,7 @@ class Reference:
     cascade: bool = False
     """The server deletes this object when the target is deleted."""
 
-    def meant(self, name: str) -> list[tuple[str, str]]:
+    def candidates(self, name: str) -> list[tuple[str, str]]:
         """(kind, natural key) of what a name may mean: of the kind in front of it, else of any that may be meant."""
         prefix, _, rest = name.partition(":")
         return [(prefix, rest)] if prefix in self.to else [(kind, name) for kind in self.to]
@@ -127,7 +127,7 @@ class Kind:
     """The field that names one object in its URL."""
     title: str = ""
     """What people call it."""
-    also: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
     """Further fields by which a reference may name an object (authentik's `managed`)."""
     references: Mapping[str, Reference] = field(default_factory=dict)
     secret: frozenset[str] = frozenset()
@@ -140,7 +140,7 @@ class Kind:
     effect: Effect | None = None
     """How its objects take effect, where writing them is not enough."""
     unordered: frozenset[str] = frozenset()
-    free: frozenset[str] = frozenset()
+    free_form: frozenset[str] = frozenset()
     """Fields that hold JSON of the program's own, which the server keeps as it is, blanks and all."""
     structured: frozenset[str] = frozenset()
     """Fields whose objects the server fills up with defaults: only what is declared is compared."""
@@ -150,22 +150,22 @@ class Kind:
     """Lists with members of many owners: in an object that was there before, those of others stay."""
     instants: frozenset[str] = frozenset()
     """Dates with time: compared as moments, not as texts."""
-    cleared: Mapping[str, Any] = field(default_factory=dict)
+    empty_values: Mapping[str, Any] = field(default_factory=dict)
     """What to send for a field that is no longer declared."""
     never_null: frozenset[str] = frozenset()
     """Fields that may be read as null, and cannot be written so."""
-    repeat: tuple[str, ...] = ()
+    always_sent: tuple[str, ...] = ()
     """Fields that every update must carry, managed or not; their present value is sent."""
     additions: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Members (by any of their names) that the server adds to a list by itself: not a difference."""
     update: Literal["PATCH", "PUT"] = "PATCH"
     serial: bool = False
     """Writes must not overlap with those of any other such kind."""
-    fresh_pk: bool = False
+    sequential_pk: bool = False
     """Whether a pk means nothing on another server (counted up), so that it proves nothing by itself."""
-    bystanders: tuple[tuple[str, str, str], ...] = ()
+    dependents: tuple[tuple[str, str, str], ...] = ()
     """(kind, its field, our field that it holds): objects that the server would delete along with this one."""
-    released: frozenset[str] = frozenset()
+    emptied_first: frozenset[str] = frozenset()
     """Lists to be emptied before the object is deleted, since the server deletes their members along with it."""
     groups: tuple[str, ...] = ()
     """Collective kinds (a list over several kinds) that this one is also listed in."""
@@ -179,7 +179,7 @@ class Kind:
         """Fields whose values no text shows."""
         return self.secret | self.sealed | self.write_only | self.setters.keys()
 
-    def named(self, fields: Mapping[str, Any]) -> Iterator[tuple[str, Reference, str]]:
+    def references_in(self, fields: Mapping[str, Any]) -> Iterator[tuple[str, Reference, str]]:
         """(field, what it may refer to, name) of every name in an object's fields that is known."""
         for field_, reference in self.references.items():
             value = fields.get(field_)
@@ -209,16 +209,17 @@ class Dialect(Protocol):
     ) -> Any:
         """One call below the base address, ready and signed in; returns the decoded JSON (None for an empty body).
 
-        Raises `http.Refused` for an answer that says no, `errors.Unclear` for a write whose outcome is not known,
+        Raises `http.RefusedError` for an answer that says no, `errors.UnclearOutcomeError` for a write whose outcome is
+        not known,
         `errors.ObjectError` when the server is not there or does not let us in.
         """
         ...
 
-    def listed(self, kind: Kind) -> Sequence[Mapping[str, Any]]:
+    def list_objects(self, kind: Kind) -> Sequence[Mapping[str, Any]]:
         """Every object of the kind (all pages), as it would be read one by one."""
         ...
 
-    def expected(self, kind: Kind, key: str) -> bool:
+    def will_appear(self, kind: Kind, key: str) -> bool:
         """Whether a name that is not there now will appear by itself (defaults of a server that is still starting).
 
         May wait a moment; the engine asks again, with a fresh list, as long as the answer is True.
@@ -229,11 +230,11 @@ class Dialect(Protocol):
         """A refusal in words, without any value that may be secret."""
         ...
 
-    def settle(self, kind: Kind, name: str, value: Any) -> Any:
+    def normalize(self, kind: Kind, name: str, value: Any) -> Any:
         """What the server makes of a value (lower-cased domains, sorted countries); pure, and applied to both sides."""
         ...
 
-    def guarded(
+    def guard(
         self, kind: Kind, item: Mapping[str, Any], body: Mapping[str, Any] | None
     ) -> AbstractContextManager[None]:
         """Within this an object is changed to what the body says, or deleted (None).
@@ -242,6 +243,6 @@ class Dialect(Protocol):
         """
         ...
 
-    def noted(self, kind: Kind, item: Mapping[str, Any]) -> Sequence[str]:
+    def effect_log(self, kind: Kind, item: Mapping[str, Any]) -> Sequence[str]:
         """What the server has noted of the last time that it brought the object into effect (see `Effect`)."""
         ...

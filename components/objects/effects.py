@@ -5,10 +5,10 @@ from __future__ import annotations
 import tenacity
 
 from components.objects.dialect import Dialect, Effect, Kind
-from components.objects.errors import ObjectError, Unclear
-from components.objects.http import Refused
+from components.objects.errors import ObjectError, UnclearOutcomeError
+from components.objects.http import RefusedError
+from components.objects.object_errors import ObjectErrors, object_title
 from components.objects.store import Object
-from components.objects.wording import Words, titled
 
 PATIENCE = 300.0
 """Seconds for a server's worker to get to it; on a first start it has some minutes' work before."""
@@ -17,11 +17,11 @@ PATIENCE = 300.0
 class Effects:
     """Brings objects of one server into effect."""
 
-    def __init__(self, dialect: Dialect, words: Words) -> None:
+    def __init__(self, dialect: Dialect, words: ObjectErrors) -> None:
         self._dialect = dialect
         self._words = words
 
-    def bring(self, effect: Effect, kind: Kind, logical: str, item: Object, address: str) -> Object:
+    def apply(self, effect: Effect, kind: Kind, logical: str, item: Object, address: str) -> Object:
         """Make the call and wait for its end; the object as it is then. Raises ObjectError where it ends badly."""
 
         def finished(found: Object) -> bool:
@@ -36,20 +36,20 @@ class Effects:
         try:
             self._dialect.request("POST", address + effect.path)
             found: Object = waiting(self._dialect.request, "GET", address)
-        except Refused as refused:
-            raise self._words.said_no(kind, logical, item, refused, effect.verb) from None
-        except Unclear:
-            raise self._words.silent(kind, logical, item, 1) from None
+        except RefusedError as refused:
+            raise self._words.refusal(kind, logical, item, refused, effect.verb) from None
+        except UnclearOutcomeError:
+            raise self._words.unexplained_failure(kind, logical, item, 1) from None
         if finished(found) and not effect.is_due(found):
             return found
         status = found.get(effect.status)
         if not finished(found):
             what, remedy = f"is not done after {PATIENCE:.0f} s", "See whether its worker runs"
         else:
-            told = "; ".join(self._dialect.noted(kind, found)) or "it does not say why"
+            told = "; ".join(self._dialect.effect_log(kind, found)) or "it does not say why"
             what, remedy = f"ended with the status {status!r}: {told}", "Correct what is named"
         raise ObjectError(
-            f"to {effect.verb} {titled(kind, item)} {what}",
+            f"to {effect.verb} {object_title(kind, item)} {what}",
             self._words.place(logical),
             f"{remedy}, then run the same command again",
         )

@@ -17,10 +17,10 @@ class ObjectError(Exception):
         self.what = what
         self.where = where
         self.remedy = remedy
-        self.undone = False
+        self.rolled_back = False
         """Of a create: whether it is sure that nothing of it is on the server."""
         super().__init__(f"{where}: {what}.\n  {remedy}")
 
 
-class Unclear(Exception):  # noqa: N818 (it is a state of knowledge, caught and settled, not an error to show)
+class UnclearOutcomeError(Exception):
     """A write was sent and its outcome is not known: look before doing anything else."""

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import tenacity
 
-from components.objects.errors import ObjectError, Unclear
-from components.objects.waiting import Waiting, patience
+from components.objects.errors import ObjectError, UnclearOutcomeError
+from components.objects.outage import Outage, patience
 
 # httpx takes 80 ms to import: that is done where a call is made, since a preview makes none.
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 BUSY = frozenset({429, 502, 503, 504})
 
 
-class Way(NamedTuple):
+class Endpoint(NamedTuple):
     """How a server is reached from here."""
 
     url: str
@@ -29,7 +29,7 @@ class Way(NamedTuple):
     """The Unix socket that leads to it, where it is not reached by its URL's host."""
 
 
-class Refused(Exception):  # noqa: N818 (the server's decision)
+class RefusedError(Exception):
     """The server answered and said no."""
 
     def __init__(self, status: int, payload: Any) -> None:
@@ -39,7 +39,7 @@ class Refused(Exception):  # noqa: N818 (the server's decision)
         super().__init__(f"HTTP {status}")
 
 
-class Away(ObjectError):  # noqa: N818 (what the server is)
+class UnavailableError(ObjectError):
     """The server could not be reached for as long as it was worth waiting."""
 
     __module__, __qualname__ = "builtins", "ObjectError"  # what an operator reads
@@ -52,7 +52,7 @@ class Away(ObjectError):  # noqa: N818 (what the server is)
         super().__init__(f"{reason}{since} ({call})", where, remedy)
 
 
-class _Again(Exception):  # noqa: N818
+class _RetryError(Exception):
     """Nothing has happened on the server: the same call may be made again."""
 
     def __init__(self, reason: str, wait: float | None = None, *, silent: bool = True) -> None:
@@ -69,16 +69,16 @@ def _pause(state: tenacity.RetryCallState) -> float:
 
 
 class Http:
-    """A client of one server, with one patience for all calls: see `Waiting`.
+    """A client of one server, with one patience for all calls: see `Outage`.
 
-    GET, PUT, PATCH and DELETE are made again after 429, 502, 503, 504 and broken connections; POST only where it is
-    sure that the server did nothing (429, 503, or never connected). Every other broken POST raises `Unclear`, once
-    the server answers again: its caller looks at it before it does anything else.
+    GET, PUT, PATCH and DELETE are repeated after 429, 502, 503, 504 and broken connections; POST only where the server
+    cannot have done anything (429, 503, or never connected). Every other broken POST raises `UnclearOutcomeError` once
+    the server answers again, and its caller looks before it does anything else.
     """
 
     def __init__(
         self,
-        base: str | Callable[[], Way],
+        base: str | Callable[[], Endpoint],
         where: str,
         *,
         alive: str = "/",
@@ -90,13 +90,13 @@ class Http:
         `alive`: a path whose answer shows that the server is there. `timeout` in seconds for one answer.
         """
         self.where = where
-        self._way = base if callable(base) else lambda: Way(base)
+        self._endpoint = base if callable(base) else lambda: Endpoint(base)
         self._alive = alive
         self._timeout = timeout
         self._transport = transport
-        self._waiting = Waiting(where)
-        self._given_up: Away | None = None
-        self._opened: tuple[Way, httpx.Client] | None = None
+        self._outage = Outage(where)
+        self._unavailable: UnavailableError | None = None
+        self._opened: tuple[Endpoint, httpx.Client] | None = None
         self._opening = threading.Lock()
 
     def request(
@@ -107,60 +107,63 @@ class Http:
         params: Mapping[str, str] | None = None,
         body: object = None,
         headers: Mapping[str, str] | None = None,
-        harmless: bool = False,
+        idempotent: bool = False,
         timeout: float | None = None,
         seconds: float | None = None,
         silence: float | None = None,
     ) -> tuple[int, Any]:
         """Send one call; returns status (below 300) and decoded JSON (None for an empty body).
 
-        `harmless`: a POST that may be made twice. `timeout` in seconds for this one answer. `seconds` that the
+        `idempotent`: a POST that may be made twice. `timeout` in seconds for this one answer. `seconds` that the
         server may be away, instead of the usual patience; 0 for one look without waiting. `silence`: the same
         while nothing answers at all, if that is less.
 
-        Raises Refused, Unclear, Away, or ObjectError for what is not the API that was meant.
+        Raises RefusedError, UnclearOutcomeError, UnavailableError, or ObjectError if this is not the API.
         """
-        if self._given_up:
-            raise self._given_up  # others have waited for this server in vain: nobody has to do so again
+        if self._unavailable:
+            raise self._unavailable  # others have waited for this server in vain: nobody has to do so again
         usual = patience() if seconds is None else seconds
 
         def most(again: BaseException | None) -> float:
-            if silence is not None and isinstance(again, _Again) and again.silent:
+            if silence is not None and isinstance(again, _RetryError) and again.silent:
                 return min(usual, silence)
             return usual
 
         def enough(state: tenacity.RetryCallState) -> bool:
             again = state.outcome.exception() if state.outcome else None
             limit = most(again)
-            return self._waiting.left(str(again), limit) <= 0 or (state.seconds_since_start or 0.0) >= limit
+            return (
+                self._outage.seconds_left(str(again), limit) <= 0
+                or (state.seconds_since_start or 0.0) >= limit
+            )
 
         def attempt() -> tuple[int, Any]:
-            return self._once(method, path, params, body, headers, timeout, harmless or method != "POST")
+            return self._attempt(method, path, params, body, headers, timeout, idempotent or method != "POST")
 
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(_Again), stop=enough, wait=_pause, reraise=True
+            retry=tenacity.retry_if_exception_type(_RetryError), stop=enough, wait=_pause, reraise=True
         )
         try:
             return retrying(attempt)
-        except _Again as again:
-            away = Away(str(again), most(again), f"{method} {path}", self.where)
-        except Unclear:
-            self._wait_for_life(seconds)
+        except _RetryError as again:
+            away = UnavailableError(str(again), most(again), f"{method} {path}", self.where)
+        except UnclearOutcomeError:
+            self._wait_until_alive(seconds)
             raise
         if seconds is None:
-            self._given_up = away
+            self._unavailable = away
         raise away from None
 
     @property
-    def waited(self) -> bool:
+    def has_waited(self) -> bool:
         """Whether the server was away, if only for a moment."""
-        return self._waiting.happened
+        return self._outage.happened
 
-    def _wait_for_life(self, seconds: float | None) -> None:
-        with contextlib.suppress(Refused):  # which shows that it is there, too
+    def _wait_until_alive(self, seconds: float | None) -> None:
+        with contextlib.suppress(RefusedError):  # which shows that it is there, too
             self.request("GET", self._alive, seconds=seconds)
 
-    def _once(
+    def _attempt(
         self,
         method: str,
         path: str,
@@ -183,21 +186,23 @@ class Http:
                 timeout=httpx.Timeout(timeout or self._timeout, connect=10.0),
             )
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise _Again(f"cannot connect ({type(error).__name__})") from None
+            raise _RetryError(f"cannot connect ({type(error).__name__})") from None
         except ConnectionError as error:
-            raise _Again(str(error)) from None
+            raise _RetryError(str(error)) from None
         except httpx.TransportError as error:
             if safe:
-                raise _Again(f"the connection broke ({type(error).__name__})") from None
-            raise Unclear(f"{method} {path}: the connection broke ({type(error).__name__})") from None
+                raise _RetryError(f"the connection broke ({type(error).__name__})") from None
+            raise UnclearOutcomeError(
+                f"{method} {path}: the connection broke ({type(error).__name__})"
+            ) from None
         if answer.status_code in BUSY:
             if safe or answer.status_code in {429, 503}:
-                raise _Again(f"answers HTTP {answer.status_code}", _retry_after(answer), silent=False)
-            raise Unclear(f"{method} {path}: HTTP {answer.status_code}")
-        self._waiting.over()
-        return self._understood(answer, method, path)
+                raise _RetryError(f"answers HTTP {answer.status_code}", _retry_after(answer), silent=False)
+            raise UnclearOutcomeError(f"{method} {path}: HTTP {answer.status_code}")
+        self._outage.end()
+        return self._parse(answer, method, path)
 
-    def _understood(self, answer: httpx.Response, method: str, path: str) -> tuple[int, Any]:
+    def _parse(self, answer: httpx.Response, method: str, path: str) -> tuple[int, Any]:
         try:
             payload = answer.json() if answer.content else None
         except ValueError:
@@ -219,13 +224,13 @@ class Http:
                 "without the path; else look what stands before it",
             )
         if answer.status_code >= 400:
-            raise Refused(answer.status_code, payload)
+            raise RefusedError(answer.status_code, payload)
         return answer.status_code, payload
 
     def _client(self) -> httpx.Client:
         import httpx  # noqa: PLC0415
 
-        way = self._way()
+        way = self._endpoint()
         with self._opening:
             if self._opened is None or self._opened[0] != way:
                 transport = self._transport or (httpx.HTTPTransport(uds=way.socket) if way.socket else None)

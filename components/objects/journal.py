@@ -64,7 +64,7 @@ class Notes:
         return self._folder / f"{digest}.json"
 
 
-class Begun:
+class CreateJournal:
     """Creates whose requests may have been sent: what is there afterwards, and as it was sent, is ours."""
 
     def __init__(self, where: str) -> None:
@@ -72,7 +72,7 @@ class Begun:
         self._where = where
         self._stack = os.environ.get(STACK, "")
 
-    def note(self, kind: str, logical: str, called: str, body: dict[str, Any], before: str | None) -> None:
+    def record(self, kind: str, logical: str, called: str, body: dict[str, Any], before: str | None) -> None:
         """About to be made. `before`: the pk of an object that the state has under this name, and that is gone."""
         content = {
             "stack": self._stack,
@@ -91,7 +91,7 @@ class Begun:
             return None
         return dict(note["body"])
 
-    def settled(self, kind: str, logical: str, pk: str) -> None:
+    def resolve(self, kind: str, logical: str, pk: str) -> None:
         """The state has a resource of that name; it says nothing if it is the one that was to be replaced."""
         note = self._notes.read(kind, logical)
         if note is not None and note["before"] != pk:
@@ -99,19 +99,19 @@ class Begun:
 
     def bodies(self, kind: str) -> dict[str, dict[str, Any]]:
         """What was sent of a kind to this server, by logical name."""
-        notes = (note for _, note in begun(FOLDER, self._stack))
+        notes = (note for _, note in read_creates(FOLDER, self._stack))
         return {
             note["logical"]: note["body"]
             for note in notes
             if note["kind"] == kind and note["where"] == self._where
         }
 
-    def undone(self, kind: str, logical: str) -> None:
+    def discard(self, kind: str, logical: str) -> None:
         """It is sure that nothing was made, or that it is gone again."""
         self._notes.forget(kind, logical)
 
 
-def begun(folder: Path, stack: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+def read_creates(folder: Path, stack: str) -> Iterator[tuple[Path, dict[str, Any]]]:
     """The notes of a stack's creates below a program's private folder, with their files."""
     for file in sorted((folder / "creating").glob("*.json")):
         with suppress(OSError, ValueError):

@@ -53,7 +53,7 @@ class NaturalKey:
         """Whether it ties others together (a binding): then nobody calls the object by it."""
         return len(self.parts) > 1
 
-    def chosen(self, values: Mapping[str, Any]) -> Iterator[tuple[Part, str]]:
+    def chosen_fields(self, values: Mapping[str, Any]) -> Iterator[tuple[Part, str]]:
         """Each part, with the field that says it in this object."""
         for part in self.parts:
             yield part, part.field(values)
@@ -61,12 +61,12 @@ class NaturalKey:
     def of(self, values: Mapping[str, Any]) -> Key:
         """The key of an object or a body, as the server holds it: references are pks."""
         return tuple(
-            part.text(field, str(canonical(values.get(field)))) for part, field in self.chosen(values)
+            part.text(field, str(canonical(values.get(field)))) for part, field in self.chosen_fields(values)
         )
 
-    def called(self, values: Mapping[str, Any]) -> str:
+    def display_name(self, values: Mapping[str, Any]) -> str:
         """What people call an object by these fields: a question mark stands for what is not there."""
-        found = (values.get(field) for _, field in self.chosen(values))
+        found = (values.get(field) for _, field in self.chosen_fields(values))
         return "/".join("?" if is_empty(value) else str(value) for value in found)
 
     def __str__(self) -> str:

@@ -26,20 +26,19 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from components.objects import fields as said
-from components.objects import state
+from components.objects import field_values, state
 from components.objects.dialect import Config, Dialect, Kind
 from components.objects.engine import Engine
-from components.objects.handing import Handing
-from components.objects.lifeline import end_with_parent
-from components.objects.looking import ENVIRONMENT, SAID, Look
-from components.objects.reconcile import Declared, Reconciler
+from components.objects.name_transfers import NameTransfers
+from components.objects.object_errors import ObjectErrors, object_title
+from components.objects.outage import say
+from components.objects.parent_watch import exit_with_parent
+from components.objects.preflight import ALREADY_SHOWN, ENVIRONMENT, Preflight
+from components.objects.reconcile import DesiredObject, Reconciler
 from components.objects.state import BEFORE, META
 from components.objects.values import canonical, is_unknown
-from components.objects.waiting import say
-from components.objects.wording import Words, titled
 
-AWAY = "GATEHOUSE_AWAY"
+UNREACHABLE = "GATEHOUSE_AWAY"
 """Environment: JSON list of ends of addresses that cannot be reached now: what is there counts as it was last seen."""
 PENDING = "GATEHOUSE_PENDING_CREATES"
 """Environment: JSON list of the URNs whose creation an interrupted run began."""
@@ -49,9 +48,9 @@ class ObjectProvider(ResourceProvider):
     """Reconciles objects of one server. Derive, implement `dialect`, and never move the derived class."""
 
     serialize_as_secret_always = False
-    _may_look = False
-    _foretelling = ""
-    _away = False
+    _may_query = False
+    _preflight_mode = ""
+    _unreachable = False
 
     def dialect(self, config: Config) -> Dialect:
         """The server to talk to, from the explicit provider's values. Must not contact anything yet."""
@@ -70,32 +69,32 @@ class ObjectProvider(ResourceProvider):
             # 15 ms.
             gc.freeze()
             gc.set_threshold(50_000, 20, 100)
-            end_with_parent()
+            exit_with_parent()
         self._dialect = self.dialect(req.config.get)
         self._reconciler = Reconciler(self._dialect, pending_creates(os.environ.get(PENDING, "")))
-        self._handing = Handing()
-        self._look: Look | None = None
-        self._opening = threading.Lock()
-        ends = tuple(json.loads(os.environ.get(AWAY) or "[]"))
-        self._away = str(req.config.get("address")).endswith(ends) if ends else False
-        self._foretelling = os.environ.get(ENVIRONMENT, "")
-        self._may_look = self._foretelling not in ("", SAID) and not self._away
+        self._transfers = NameTransfers()
+        self._preflight: Preflight | None = None
+        self._preflight_lock = threading.Lock()
+        ends = tuple(json.loads(os.environ.get(UNREACHABLE) or "[]"))
+        self._unreachable = str(req.config.get("address")).endswith(ends) if ends else False
+        self._preflight_mode = os.environ.get(ENVIRONMENT, "")
+        self._may_query = self._preflight_mode not in ("", ALREADY_SHOWN) and not self._unreachable
 
-    def _looking(self) -> Look | None:
+    def _open_preflight(self) -> Preflight | None:
         """What looks at the server; None where nobody asked for that, or where the server does not answer."""
-        if not self._may_look:
+        if not self._may_query:
             return None
-        with self._opening:
-            if self._may_look and self._look is None:
-                if self.answers():
-                    self._look = Look(self._dialect, self._reconciler)
+        with self._preflight_lock:
+            if self._may_query and self._preflight is None:
+                if self.is_reachable():
+                    self._preflight = Preflight(self._dialect, self._reconciler)
                 else:
-                    self._may_look = False
+                    self._may_query = False
                     unseen = "names, and what is to be taken over, are not looked up"
                     say(f"{self._dialect.where} does not answer, so {unseen}")
-            return self._look
+            return self._preflight
 
-    def answers(self) -> bool:
+    def is_reachable(self) -> bool:
         """Whether the server can be asked now: one look, without waiting. Never, where looking makes no sense."""
         return False
 
@@ -105,71 +104,80 @@ class ObjectProvider(ResourceProvider):
         Pure, so that previews make no call; unless this one was asked to look at the server.
         """
         kind = self._kind(news)
-        inputs = said.settled(self._dialect, kind, state.fields(news))
+        inputs = field_values.normalize(self._dialect, kind, state.fields(news))
         meta = canonical(news[META])
-        had = said.settled(self._dialect, self._kind(_olds), state.fields(_olds)) if META in _olds else {}
-        if state.adopted(_olds):
-            inputs = said.own(kind, inputs, state.defaulted(news), had)
+        had = (
+            field_values.normalize(self._dialect, self._kind(_olds), state.fields(_olds))
+            if META in _olds
+            else {}
+        )
+        if state.is_adopted(_olds):
+            inputs = field_values.explicit_fields(kind, inputs, state.defaulted_fields(news), had)
             meta["adopted"] = True
         props = {**inputs, META: meta}
         if not kind.path:
             return CheckResult(props, [])
-        wanted = state.declared(kind, props)
-        objections = list(self.objections(wanted))
-        handed = self._handing.objection(kind, wanted.logical, had, inputs)
+        desired = state.desired_object(kind, props)
+        objections = list(self.failures(desired))
+        handed = self._transfers.conflict(kind, desired.logical, had, inputs)
         if handed:
             objections.append((kind.key.parts[-1].fields[0], handed))
-        look = self._looking()
-        new = META not in _olds and not self._reconciler.is_begun(wanted)
+        look = self._open_preflight()
+        new = META not in _olds and not self._reconciler.is_create_pending(desired)
         if look is not None and not objections:
-            objections = look.objections(wanted, new=new)
-        foretelling = new and wanted.adopt and not objections and self._foretelling != SAID
-        if foretelling and (outlook := self._outlook(look, kind, wanted)):
-            say(f"{wanted.logical}: {outlook}")
+            objections = look.failures(desired, new=new)
+        foretelling = new and desired.adopt and not objections and self._preflight_mode != ALREADY_SHOWN
+        if foretelling and (outlook := self._describe_adoption(look, kind, desired)):
+            say(f"{desired.logical}: {outlook}")
         return CheckResult(props, [CheckFailure(field, text) for field, text in objections])
 
     @staticmethod
-    def _outlook(look: Look | None, kind: Kind, wanted: Declared) -> str:
+    def _describe_adoption(look: Preflight | None, kind: Kind, desired: DesiredObject) -> str:
         """What taking over an object would change. The engine shows that as any other creation.
 
         Of what ties others together (bindings), which is made beside them, only what is there is spoken of.
         """
         if look:
-            return look.outlook(wanted)
+            return look.describe_adoption(desired)
         if kind.key.is_composed:
             return ""
-        return f"takes over {titled(kind, wanted.fields)}, if it is there (--refresh shows what that changes)"
+        return f"takes over {object_title(kind, desired.fields)}, if it is there (--refresh shows what that changes)"
 
-    def objections(self, _wanted: Declared) -> Iterable[tuple[str, str]]:
+    def failures(self, _desired: DesiredObject) -> Iterable[tuple[str, str]]:
         """What is wrong with an object, as (field, text); pure, and for resources that are declared one by one."""
         return ()
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Compare what is wanted with what was last seen. Pure: previews make no call."""
         kind, before = self._kind(_news), self._kind(_olds)
-        self._reconciler.noticed(before, str(_olds[META]["logical"]), state.held(before, _id, _olds))
+        self._reconciler.record_state(
+            before, str(_olds[META]["logical"]), state.object_state(before, _id, _olds)
+        )
         if before.name != kind.name:
             # By an alias the resource becomes an object of another kind, in whose name space the old one is.
-            if state.adopted(_olds):
-                raise Words(self._dialect).stays(
+            if state.is_adopted(_olds):
+                raise ObjectErrors(self._dialect).adopted_in_the_way(
                     before, str(_olds[META]["logical"]), state.fields(_olds), kind
                 )
-            self._reconciler.run.lost(before, state.fields(_olds))
+            self._reconciler.run.record_deletion(before, state.fields(_olds))
             return DiffResult(changes=True, replaces=[META], delete_before_replace=True)
-        olds, news = (said.settled(self._dialect, kind, state.fields(props)) for props in (_olds, _news))
-        if state.adopted(_olds):
-            news = said.own(kind, news, state.defaulted(_news), olds)
+        olds, news = (
+            field_values.normalize(self._dialect, kind, state.fields(props)) for props in (_olds, _news)
+        )
+        if state.is_adopted(_olds):
+            news = field_values.explicit_fields(kind, news, state.defaulted_fields(_news), olds)
         changed = [
             name
             for name in sorted({*olds, *news})
-            if is_unknown(news.get(name)) or not said.same(kind, name, olds.get(name), news.get(name))
+            if is_unknown(news.get(name))
+            or not field_values.is_same(kind, name, olds.get(name), news.get(name))
         ]
         replaces = [
             name
             for name in changed
             if is_unknown(news.get(name)) and name in kind.references and kind.references[name].cascade
         ]
-        moved = sorted(state.elsewhere(_news).intersection(changed) - news.keys())
+        moved = sorted(state.fields_elsewhere(_news).intersection(changed) - news.keys())
         if moved:
             is_or_are = "is" if len(moved) == 1 else "are"
             say(
@@ -178,55 +186,57 @@ class ObjectProvider(ResourceProvider):
         hidden = [name for name in changed if name in kind.secret | kind.sealed]
         if hidden:  # the engine shows that something changes, and not what
             say(f"{_olds[META]['logical']}: {', '.join(hidden)} changes; the value is secret")
-        resealed = kind.sealed != state.sealed(_olds)  # the state has to be written anew, by another rule
-        changes = bool(changed) or resealed or self._reconciler.run.touched(kind, news)
+        resealed = kind.sealed != state.sealed_fields(
+            _olds
+        )  # the state has to be written anew, by another rule
+        changes = bool(changed) or resealed or self._reconciler.run.refers_to_deleted(kind, news)
         return DiffResult(changes=changes, replaces=replaces, delete_before_replace=True)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Make the object or take it over."""
         kind = self._kind(props)
-        held = self.engine(kind, self._reconciler).create(state.declared(kind, props))
-        if held.note:
-            say(f"{props[META]['logical']}: {held.note}")
-        return CreateResult(held.pk, state.outputs(props, held))
+        created = self.engine(kind, self._reconciler).create(state.desired_object(kind, props))
+        if created.note:
+            say(f"{props[META]['logical']}: {created.note}")
+        return CreateResult(created.pk, state.outputs(props, created))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """The object as it is: outputs and inputs, so that drift is shown and repaired; nothing when it is gone."""
         kind = self._kind(props)
-        known = state.held(kind, id_, props)
-        held = known if self._away else self.engine(kind, self._reconciler).read(kind, known)
-        if held is None:
+        prior = state.object_state(kind, id_, props)
+        current = prior if self._unreachable else self.engine(kind, self._reconciler).read(kind, prior)
+        if current is None:
             return ReadResult(None, {})
-        self._reconciler.noticed(kind, str(props[META]["logical"]), held)
-        outputs = state.outputs(props, held)
+        self._reconciler.record_state(kind, str(props[META]["logical"]), current)
+        outputs = state.outputs(props, current)
         inputs = {name: value for name, value in outputs.items() if name != BEFORE}
         inputs[META] = {name: value for name, value in inputs[META].items() if name != "memory"}
-        return ReadResult(held.pk, outputs, inputs)
+        return ReadResult(current.pk, outputs, inputs)
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Bring the object to what is wanted; no difference, no write."""
         kind = self._kind(_news)
-        held = self.engine(kind, self._reconciler).update(
-            state.held(kind, _id, _olds), state.declared(kind, _news)
+        updated = self.engine(kind, self._reconciler).update(
+            state.object_state(kind, _id, _olds), state.desired_object(kind, _news)
         )
-        if held.note:
-            say(f"{_news[META]['logical']}: {held.note}")
-        return UpdateResult(state.outputs(_news, held))
+        if updated.note:
+            say(f"{_news[META]['logical']}: {updated.note}")
+        return UpdateResult(state.outputs(_news, updated))
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Delete what is ours, give back what was adopted."""
         kind = self._kind(_props)
-        held = state.held(kind, _id, _props)
-        done = self.engine(kind, self._reconciler).delete(kind, str(_props[META]["logical"]), held)
+        prior = state.object_state(kind, _id, _props)
+        done = self.engine(kind, self._reconciler).delete(kind, str(_props[META]["logical"]), prior)
         if done.startswith("kept"):
             say(f"{_props[META]['logical']}: {done}")
 
     def _kind(self, props: Mapping[str, Any]) -> Kind:
         name = str(props[META]["kind"])
         try:
-            return self._dialect.kind(name).with_sealed(state.sealed(props))
+            return self._dialect.kind(name).with_sealed(state.sealed_fields(props))
         except KeyError:
-            raise Words(self._dialect).unheard_of(name, str(props[META]["logical"])) from None
+            raise ObjectErrors(self._dialect).unknown_kind(name, str(props[META]["logical"])) from None
 
 
 def pending_creates(listed: str) -> frozenset[tuple[str, str]]:

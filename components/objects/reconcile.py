@@ -11,33 +11,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from components.objects import fields as said
-from components.objects.adopting import Adopting
-from components.objects.declared import Declared
+from components.objects import field_values
+from components.objects.adoption import Adoption
+from components.objects.desired import DesiredObject
 from components.objects.dialect import Dialect, Kind
 from components.objects.errors import ObjectError
-from components.objects.fields import Fields
-from components.objects.journal import Begun, Notes
-from components.objects.run import Run
-from components.objects.store import Missing, Object, Store
-from components.objects.wording import Words, titled
-from components.objects.writing import Writer
+from components.objects.field_values import Fields
+from components.objects.journal import CreateJournal, Notes
+from components.objects.object_errors import ObjectErrors, object_title
+from components.objects.run import RunMemory
+from components.objects.store import Object, Store, UnresolvedNameError
+from components.objects.writer import Writer
 
-__all__ = ["UNSEEN", "Declared", "Held", "Reconciler"]
+__all__ = ["UNKNOWN_PK", "DesiredObject", "ObjectState", "Reconciler"]
 
-UNSEEN = "?"
+UNKNOWN_PK = "?"
 """The pk of an object that a state which was lost is made anew from: found by its natural key, it gets its own."""
 
 
 @dataclass(frozen=True)
-class Held:
+class ObjectState:
     """One object as the state knows it."""
 
     pk: str
     """The pk at creation."""
     fields: Fields
     adopted: bool = False
-    before: Fields = field(default_factory=dict)
+    original: Fields = field(default_factory=dict)
     """For adopted objects: what the fields that we manage held before we came; None is a value here. No secrets."""
     note: str = field(default="", compare=False)
     """What an operator should know of how it came to be so."""
@@ -53,269 +53,285 @@ class Reconciler:
         self._dialect = dialect
         self.pending = pending
         self.store = Store(dialect)
-        self._words = Words(dialect)
-        self._writer = Writer(dialect, self.store, self._words)
-        self.adopting = Adopting(dialect, self.store)
-        self._before_us = Notes("adopting", dialect.where, "taken over")
-        self.begun = Begun(dialect.where)
-        self.run = Run()
+        self._errors = ObjectErrors(dialect)
+        self._writer = Writer(dialect, self.store, self._errors)
+        self.adoption = Adoption(dialect, self.store)
+        self._originals = Notes("adopting", dialect.where, "taken over")
+        self.creates = CreateJournal(dialect.where)
+        self.run = RunMemory()
 
     # The four calls ------------------------------------------------------------------------------------------------
 
-    def create(self, wanted: Declared) -> Held:
+    def create(self, desired: DesiredObject) -> ObjectState:
         """Make the object, or take over one that is there if that is allowed.
 
         Raises ObjectError when an object with that natural key exists and may not be taken over.
         """
-        kind, wanted = self._settled(wanted)
-        self.store.foresee(kind, wanted.fields)
-        there = self.found(kind, wanted)
-        if there is not None and wanted.adopt:
-            ours = self.run.is_made(kind, str(there[kind.pk]), wanted.fields)
+        kind, desired = self._normalize(desired)
+        self.store.prefetch(kind, desired.fields)
+        there = self.find_existing(kind, desired)
+        if there is not None and desired.adopt:
+            ours = self.run.has_made(kind, str(there[kind.pk]), desired.fields)
             if not ours:  # also what an interrupted run began: it may have been there before that
-                return self._adopt(kind, wanted.own(kind, there), there)
-        body = self._writer.body(kind, wanted)
+                return self._adopt(kind, desired.for_adoption(kind, there), there)
+        body = self._writer.body(kind, desired)
         if there is not None:
-            resumed = not wanted.adopt and self._was_sent(kind, wanted.logical, there)
-            if resumed or wanted.adopt or (kind.name, wanted.logical) in self.pending:
-                held = self._take_over(kind, wanted, there, body)
-                words = f"goes on with {titled(kind, wanted.fields)} (pk {held.pk}), which an earlier run had made"
-                return replace(held, note=words) if resumed else held
-            raise self._words.taken(kind, wanted.logical, wanted.fields, str(there[kind.pk]))
+            resumed = not desired.adopt and self._matches_journal(kind, desired.logical, there)
+            if resumed or desired.adopt or (kind.name, desired.logical) in self.pending:
+                current = self._resume(kind, desired, there, body)
+                words = (
+                    f"goes on with {object_title(kind, desired.fields)} (pk {current.pk}), which an earlier run "
+                    "had made"
+                )
+                return replace(current, note=words) if resumed else current
+            raise self._errors.already_exists(kind, desired.logical, desired.fields, str(there[kind.pk]))
         seen = {name: value for name, value in body.items() if name not in kind.hidden}
-        known = self.run.known(kind, wanted.logical)
-        self.begun.note(kind.name, wanted.logical, kind.key.called(wanted.fields), seen, known)
+        known = self.run.known_pk(kind, desired.logical)
+        self.creates.record(kind.name, desired.logical, kind.key.display_name(desired.fields), seen, known)
         try:
-            item = self._writer.post(kind, wanted, body)
-            item = self._writer.finish(kind, wanted, body, item)
+            item = self._writer.post(kind, desired, body)
+            item = self._writer.finish(kind, desired, body, item)
         except ObjectError as error:
-            if error.undone:
-                self.begun.undone(kind.name, wanted.logical)
+            if error.rolled_back:
+                self.creates.discard(kind.name, desired.logical)
             raise
         self.run.claim(kind, item)
-        return Held(str(item[kind.pk]), self._observed(kind, wanted.fields, item))
+        return ObjectState(str(item[kind.pk]), self._observe(kind, desired.fields, item))
 
-    def read(self, kind: Kind, held: Held) -> Held | None:
+    def read(self, kind: Kind, prior: ObjectState) -> ObjectState | None:
         """The object as it is now, or None when it is gone."""
-        self.store.foresee(kind, held.fields)
-        item = self._find(kind, held)
+        self.store.prefetch(kind, prior.fields)
+        item = self._find(kind, prior)
         if item is None:
             return None
-        pk = str(item[kind.pk]) if held.pk == UNSEEN else held.pk
-        return replace(held, pk=pk, fields=self._observed(kind, held.fields, item, held.adopted))
+        pk = str(item[kind.pk]) if prior.pk == UNKNOWN_PK else prior.pk
+        return replace(prior, pk=pk, fields=self._observe(kind, prior.fields, item, prior.adopted))
 
-    def update(self, held: Held, wanted: Declared) -> Held:
+    def update(self, prior: ObjectState, desired: DesiredObject) -> ObjectState:
         """Bring the object to what is declared; writes nothing if it is so already.
 
         Raises ObjectError when the object is not there.
         """
-        kind, wanted = self._settled(wanted)
-        if held.adopted:
-            wanted = wanted.own(kind, held.fields)
-        self.store.foresee(kind, wanted.fields)
-        item = self._find(kind, held)
+        kind, desired = self._normalize(desired)
+        if prior.adopted:
+            desired = desired.for_adoption(kind, prior.fields)
+        self.store.prefetch(kind, desired.fields)
+        item = self._find(kind, prior)
         if item is None:
-            raise self._words.gone(kind, wanted.logical, held.fields)
+            raise self._errors.not_found(kind, desired.logical, prior.fields)
         # Of fields that this stack did not manage so far, and of those that a killed run came to first.
         pk = str(item[kind.pk])
-        noted = (self._before_us.read(kind.name, pk) or {}) if held.adopted else {}
-        new = self.adopting.before(kind, wanted.fields, item) if held.adopted else {}
-        new = {name: value for name, value in {**new, **noted}.items() if name not in held.before}
-        before = {**new, **held.before}
-        body = self._writer.body(kind, wanted)
-        for name in {**held.fields, **noted}:
-            if name not in {*wanted.fields, *kind.setters, *wanted.elsewhere}:
-                self._clear(kind, name, body, before)
-        if held.adopted:
-            self.adopting.share(kind, body, item, held.fields)
+        noted = (self._originals.read(kind.name, pk) or {}) if prior.adopted else {}
+        new = self.adoption.original(kind, desired.fields, item) if prior.adopted else {}
+        new = {name: value for name, value in {**new, **noted}.items() if name not in prior.original}
+        before = {**new, **prior.original}
+        body = self._writer.body(kind, desired)
+        for name in {**prior.fields, **noted}:
+            if name not in {*desired.fields, *kind.setters, *desired.elsewhere}:
+                self._clear_field(kind, name, body, before)
+        if prior.adopted:
+            self.adoption.merge_shared(kind, body, item, prior.fields)
         fresh = {
             name: value
-            for name, value in wanted.fields.items()
-            if _unreadable(kind, name) and not said.same(kind, name, held.fields.get(name), value)
+            for name, value in desired.fields.items()
+            if _unreadable(kind, name) and not field_values.is_same(kind, name, prior.fields.get(name), value)
         }
         if kind.key.of({**item, **body}) != kind.key.of(item):
-            other = self._there(kind, {**item, **body}, pk=None)
+            other = self._find_by_key(kind, {**item, **body}, pk=None)
             if other is not None and other[kind.pk] != item[kind.pk]:
-                raise self._words.name_taken(kind, wanted.logical, wanted.fields, str(other[kind.pk]))
+                raise self._errors.name_conflict(kind, desired.logical, desired.fields, str(other[kind.pk]))
         self.run.claim(kind, item)
-        if new and not self._writer.agrees(kind, body, item):
-            self._before_us.write(kind.name, pk, new)
-        item = self._writer.update(kind, wanted, item, body, fresh)
-        return replace(held, fields=self._observed(kind, wanted.fields, item, held.adopted), before=before)
+        if new and not self._writer.matches(kind, body, item):
+            self._originals.write(kind.name, pk, new)
+        item = self._writer.update(kind, desired, item, body, fresh)
+        return replace(
+            prior, fields=self._observe(kind, desired.fields, item, prior.adopted), original=before
+        )
 
-    def delete(self, kind: Kind, logical: str, held: Held) -> str:
+    def delete(self, kind: Kind, logical: str, prior: ObjectState) -> str:
         """Delete what we made; give back what we adopted; leave everything else. Returns what was done, in words."""
-        item = self._find(kind, held)
+        item = self._find(kind, prior)
         if item is None:
             return "was gone already"
         pk = str(item[kind.pk])
         if self.run.is_claimed(kind, pk):
             return "kept: this run has just taken it over under another name"
-        if self.run.let_go(kind, logical, held.pk, adopted=held.adopted):
+        if self.run.release(kind, logical, prior.pk, adopted=prior.adopted):
             return "kept: another resource of this stack has taken it over"
-        if held.adopted and not self.run.is_ours(kind, pk):
-            self._restore(kind, Declared(kind.name, logical, held.fields), item, held)
-            self._before_us.forget(kind.name, pk)
+        if prior.adopted and not self.run.is_ours(kind, pk):
+            self._restore(kind, DesiredObject(kind.name, logical, prior.fields), item, prior)
+            self._originals.forget(kind.name, pk)
             return "kept: it was there before us; its former values are back"
-        if pk != held.pk:
+        if pk != prior.pk:
             return (
-                f"kept: it is not the one that this stack made (pk {held.pk}), but another of the same name"
+                f"kept: it is not the one that this stack made (pk {prior.pk}), but another of the same name"
             )
-        self._spare_bystanders(kind, logical, item)
-        self._writer.delete(kind, logical, held.fields, item)
-        self.begun.settled(kind.name, logical, pk)
-        self.run.lost(kind, held.fields)
+        self._check_dependents(kind, logical, item)
+        self._writer.delete(kind, logical, prior.fields, item)
+        self.creates.resolve(kind.name, logical, pk)
+        self.run.record_deletion(kind, prior.fields)
         return "deleted"
 
-    def noticed(self, kind: Kind, logical: str, held: Held) -> None:
+    def record_state(self, kind: Kind, logical: str, prior: ObjectState) -> None:
         """The state has a resource of this logical name for the object."""
-        if held.adopted and (self._before_us.read(kind.name, held.pk) or {}).keys() <= held.before.keys():
-            self._before_us.forget(kind.name, held.pk)
-        self.begun.settled(kind.name, logical, held.pk)
-        self.run.noticed(kind, logical, held.pk, held.fields, held.before if held.adopted else None)
+        if (
+            prior.adopted
+            and (self._originals.read(kind.name, prior.pk) or {}).keys() <= prior.original.keys()
+        ):
+            self._originals.forget(kind.name, prior.pk)
+        self.creates.resolve(kind.name, logical, prior.pk)
+        self.run.record_state(
+            kind, logical, prior.pk, prior.fields, prior.original if prior.adopted else None
+        )
 
-    def is_begun(self, wanted: Declared) -> bool:
+    def is_create_pending(self, desired: DesiredObject) -> bool:
         """Whether an earlier run may have sent the create of this very resource, and the state has nothing of it."""
-        sent = self.begun.body(wanted.kind, wanted.logical)
-        return sent is not None or (wanted.kind, wanted.logical) in self.pending
+        sent = self.creates.body(desired.kind, desired.logical)
+        return sent is not None or (desired.kind, desired.logical) in self.pending
 
     # Looking -------------------------------------------------------------------------------------------------------
 
-    def _settled(self, wanted: Declared) -> tuple[Kind, Declared]:
-        kind = self._dialect.kind(wanted.kind).with_sealed(wanted.sealed)
-        return kind, replace(wanted, fields=said.settled(self._dialect, kind, wanted.fields))
+    def _normalize(self, desired: DesiredObject) -> tuple[Kind, DesiredObject]:
+        kind = self._dialect.kind(desired.kind).with_sealed(desired.sealed)
+        return kind, replace(desired, fields=field_values.normalize(self._dialect, kind, desired.fields))
 
-    def _observed(
+    def _observe(
         self, kind: Kind, declared: Mapping[str, Any], item: Object, adopted: bool = False
     ) -> Fields:
-        item = self.adopting.ours(kind, declared, item) if adopted else item
-        return said.observed(self.store, self._dialect, kind, declared, item)
+        item = self.adoption.without_foreign(kind, declared, item) if adopted else item
+        return field_values.observe(self.store, self._dialect, kind, declared, item)
 
-    def _find(self, kind: Kind, held: Held) -> Object | None:
+    def _find(self, kind: Kind, prior: ObjectState) -> Object | None:
         """The object that the state speaks of: by natural key, else by pk (someone renamed it)."""
         names = kind.key.fields
         try:
-            key = {name: said.sent(self.store, kind, name, held.fields.get(name)) for name in names}
-        except Missing:
+            key = {
+                name: field_values.to_server(self.store, kind, name, prior.fields.get(name)) for name in names
+            }
+        except UnresolvedNameError:
             pass  # what its key refers to is gone or renamed
         else:
-            there = self._there(kind, key, held.pk)
+            there = self._find_by_key(kind, key, prior.pk)
             if there is not None:
                 return there
-        item = self.store.by_pk(kind, held.pk)
-        if item is None or not kind.fresh_pk:
+        item = self.store.by_pk(kind, prior.pk)
+        if item is None or not kind.sequential_pk:
             return item
         # A counted pk may belong to quite another object on a rebuilt server: take it for a rename only if nothing
         # but the name has changed.
-        rest = {name: value for name, value in held.fields.items() if name not in names}
+        rest = {name: value for name, value in prior.fields.items() if name not in names}
         readable = [name for name in rest if not _unreadable(kind, name)]
-        seen = self._observed(kind, rest, item)
-        same = all(said.same(kind, name, rest[name], seen.get(name)) for name in readable)
+        seen = self._observe(kind, rest, item)
+        same = all(field_values.is_same(kind, name, rest[name], seen.get(name)) for name in readable)
         return item if readable and same else None
 
-    def found(self, kind: Kind, wanted: Declared) -> Object | None:
+    def find_existing(self, kind: Kind, desired: DesiredObject) -> Object | None:
         """The object that is called as this one shall be, if there is one; what is taken over may be called otherwise.
 
         Raises ObjectError when what its owner has is of another kind, or something else has its name.
         """
-        if wanted.adopt and wanted.owner:
-            owned, other = self.store.owned(kind, wanted.owner)
+        if desired.adopt and desired.owner:
+            owned, other = self.store.find_owned(kind, desired.owner)
             if other is not None:
-                raise self._words.of_another_kind(kind, wanted, other)
+                raise self._errors.wrong_kind(kind, desired, other)
             if owned is not None:
                 family = self._dialect.kind(kind.groups[0]) if kind.groups else kind
-                alike = self.store.matches(family, kind.key.of(wanted.fields))
+                alike = self.store.find_by_key(family, kind.key.of(desired.fields))
                 if any(each[kind.pk] != owned[kind.pk] for each in alike):
-                    raise self._words.two_bearers(kind, wanted, owned)
+                    raise self._errors.ambiguous_name(kind, desired, owned)
                 return owned
-        return self._there(kind, self._writer.body(kind, wanted.own(kind, wanted.fields)), pk=None)
+        return self._find_by_key(
+            kind, self._writer.body(kind, desired.for_adoption(kind, desired.fields)), pk=None
+        )
 
-    def _there(self, kind: Kind, body: Mapping[str, Any], pk: str | None) -> Object | None:
+    def _find_by_key(self, kind: Kind, body: Mapping[str, Any], pk: str | None) -> Object | None:
         """The object with the natural key that this body has.
 
         Where the server allows several with one key: the one of that pk, else the one that is most like the body.
         """
-        found = self.store.matches(kind, kind.key.of(body))
+        found = self.store.find_by_key(kind, kind.key.of(body))
         if len(found) < 2:
             return found[0] if found else None
 
         def likeness(item: Object) -> tuple[bool, int]:
-            alike = sum(said.holds(kind, name, value, item.get(name)) for name, value in body.items())
+            alike = sum(
+                field_values.matches(kind, name, value, item.get(name)) for name, value in body.items()
+            )
             return str(item[kind.pk]) == pk, alike
 
         return max(found, key=likeness)
 
     # Claiming and letting go ---------------------------------------------------------------------------------------
 
-    def _was_sent(self, kind: Kind, logical: str, there: Object) -> bool:
+    def _matches_journal(self, kind: Kind, logical: str, there: Object) -> bool:
         """Whether an earlier run was about to make this resource, and the object is exactly what it would have made.
 
         Nothing of its name was there before. What was changed since might be somebody else's, made in between.
         """
-        sent = self.begun.body(kind.name, logical)
-        return sent is not None and self._writer.agrees(kind, sent, there)
+        sent = self.creates.body(kind.name, logical)
+        return sent is not None and self._writer.matches(kind, sent, there)
 
-    def _take_over(self, kind: Kind, wanted: Declared, there: Object, body: dict[str, Any]) -> Held:
+    def _resume(self, kind: Kind, desired: DesiredObject, there: Object, body: dict[str, Any]) -> ObjectState:
         """Go on with an object that we made, under another name or in a run that did not end well: all steps again."""
         self.run.claim(kind, there)
-        fresh = {name: value for name, value in wanted.fields.items() if _unreadable(kind, name)}
-        item = self._writer.update(kind, wanted, there, body, fresh)
-        return Held(str(item[kind.pk]), self._observed(kind, wanted.fields, item))
+        fresh = {name: value for name, value in desired.fields.items() if _unreadable(kind, name)}
+        item = self._writer.update(kind, desired, there, body, fresh)
+        return ObjectState(str(item[kind.pk]), self._observe(kind, desired.fields, item))
 
-    def _adopt(self, kind: Kind, wanted: Declared, there: Object) -> Held:
+    def _adopt(self, kind: Kind, desired: DesiredObject, there: Object) -> ObjectState:
         """Take over an object that someone else made. Secrets that it has are not overwritten."""
-        body = self._writer.body(kind, wanted)
+        body = self._writer.body(kind, desired)
         for shadow in kind.shadows:
             other = self._dialect.kind(shadow)
             if self.store.by_pk(other, str(there[kind.pk])) is not None:
-                raise self._words.shadow(kind, wanted.logical, wanted.fields, other)
-        others = self.adopting.kept(kind, wanted, body, there)
+                raise self._errors.shadow(kind, desired.logical, desired.fields, other)
+        others = self.adoption.conflicting_fields(kind, desired, body, there)
         if others:
-            raise self._words.other_secret(kind, wanted, others, there)
+            raise self._errors.secret_conflict(kind, desired, others, there)
         self.run.claim(kind, there)
-        self.adopting.share(kind, body, there, {})
+        self.adoption.merge_shared(kind, body, there, {})
         pk = str(there[kind.pk])
-        before = self.adopting.before(kind, {*wanted.fields, *wanted.elsewhere}, there)
-        note = f"took over {titled(kind, wanted.fields)} (pk {pk}), which was there"
-        agrees = self._writer.agrees(kind, body, there)
-        killed = (kind.name, wanted.logical) in self.pending
+        before = self.adoption.original(kind, {*desired.fields, *desired.elsewhere}, there)
+        note = f"took over {object_title(kind, desired.fields)} (pk {pk}), which was there"
+        agrees = self._writer.matches(kind, body, there)
+        killed = (kind.name, desired.logical) in self.pending
         if killed or agrees:
-            noted = self._before_us.read(kind.name, pk)
+            noted = self._originals.read(kind.name, pk)
             before |= noted or {}
             if killed and noted is None and agrees:
                 note += (
                     "; a run was killed while it did so, perhaps after it had changed something: what is there now "
                     "counts as what was there before"
                 )
-        self.run.adopted(kind, pk, before)
+        self.run.record_adoption(kind, pk, before)
         if not agrees:
-            self._before_us.write(kind.name, pk, before)
-        left = sorted(name for name in wanted.fields if _unreadable(kind, name))
+            self._originals.write(kind.name, pk, before)
+        left = sorted(name for name in desired.fields if _unreadable(kind, name))
         if left:
             note += f"; its {' and '.join(left)} {'is' if len(left) == 1 else 'are'} left as found"
         kept = {name: value for name, value in body.items() if name not in kind.write_only}
-        item = self._writer.update(kind, wanted, there, kept, {})
-        observed = self._observed(kind, wanted.fields, item, adopted=True)
-        return Held(pk, observed, adopted=True, before=before, note=note)
+        item = self._writer.update(kind, desired, there, kept, {})
+        observed = self._observe(kind, desired.fields, item, adopted=True)
+        return ObjectState(pk, observed, adopted=True, original=before, note=note)
 
-    def _clear(self, kind: Kind, name: str, body: dict[str, Any], before: dict[str, Any]) -> None:
+    def _clear_field(self, kind: Kind, name: str, body: dict[str, Any], before: dict[str, Any]) -> None:
         """Say for a field that is no longer declared what it shall be: what it was before us, else empty."""
         if name in before:
             value = before.pop(name)
             if value is not None or name not in kind.never_null:
-                body[name] = said.sent(self.store, kind, name, value)
-        elif name in kind.cleared:
-            body[name] = kind.cleared[name]
+                body[name] = field_values.to_server(self.store, kind, name, value)
+        elif name in kind.empty_values:
+            body[name] = kind.empty_values[name]
 
-    def _restore(self, kind: Kind, wanted: Declared, item: Object, held: Held) -> None:
-        body = self.adopting.given_back(kind, held.before, held.fields, item)
+    def _restore(self, kind: Kind, desired: DesiredObject, item: Object, prior: ObjectState) -> None:
+        body = self.adoption.restore_body(kind, prior.original, prior.fields, item)
         if body is not None:
-            self._writer.send(kind, wanted, item, body, "restore the former values of")
+            self._writer.send(kind, desired, item, body, "restore the former values of")
             self.store.forget(kind)
 
-    def _spare_bystanders(self, kind: Kind, logical: str, item: Object) -> None:
+    def _check_dependents(self, kind: Kind, logical: str, item: Object) -> None:
         """Raises ObjectError if the server would delete objects that nobody asked to be deleted."""
-        for theirs, via, own in kind.bystanders:
+        for theirs, via, own in kind.dependents:
             other = self._dialect.kind(theirs)
             if self._using(other, via, item[own]):
                 self.store.forget(
@@ -323,7 +339,7 @@ class Reconciler:
                 )  # it may have gone meanwhile, with something else that this run deleted
             for each in self._using(other, via, item[own]):
                 name = self.store.name_of(other, each)
-                raise self._words.bystander(kind, logical, item, other, name, via)
+                raise self._errors.dependent_exists(kind, logical, item, other, name, via)
 
     def _using(self, kind: Kind, via: str, value: Any) -> list[Object]:
         return [each for each in self.store.all(kind) if str(each.get(via)) == str(value)]

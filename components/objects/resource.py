@@ -14,7 +14,7 @@ from components.objects.provider import ObjectProvider
 from components.objects.state import BEFORE, META
 
 
-class Object(Resource):
+class ObjectResource(Resource):
     """Any object of any kind. Use `resource_class` for the class with the kind's own type token."""
 
     def __init__(
@@ -38,7 +38,7 @@ class Object(Resource):
         `secret`: names of fields that hold secrets by nature, in clear or not; `sealed`: other fields that have a
         secret in them. Both are marked here. `defaulted`: fields that nobody wrote, which an object that was there
         before does not get. `elsewhere`: fields that another resource of the stack manages. `owner`, `keep`: see
-        `declared.Declared`. `opts.provider` must be the explicit provider resource.
+        `desired.DesiredObject`. `opts.provider` must be the explicit provider resource.
         """
         marked = {
             name: pulumi.Output.secret(fields[name])
@@ -65,10 +65,10 @@ class Object(Resource):
 
 
 @cache
-def resource_class(kind: str) -> type[Object]:
+def resource_class(kind: str) -> type[ObjectResource]:
     """The class for a kind "<module>.<name>", with a type token of its own."""
     module, _, name = kind.partition(".")
-    return types.new_class(name, (Object,), {"module": module, "name": name})
+    return types.new_class(name, (ObjectResource,), {"module": module, "name": name})
 
 
 def type_token(kind: str) -> str:

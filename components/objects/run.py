@@ -12,7 +12,7 @@ Id = tuple[str, str]
 """Kind and pk of an object."""
 
 
-class Run:
+class RunMemory:
     """The memory of one provider process. Thread-safe."""
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Run:
         with self._lock:
             return (kind.name, pk) in self._claimed
 
-    def noticed(
+    def record_state(
         self,
         kind: Kind,
         logical: str,
@@ -56,39 +56,39 @@ class Run:
             self._known[kind.name, logical] = pk
             self._holders.setdefault((kind.name, pk), set()).add((logical, before is not None))
             if before is None:
-                self._made[kind.name, pk] = kind.key.called(fields)
+                self._made[kind.name, pk] = kind.key.display_name(fields)
             else:
                 self._before[kind.name, pk] = before
 
-    def adopted(self, kind: Kind, pk: str, before: Mapping[str, Any]) -> None:
+    def record_adoption(self, kind: Kind, pk: str, before: Mapping[str, Any]) -> None:
         """A resource takes over an object that held these values before."""
         with self._lock:
             self._before[kind.name, pk] = before
 
-    def before(self, kind: Kind, pk: str) -> Mapping[str, Any] | None:
+    def original(self, kind: Kind, pk: str) -> Mapping[str, Any] | None:
         """What an object held before this stack took it over; None for one that it made."""
         with self._lock:
             return self._before.get((kind.name, pk))
 
-    def is_held(self, kind: Kind, pk: str) -> bool:
+    def is_managed(self, kind: Kind, pk: str) -> bool:
         """Whether the state is known to have a resource for the object."""
         with self._lock:
             return bool(self._holders.get((kind.name, pk)))
 
-    def known(self, kind: Kind, logical: str) -> str | None:
+    def known_pk(self, kind: Kind, logical: str) -> str | None:
         """The pk that the state has under this logical name, as far as it was seen."""
         with self._lock:
             return self._known.get((kind.name, logical))
 
-    def is_made(self, kind: Kind, pk: str, fields: Mapping[str, Any]) -> bool:
+    def has_made(self, kind: Kind, pk: str, fields: Mapping[str, Any]) -> bool:
         """Whether this stack is known to have made this very object, under whatever logical name.
 
         Its natural key counts too, since a rebuilt server may give a pk anew.
         """
         with self._lock:
-            return self._made.get((kind.name, pk)) == kind.key.called(fields)
+            return self._made.get((kind.name, pk)) == kind.key.display_name(fields)
 
-    def let_go(self, kind: Kind, logical: str, pk: str, *, adopted: bool) -> bool:
+    def release(self, kind: Kind, logical: str, pk: str, *, adopted: bool) -> bool:
         """Whether another resource still holds the object. If it was ours, it is so for that one too."""
         with self._lock:
             holders = self._holders.get((kind.name, pk), set())
@@ -104,12 +104,12 @@ class Run:
 
     # What is gone --------------------------------------------------------------------------------------------------
 
-    def lost(self, kind: Kind, fields: Mapping[str, Any]) -> None:
+    def record_deletion(self, kind: Kind, fields: Mapping[str, Any]) -> None:
         """The object is deleted in this run, or will be before those that refer to it are looked at."""
         with self._lock:
-            self._gone.update((name, kind.key.called(fields)) for name in (kind.name, *kind.groups))
+            self._gone.update((name, kind.key.display_name(fields)) for name in (kind.name, *kind.groups))
 
-    def touched(self, kind: Kind, fields: Mapping[str, Any]) -> bool:
+    def refers_to_deleted(self, kind: Kind, fields: Mapping[str, Any]) -> bool:
         """Whether something that these fields refer to was deleted in this run (and made anew, if it is there).
 
         The server has then cut the reference, although the program names the same thing as before.
@@ -117,5 +117,5 @@ class Run:
         with self._lock:
             gone = set(self._gone)
         return bool(gone) and any(
-            gone.intersection(reference.meant(name)) for _, reference, name in kind.named(fields)
+            gone.intersection(reference.candidates(name)) for _, reference, name in kind.references_in(fields)
         )

@@ -1,4 +1,5 @@
-"""How an object lies in the engine's state: a resource's inputs and outputs, to and from `Declared` and `Held`."""
+"""The form of objects in the engine's state: from a resource's inputs to `DesiredObject`, between its outputs and
+`ObjectState`."""
 
 from __future__ import annotations
 
@@ -6,10 +7,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from components.objects import fields as said
-from components.objects.declared import Declared
+from components.objects import field_values
+from components.objects.desired import DesiredObject
 from components.objects.dialect import Kind
-from components.objects.reconcile import Held
+from components.objects.reconcile import ObjectState
 from components.objects.values import canonical
 
 META = "gatehouse"
@@ -28,62 +29,66 @@ def fields(props: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(kind: Kind, props: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: said.plain(kind, name, value) for name, value in fields(props).items() if value is not None}
+    return {
+        name: field_values.plain(kind, name, value)
+        for name, value in fields(props).items()
+        if value is not None
+    }
 
 
-def declared(kind: Kind, props: Mapping[str, Any]) -> Declared:
+def desired_object(kind: Kind, props: Mapping[str, Any]) -> DesiredObject:
     """The object as the program wants it, from inputs."""
     meta = props[META]
-    return Declared(
+    return DesiredObject(
         kind.name,
         str(meta["logical"]),
         _plain(kind, props),
         bool(meta.get("adopt")),
-        sealed(props),
-        defaulted(props),
+        sealed_fields(props),
+        defaulted_fields(props),
         str(meta.get("owner", "")),
         meta.get("keep", {}),
-        elsewhere(props),
+        fields_elsewhere(props),
     )
 
 
-def adopted(props: Mapping[str, Any]) -> bool:
+def is_adopted(props: Mapping[str, Any]) -> bool:
     """Whether the object was there before the stack took it over."""
     return bool(props.get(META, {}).get("adopted"))
 
 
-def defaulted(props: Mapping[str, Any]) -> frozenset[str]:
+def defaulted_fields(props: Mapping[str, Any]) -> frozenset[str]:
     """Fields that nobody wrote."""
     return frozenset(str(props[META].get("defaulted", "")).split())
 
 
-def sealed(props: Mapping[str, Any]) -> frozenset[str]:
+def sealed_fields(props: Mapping[str, Any]) -> frozenset[str]:
     """Fields with a secret in them that are not secret by nature."""
     return frozenset(props[META].get("sealed", ()))
 
 
-def elsewhere(props: Mapping[str, Any]) -> frozenset[str]:
+def fields_elsewhere(props: Mapping[str, Any]) -> frozenset[str]:
     """Fields that another resource manages."""
     return frozenset(props[META].get("elsewhere", ()))
 
 
-def held(kind: Kind, pk: str, props: Mapping[str, Any]) -> Held:
+def object_state(kind: Kind, pk: str, props: Mapping[str, Any]) -> ObjectState:
     """The object as it was last seen, from outputs."""
     kept = props.get(BEFORE) or {}
     first = {**canonical(kept.get("values", {})), **dict.fromkeys(kept.get("unset", ()))}
     before = json.loads(kept["json"]) if "json" in kept else first
     memory = json.loads(props[META].get("memory", "{}"))
-    return Held(pk, _plain(kind, props), adopted(props), before, memory=memory)
+    return ObjectState(pk, _plain(kind, props), is_adopted(props), before, memory=memory)
 
 
-def outputs(props: Mapping[str, Any], held: Held) -> dict[str, Any]:
+def outputs(props: Mapping[str, Any], prior: ObjectState) -> dict[str, Any]:
     """What the state is to hold of an object, given its inputs and how it is."""
     meta = {name: value for name, value in props[META].items() if name not in ("adopted", "memory")}
-    if held.adopted:
+    if prior.adopted:
         meta["adopted"] = True
-    if held.memory:
-        meta["memory"] = json.dumps(held.memory, sort_keys=True)
-    outputs: dict[str, Any] = {**held.fields, META: meta}
-    if held.adopted:
-        outputs[BEFORE] = {"json": json.dumps(held.before, sort_keys=True)}
+    if prior.memory:
+        meta["memory"] = json.dumps(prior.memory, sort_keys=True)
+    outputs: dict[str, Any] = {**prior.fields, META: meta}
+    if prior.adopted:
+        outputs[BEFORE] = {"json": json.dumps(prior.original, sort_keys=True)}
     return outputs

@@ -69,12 +69,12 @@ def same_instant(left: Any, right: Any) -> bool:
         return False
 
 
-def covers(wanted: Any, found: Any) -> bool:
+def covers(desired: Any, found: Any) -> bool:
     """Whether `found` says everything that `wanted` says; objects may say more, since servers fill in defaults."""
-    if isinstance(wanted, dict) and isinstance(found, dict):
-        return all(covers(inner, found.get(key)) for key, inner in wanted.items())
-    if isinstance(wanted, list) and isinstance(found, list):
-        return len(wanted) == len(found) and all(
-            covers(left, right) for left, right in zip(wanted, found, strict=True)
+    if isinstance(desired, dict) and isinstance(found, dict):
+        return all(covers(inner, found.get(key)) for key, inner in desired.items())
+    if isinstance(desired, list) and isinstance(found, list):
+        return len(desired) == len(found) and all(
+            covers(left, right) for left, right in zip(desired, found, strict=True)
         )
-    return bool(wanted == found) or (is_empty(wanted) and is_empty(found))
+    return bool(desired == found) or (is_empty(desired) and is_empty(found))

@@ -19,7 +19,7 @@ from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 from components.access import AccessError
 from components.objects.dialect import Kind
 from components.objects.errors import ObjectError
-from components.objects.http import Http, Refused, Way
+from components.objects.http import Endpoint, Http, RefusedError
 from components.proxy.kinds import CERTIFICATE, HOST_FIELDS, KINDS, PROXY_HOST
 
 # certbot waits for DNS to spread, and its Cloudflare plugin is installed at the first use.
@@ -36,7 +36,7 @@ Item = dict[str, Any]
 class Npm:
     """The API to which `connect()` opens the way; it is called at the first request only, and whenever that is lost."""
 
-    def __init__(self, where: str, connect: Callable[[], Way], identity: str, secret: str) -> None:
+    def __init__(self, where: str, connect: Callable[[], Endpoint], identity: str, secret: str) -> None:
         self._where = where
         self._http = Http(connect, where, alive=ALIVE)
         self._login = {"identity": identity, "secret": secret}
@@ -53,24 +53,24 @@ class Npm:
         """Facts of a kind. Raises KeyError."""
         return KINDS[name]
 
-    def expected(self, kind: Kind, key: str) -> bool:
+    def will_appear(self, kind: Kind, key: str) -> bool:
         """Nothing appears by itself."""
         del kind, key
         return False
 
-    def settle(self, kind: Kind, name: str, value: Any) -> Any:
+    def normalize(self, kind: Kind, name: str, value: Any) -> Any:
         """Domains are lower-cased by NPM; the rest stays as it is."""
         if name in ("host", "domain_names"):
             return value.lower() if isinstance(value, str) else [str(one).lower() for one in value]
         del kind
         return value
 
-    def guarded(self, kind: Kind, item: Mapping[str, Any], body: object) -> AbstractContextManager[None]:
+    def guard(self, kind: Kind, item: Mapping[str, Any], body: object) -> AbstractContextManager[None]:
         """Nothing that is declared here can lock anybody out."""
         del kind, item, body
         return nullcontext()
 
-    def listed(self, kind: Kind) -> Sequence[Mapping[str, Any]]:
+    def list_objects(self, kind: Kind) -> Sequence[Mapping[str, Any]]:
         """All objects of a kind; certificates that NPM is still getting are waited for."""
         found = self.request("GET", kind.path)
         if not isinstance(found, list):
@@ -114,7 +114,7 @@ class Npm:
 
     # Certificates --------------------------------------------------------------------------------------------------
 
-    def noted(self, kind: Kind, item: Mapping[str, Any]) -> Sequence[str]:
+    def effect_log(self, kind: Kind, item: Mapping[str, Any]) -> Sequence[str]:
         """Nothing here takes effect later."""
         del kind, item
         return ()
@@ -127,8 +127,8 @@ class Npm:
             return self._call(
                 method, path, None, body, timeout=CERTIFICATE_SECONDS if method == "POST" else None
             )
-        except Refused as refused:
-            raise Refused(refused.status, _without_secrets(refused.payload, body)) from None
+        except RefusedError as refused:
+            raise RefusedError(refused.status, _without_secrets(refused.payload, body)) from None
         finally:
             self._mend_hosts(domains)
 
@@ -138,12 +138,12 @@ class Npm:
         if users:
             names = ", ".join(sorted(name for host in users for name in host["domain_names"]))
             said = f"the certificate is in use by {names}; nginx would refuse every change from then on"
-            raise Refused(409, {"error": {"message": said}})
+            raise RefusedError(409, {"error": {"message": said}})
 
     def _domains_of(self, path: str) -> set[str]:
         try:
             return set(self._call("GET", path, None, None)["domain_names"])
-        except Refused:
+        except RefusedError:
             return set()
 
     def _hosts(self) -> list[Item]:
@@ -171,7 +171,7 @@ class Npm:
         else:
             self._call("PUT", place, None, _whole(before))
         said = str(meta.get("nginx_err") or "nginx is not online with it").strip()
-        raise Refused(400, {"error": {"message": f"nginx does not take it, it was undone: {said}"}})
+        raise RefusedError(400, {"error": {"message": f"nginx does not take it, it was undone: {said}"}})
 
     def _shown(self, path: str, found: Any) -> Any:
         kind = next((kind for kind in KINDS.values() if path.startswith(kind.path)), None)
@@ -195,7 +195,7 @@ class Npm:
                 return self._http.request(
                     method, path, params=params, body=body, headers=headers, timeout=timeout
                 )[1]
-            except Refused as refused:
+            except RefusedError as refused:
                 if not _not_let_in(refused):
                     raise
                 if attempt == 2:
@@ -210,7 +210,7 @@ class Npm:
                         self._token = None
         raise AssertionError("two attempts either return or raise")
 
-    def answers(self) -> bool:
+    def is_reachable(self) -> bool:
         """Whether it is up and takes our password at the first look. Waits for nothing, and writes nothing."""
         with self._session:
             try:
@@ -228,9 +228,9 @@ class Npm:
     def _sign_in(self, seconds: float | None = None) -> str:
         try:
             answer = self._http.request(
-                "POST", "/api/tokens", body=self._login, harmless=True, seconds=seconds
+                "POST", "/api/tokens", body=self._login, idempotent=True, seconds=seconds
             )[1]
-        except Refused as refused:
+        except RefusedError as refused:
             said = self.explain(CERTIFICATE, refused.payload)
             raise ObjectError(
                 f"{self._login['identity']} cannot log in: {said}",
@@ -256,7 +256,7 @@ class Npm:
         )
 
 
-def _not_let_in(refused: Refused) -> bool:
+def _not_let_in(refused: RefusedError) -> bool:
     """Whether an answer means that the token is not (any more) good for this, rather than what it says."""
     error = refused.payload.get("error") if isinstance(refused.payload, dict) else None
     message = str(error.get("message", "")) if isinstance(error, dict) else ""

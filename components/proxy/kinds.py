@@ -17,7 +17,7 @@ CERTIFICATE = Kind(
     write_only=frozenset({"meta"}),
     unordered=frozenset({"domain_names"}),
     serial=True,
-    fresh_pk=True,
+    sequential_pk=True,
 )
 PROXY_HOST = Kind(
     "npm.proxy_host",
@@ -28,10 +28,10 @@ PROXY_HOST = Kind(
     url="id",
     title="proxy host",
     references={"certificate_id": Reference(("npm.certificate",))},
-    cleared={"advanced_config": "", "access_list_id": 0, "certificate_id": 0},
+    empty_values={"advanced_config": "", "access_list_id": 0, "certificate_id": 0},
     update="PUT",
     serial=True,
-    fresh_pk=True,
+    sequential_pk=True,
 )
 KINDS = {kind.name: kind for kind in (CERTIFICATE, PROXY_HOST)}
 

@@ -26,6 +26,6 @@ class NpmProvider(ObjectProvider):
         )
         return self._server
 
-    def answers(self) -> bool:
+    def is_reachable(self) -> bool:
         """Whether Nginx Proxy Manager is up and takes our password."""
-        return self._server.answers()
+        return self._server.is_reachable()

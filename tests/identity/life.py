@@ -111,7 +111,7 @@ class Life:
         """What is changed by hand shows as itself, and is repaired."""
         item = self.find(id_)
         least = self.samples.fields(self.label, 1, least=True)
-        repeated = {each: item[each] for each in (*self.kind.repeat, *least) if each in item}
+        repeated = {each: item[each] for each in (*self.kind.always_sent, *least) if each in item}
         self.hand.request("PATCH", f"{self.kind.path}{item[self.kind.url]}/", body={**repeated, **values})
         run = self.plugin.later()
         _, seen, _ = run.read(id_, outs)
@@ -167,7 +167,7 @@ class Life:
 
     def there(self, id_: str) -> list[Props]:
         """The objects on the server that have this pk."""
-        return [dict(each) for each in self.hand.listed(self.kind) if str(each[self.kind.pk]) == id_]
+        return [dict(each) for each in self.hand.list_objects(self.kind) if str(each[self.kind.pk]) == id_]
 
     def find(self, id_: str) -> Props:
         """The object as it is on the server."""

@@ -180,7 +180,7 @@ class Samples:
         if (label, variant) not in self._made:
             fields = self.fields(label, variant, "target-", least=True)
             self._make(label, fields)
-            self._made[label, variant] = self._line.kind(label).key.called(fields)
+            self._made[label, variant] = self._line.kind(label).key.display_name(fields)
         name = self._made[label, variant]
         if len(reference.to) > 1:
             name = f"{label}:{name}"

@@ -11,9 +11,9 @@ import pytest
 from bench.authentik.testing import Running
 from components.identity.dialect import Authentik
 from components.identity.kinds import Line
-from components.objects.declared import Declared
+from components.objects.desired import DesiredObject
 from components.objects.errors import ObjectError
-from components.objects.reconcile import Held, Reconciler
+from components.objects.reconcile import ObjectState, Reconciler
 
 GROUP, OUTPOST = "authentik_core.group", "authentik_outposts.outpost"
 OAUTH2, PROXY = "authentik_providers_oauth2.oauth2provider", "authentik_providers_proxy.proxyprovider"
@@ -48,7 +48,7 @@ def test_an_outpost_that_was_there_keeps_the_providers_of_others(
     [item] = admin.get("/outposts/instances/", params={"name__iexact": EMBEDDED}).json()["results"]
     outpost = f"/outposts/instances/{item['pk']}/"
     admin.patch(outpost, json={"providers": [theirs]})
-    wanted = Declared(OUTPOST, "x", {"name": EMBEDDED, "providers": ["one"]}, adopt=True)
+    wanted = DesiredObject(OUTPOST, "x", {"name": EMBEDDED, "providers": ["one"]}, adopt=True)
     held = engine(server).create(wanted)
     assert behind() == [theirs, one]
     assert held.fields["providers"] == ["one"]
@@ -64,9 +64,11 @@ def test_an_outpost_that_was_there_keeps_the_providers_of_others(
 
 def test_a_default_that_the_version_before_wrote_is_put_back(server: Running, admin: httpx.Client) -> None:
     made = admin.post("/core/groups/", json={"name": "staff", "is_superuser": False}).json()
-    held = Held(made["pk"], {"name": "staff", "is_superuser": False}, True, {"is_superuser": True})
+    held = ObjectState(made["pk"], {"name": "staff", "is_superuser": False}, True, {"is_superuser": True})
     defaulted = frozenset({"is_superuser"})
-    wanted = Declared(GROUP, "staff", {"name": "staff", "is_superuser": False}, True, defaulted=defaulted)
+    wanted = DesiredObject(
+        GROUP, "staff", {"name": "staff", "is_superuser": False}, True, defaulted=defaulted
+    )
     after = engine(server).update(held, wanted)
     assert after.fields == {"name": "staff"}
     assert admin.get(f"/core/groups/{made['pk']}/").json()["is_superuser"] is True
@@ -79,16 +81,18 @@ def test_a_provider_of_another_kind_is_refused_in_words(server: Running, admin: 
     admin.post("/core/applications/", json={"name": "Wiki", "slug": "wiki", "provider": pk})
     admin.post("/core/applications/", json={"name": "Dash", "slug": "dash", "provider": behind})
     for slug, words in (("wiki", "'Provider for Wiki' (SAML Provider)"), ("dash", "'Provider for Dash'")):
-        wanted = Declared(OAUTH2, slug, {"name": slug}, True, frozenset(), frozenset({"name"}), owner=slug)
+        wanted = DesiredObject(
+            OAUTH2, slug, {"name": slug}, True, frozenset(), frozenset({"name"}), owner=slug
+        )
         with pytest.raises(ObjectError) as caught:
             engine(server).create(wanted)
         assert f"application {slug!r} has {words}" in str(caught.value)
     other = proxy(admin, "dash")
     with pytest.raises(ObjectError, match="another one that it does not have is called 'dash'"):
-        engine(server).create(Declared(PROXY, "dash", {"name": "dash"}, True, owner="dash"))
+        engine(server).create(DesiredObject(PROXY, "dash", {"name": "dash"}, True, owner="dash"))
     renamed = {"name": "another", "mode": "proxy", "internal_host": "http://dash"}
     assert admin.patch(f"/providers/proxy/{other}/", json=renamed).status_code == 200
     held = engine(server).create(
-        Declared(PROXY, "dash", {"name": "dash"}, True, defaulted=frozenset({"name"}), owner="dash")
+        DesiredObject(PROXY, "dash", {"name": "dash"}, True, defaulted=frozenset({"name"}), owner="dash")
     )
     assert (held.pk, held.fields["name"]) == (str(behind), "Provider for Dash")

@@ -87,7 +87,7 @@ def test_every_kind_has_what_the_schema_does_not_say(line: str) -> None:
         if kinds.why_not(label) is None:
             assert kind.key.parts, f"{label} has no natural key"
             assert set(kind.key.fields) <= set(facts["fields"]), label
-            assert set(kind.repeat) <= known | {"internal_host"}, label
+            assert set(kind.always_sent) <= known | {"internal_host"}, label
 
 
 @pytest.mark.parametrize("line", KINDS)

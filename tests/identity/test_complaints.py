@@ -20,7 +20,7 @@ from components.identity.kinds import Line
 from components.identity.plan import Plan
 from components.objects.errors import ObjectError
 from components.objects.http import Http
-from components.objects.reconcile import Declared, Held, Reconciler
+from components.objects.reconcile import DesiredObject, ObjectState, Reconciler
 from tests.identity.conftest import PASSED, TOKEN
 
 UPSTREAM = (956, 954, 914, 895, 802, 649, 740, 920, 304, 457, 525, 341, 7707, 12186)
@@ -65,8 +65,8 @@ def authentik(server: Running) -> Watched:
     return Watched(server)
 
 
-def create(authentik: Authentik, kind: str, adopt: bool = False, **fields: Any) -> Held:
-    return Reconciler(authentik).create(Declared(kind, "x", fields, adopt))
+def create(authentik: Authentik, kind: str, adopt: bool = False, **fields: Any) -> ObjectState:
+    return Reconciler(authentik).create(DesiredObject(kind, "x", fields, adopt))
 
 
 def test_956_no_change_is_no_write(authentik: Watched) -> None:
@@ -76,7 +76,7 @@ def test_956_no_change_is_no_write(authentik: Watched) -> None:
         engine = Reconciler(authentik)
         read = engine.read(authentik.kind(PROVIDER), held)
         assert read == held
-        engine.update(held, Declared(PROVIDER, "x", FIELDS))
+        engine.update(held, DesiredObject(PROVIDER, "x", FIELDS))
     assert authentik.writes == []
 
 
@@ -86,7 +86,7 @@ def test_954_a_provider_outlives_its_former_flow(authentik: Watched, admin: http
     held = create(authentik, PROVIDER, **FIELDS | {"authorization_flow": "old"})
     with pytest.raises(ObjectError, match="still uses flow 'old'"):
         Reconciler(authentik).delete(authentik.kind("authentik_flows.flow"), "old", old)
-    Reconciler(authentik).update(held, Declared(PROVIDER, "x", FIELDS))
+    Reconciler(authentik).update(held, DesiredObject(PROVIDER, "x", FIELDS))
     assert Reconciler(authentik).delete(authentik.kind("authentik_flows.flow"), "old", old) == "deleted"
     assert admin.get(f"/providers/oauth2/{held.pk}/").status_code == 200
 
@@ -112,7 +112,9 @@ def test_what_belongs_together_is_sent_together(authentik: Watched, complaint: s
         "device_classes": ["totp"],
     }
     held = create(authentik, kind, **fields)
-    Reconciler(authentik).update(held, Declared(kind, "x", fields | {"device_classes": ["totp", "webauthn"]}))
+    Reconciler(authentik).update(
+        held, DesiredObject(kind, "x", fields | {"device_classes": ["totp", "webauthn"]})
+    )
     method, _, body = authentik.writes[-1]
     assert method == "PATCH"
     assert set(body) == set(fields)
@@ -126,7 +128,7 @@ def test_649_a_field_that_is_no_longer_declared_is_cleared(authentik: Watched, a
         "logout_uri": "https://x.y/z",
     }
     held = create(authentik, PROVIDER, **FIELDS | more)
-    Reconciler(authentik).update(held, Declared(PROVIDER, "x", FIELDS))
+    Reconciler(authentik).update(held, DesiredObject(PROVIDER, "x", FIELDS))
     kept = admin.get(f"/providers/oauth2/{held.pk}/").json()
     assert (kept["signing_key"], kept["sub_mode"], kept["logout_uri"]) == (None, "hashed_user_id", "")
 

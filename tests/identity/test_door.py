@@ -15,7 +15,7 @@ from components.identity.kinds import Line
 from components.objects import http
 from components.objects.errors import ObjectError
 from components.objects.http import Http
-from components.objects.reconcile import Declared, Reconciler
+from components.objects.reconcile import DesiredObject, Reconciler
 from tests.identity.conftest import TOKEN
 
 
@@ -59,7 +59,7 @@ def test_a_first_start_is_waited_for() -> None:
             "property_mappings": ["goauthentik.io/providers/oauth2/scope-openid"],
             "redirect_uris": [],
         }
-        held = engine.create(Declared("authentik_providers_oauth2.oauth2provider", "x", fields))
+        held = engine.create(DesiredObject("authentik_providers_oauth2.oauth2provider", "x", fields))
         assert held.fields == fields
 
 
@@ -84,7 +84,7 @@ def test_names_that_will_never_come_are_not_waited_for(
     engine = Reconciler(Authentik(server.url, TOKEN, server.token, Line("2026.8")))
     with pytest.raises(ObjectError, match="groups names 'nobody'"):
         engine.create(
-            Declared("authentik_core.user", "x", {"username": "x", "name": "x", "groups": ["nobody"]})
+            DesiredObject("authentik_core.user", "x", {"username": "x", "name": "x", "groups": ["nobody"]})
         )
 
 
@@ -103,7 +103,7 @@ def test_pages_that_change_while_they_are_read(server: Running, admin: httpx.Cli
             return answer
 
     moving = Moving(server.url, TOKEN, server.token, Line("2026.8"))
-    names = [item["name"] for item in moving.listed(moving.kind("authentik_core.group"))]
+    names = [item["name"] for item in moving.list_objects(moving.kind("authentik_core.group"))]
     assert len(names) == len(set(names)) == 153
     assert "a new first one" in names
 
@@ -114,7 +114,7 @@ def test_a_server_that_is_not_there_is_waited_for_once(monkeypatch: pytest.Monke
     monkeypatch.setattr(dialect, "SILENT_ELSEWHERE", 0.1)
     monkeypatch.setattr(Door, "open", lambda self, real=Door.open: (opened.append(self), real(self))[1])
     server = Authentik("http://127.0.0.1:9", TOKEN, None, Line("2026.8"))
-    assert not server.answers()  # a look: it may be there when it is needed
+    assert not server.is_reachable()  # a look: it may be there when it is needed
     with ThreadPoolExecutor(4) as threads:
         asked = [threads.submit(server.request, "GET", "/core/groups/") for _ in range(4)]
     assert {str(each.exception()).partition(" (")[0] for each in asked} == {

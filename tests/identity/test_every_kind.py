@@ -148,7 +148,7 @@ def test_a_binding_turns_from_one_to_another() -> None:
                 assert run.diff(id_, outs, wanted) == (True, [])
                 outs = run.update(id_, outs, wanted)
                 assert outs == wanted
-                [item] = [each for each in hand.listed(line.kind(label)) if each["pk"] == id_]
+                [item] = [each for each in hand.list_objects(line.kind(label)) if each["pk"] == id_]
                 assert [each for each in subjects if item[each] is not None] == [name]
 
 

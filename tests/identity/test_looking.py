@@ -10,7 +10,7 @@ import pytest
 
 from bench.authentik.testing import Running
 from components.identity.provider import AuthentikProvider
-from components.objects.looking import ENVIRONMENT
+from components.objects.preflight import ENVIRONMENT
 from tests.identity.conftest import TOKEN
 
 FLOW, BRAND, GROUP = "authentik_flows.flow", "authentik_brands.brand", "authentik_core.group"

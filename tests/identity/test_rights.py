@@ -11,9 +11,9 @@ from bench.authentik.testing import Running
 from components.identity.dialect import Authentik
 from components.identity.kinds import Line
 from components.identity.rights import GROUP, USER, Rights
-from components.objects.declared import Declared
+from components.objects.desired import DesiredObject
 from components.objects.errors import ObjectError
-from components.objects.reconcile import Held, Reconciler
+from components.objects.reconcile import ObjectState, Reconciler
 
 ADMINS = "authentik Admins"
 GROUPS: dict[str, dict[str, Any]] = {
@@ -79,20 +79,20 @@ def test_the_last_look_is_right_before_the_write(server: Running, admin: httpx.C
     [group] = admin.get("/core/groups/", params={"name": ADMINS}).json()["results"]
     [me] = admin.get("/core/users/", params={"username": "akadmin"}).json()["results"]
     before = [admin.get(f"/core/{kind}/").json()["results"] for kind in ("groups", "users", "tokens")]
-    wrong = Declared(GROUP, "x", {"name": ADMINS, "is_superuser": False}, adopt=True)
+    wrong = DesiredObject(GROUP, "x", {"name": ADMINS, "is_superuser": False}, adopt=True)
     with pytest.raises(
         ObjectError, match=r"(?s)'akadmin', would lose its rights.*no longer make its people admin"
     ):
         engine().create(wrong)
-    held = Held(str(me["pk"]), {"username": "akadmin", "groups": [ADMINS]}, adopted=True)
+    held = ObjectState(str(me["pk"]), {"username": "akadmin", "groups": [ADMINS]}, adopted=True)
     for fields in ({"groups": []}, {"groups": [ADMINS], "is_active": False}):
         with pytest.raises(ObjectError, match="would lose its rights"):
-            engine().update(held, Declared(USER, "x", {"username": "akadmin", **fields}))
+            engine().update(held, DesiredObject(USER, "x", {"username": "akadmin", **fields}))
     kind = Line("2026.8").kind
     with pytest.raises(ObjectError, match="would lose its rights"):
-        engine().delete(kind(GROUP), "x", Held(str(group["pk"]), {"name": ADMINS}))
+        engine().delete(kind(GROUP), "x", ObjectState(str(group["pk"]), {"name": ADMINS}))
     with pytest.raises(ObjectError, match="would lose its rights"):
-        engine().delete(kind(USER), "x", Held(str(me["pk"]), {"username": "akadmin"}))
+        engine().delete(kind(USER), "x", ObjectState(str(me["pk"]), {"username": "akadmin"}))
     after = [admin.get(f"/core/{kind}/").json()["results"] for kind in ("groups", "users", "tokens")]
     assert after == before
 
@@ -106,10 +106,12 @@ def test_the_token_in_use_stays_as_it_is(server: Running, admin: httpx.Client) -
     ]
     made = admin.post("/core/tokens/", json={"identifier": "other", "intent": "api", "user": mine["user"]})
     engine = Reconciler(Authentik(server.url, server.token, None, Line("2026.8")))
-    held = Held(str(mine["pk"]), {"identifier": mine["identifier"]})
+    held = ObjectState(str(mine["pk"]), {"identifier": mine["identifier"]})
     with pytest.raises(ObjectError, match="the token that this stack works with, and would be deleted"):
         engine.delete(token, "x", held)
     with pytest.raises(ObjectError, match="the token that this stack works with, and would be changed"):
-        engine.update(held, Declared(token.name, "x", {"identifier": mine["identifier"], "key": "k" * 40}))
-    other = Held(str(made.json()["pk"]), {"identifier": "other"})
+        engine.update(
+            held, DesiredObject(token.name, "x", {"identifier": mine["identifier"], "key": "k" * 40})
+        )
+    other = ObjectState(str(made.json()["pk"]), {"identifier": "other"})
     assert engine.delete(token, "x", other) == "deleted"

@@ -14,7 +14,7 @@ from components.identity.kinds import Line
 from components.identity.rules import rule_problems
 from components.identity.specs import Spec
 from components.objects.errors import ObjectError
-from components.objects.reconcile import Declared, Reconciler
+from components.objects.reconcile import DesiredObject, Reconciler
 from tests.identity.samples import Samples
 
 FLOWS = {
@@ -124,7 +124,7 @@ def test_what_is_found_is_what_authentik_refuses(
     [first, *_] = rule_problems(line, Spec(kind, "x", fields))
     assert said in str(first)
     with pytest.raises(ObjectError, match=r"HTTP 400|without a word|keeps"):
-        Reconciler(Authentik(server.url, server.token, None, line)).create(Declared(kind, "x", fields))
+        Reconciler(Authentik(server.url, server.token, None, line)).create(DesiredObject(kind, "x", fields))
 
 
 @pytest.mark.parametrize("line", catalog.lines())

@@ -14,9 +14,9 @@ from bench.authentik.testing import Running
 from components.identity.dialect import Authentik
 from components.identity.kinds import Line
 from components.identity.plan import Plan
-from components.objects import fields as said
+from components.objects import field_values
 from components.objects.errors import ObjectError
-from components.objects.reconcile import Declared, Held, Reconciler
+from components.objects.reconcile import DesiredObject, ObjectState, Reconciler
 from components.objects.store import Store
 from tests.identity.samples import pair
 
@@ -46,19 +46,19 @@ class Watched(Authentik):
             self.writes.append((method, path, body))
         return super().request(method, path, params=params, body=body)
 
-    def make(self, kind: str, fields: dict[str, Any], *, adopt: bool = False) -> Held:
+    def make(self, kind: str, fields: dict[str, Any], *, adopt: bool = False) -> ObjectState:
         """Create or adopt, in a process of its own."""
-        return Reconciler(self).create(Declared(kind, "x", fields, adopt))
+        return Reconciler(self).create(DesiredObject(kind, "x", fields, adopt))
 
-    def change(self, kind: str, held: Held, fields: dict[str, Any]) -> Held:
+    def change(self, kind: str, held: ObjectState, fields: dict[str, Any]) -> ObjectState:
         """Update, in a process of its own."""
-        return Reconciler(self).update(held, Declared(kind, "x", fields))
+        return Reconciler(self).update(held, DesiredObject(kind, "x", fields))
 
-    def delete(self, kind: str, held: Held) -> str:
+    def delete(self, kind: str, held: ObjectState) -> str:
         """Delete or let go, in a process of its own."""
         return Reconciler(self).delete(self.kind(kind), "x", held)
 
-    def steady(self, kind: str, held: Held) -> bool:
+    def steady(self, kind: str, held: ObjectState) -> bool:
         """Whether a look by another process shows what was declared."""
         return Reconciler(self).read(self.kind(kind), held) == held
 
@@ -160,14 +160,14 @@ def test_08_no_delete_takes_a_bystander_along(authentik: Watched, admin: httpx.C
         authentik.delete(CERTIFICATE, held)
     assert admin.get(f"/crypto/certificatekeypairs/{held.pk}/").status_code == 200
     lost = {
-        (label, name, via) for label in NEWEST.declarable() for name, via, _ in NEWEST.kind(label).bystanders
+        (label, name, via) for label in NEWEST.declarable() for name, via, _ in NEWEST.kind(label).dependents
     }
     assert (CERTIFICATE, RADIUS, "certificate") in lost
     assert (FLOW, "@any_provider", "authorization_flow") in lost
     assert (FLOW, SAML_SOURCE, "pre_authentication_flow") in lost
     assert any(name == "authentik_stages_source.sourcestage" for _, name, _ in lost)
     assert any(name == "authentik_endpoints.endpointstage" for _, name, _ in lost)
-    assert NEWEST.kind(APP).released == {"backchannel_providers"}
+    assert NEWEST.kind(APP).emptied_first == {"backchannel_providers"}
 
 
 def test_09_a_flow_that_was_cut_can_be_set_again_and_is_not_cut_again(
@@ -200,12 +200,12 @@ def test_11_members_of_a_group_have_one_owner() -> None:
 
 def test_12_order_counts_where_authentik_keeps_it() -> None:
     oauth2, identification = NEWEST.kind(OAUTH2), "authentik_stages_identification.identificationstage"
-    assert said.same(oauth2, "property_mappings", ["a", "b"], ["b", "a"])
-    assert not said.same(oauth2, "redirect_uris", ["a", "b"], ["b", "a"])
-    assert not said.same(
+    assert field_values.is_same(oauth2, "property_mappings", ["a", "b"], ["b", "a"])
+    assert not field_values.is_same(oauth2, "redirect_uris", ["a", "b"], ["b", "a"])
+    assert not field_values.is_same(
         NEWEST.kind(identification), "user_fields", ["email", "username"], ["username", "email"]
     )
-    countries = Authentik("", "", None, NEWEST).settle(
+    countries = Authentik("", "", None, NEWEST).normalize(
         NEWEST.kind("authentik_policies_geoip.geoippolicy"), "countries", ["DE", "AT"]
     )
     assert countries == ["AT", "DE"]
@@ -343,9 +343,9 @@ def test_26_fields_change_between_lines() -> None:
 def test_27_permissions_have_names(authentik: Watched) -> None:
     reference = NEWEST.kind("authentik_rbac.initialpermissions").references["permissions"]
     name = "authentik_core/application/view_application"
-    number = Store(authentik).resolved(reference, name)
+    number = Store(authentik).resolve(reference, name)
     assert isinstance(number, int)
-    assert Store(authentik).named(reference, number) == name
+    assert Store(authentik).name_for(reference, number) == name
     assert "device_type_restrictions" not in NEWEST.kind(WEBAUTHN).references
 
 

@@ -12,7 +12,7 @@ from bench.authentik.calls import Answer
 from bench.authentik.testing import Running
 from components.identity.dialect import Authentik
 from components.identity.kinds import Line
-from components.objects.http import Refused
+from components.objects.http import RefusedError
 
 
 @dataclass(frozen=True)
@@ -71,5 +71,5 @@ class ByHand(Authentik):
         answer = self._handle(method, path, urlencode(params or {}), self._headers, data, "http://localhost")
         payload = json.loads(answer.payload() or b"null")
         if answer.status >= 400:
-            raise Refused(answer.status, payload)
+            raise RefusedError(answer.status, payload)
         return payload

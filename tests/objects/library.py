@@ -8,11 +8,11 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from components.objects.dialect import Kind, Reference, Setter
-from components.objects.http import Refused
+from components.objects.http import RefusedError
 from components.objects.natural_key import NaturalKey
 
-SHELF = Kind("shelf", path="/shelves", key=NaturalKey.parse("name"), pk="id", url="id", title="shelf", also=("code",),
-             bystanders=(("book", "shelf_id", "id"),), fresh_pk=True)  # fmt: skip
+SHELF = Kind("shelf", path="/shelves", key=NaturalKey.parse("name"), pk="id", url="id", title="shelf",
+             aliases=("code",), dependents=(("book", "shelf_id", "id"),), sequential_pk=True)  # fmt: skip
 BOOK = Kind(
     "book",
     path="/books",
@@ -27,8 +27,8 @@ BOOK = Kind(
     unordered=frozenset({"tags"}),
     structured=frozenset({"pages"}),
     merged=frozenset({"options"}),
-    cleared={"tags": [], "note": "", "near": []},
-    repeat=("form",),
+    empty_values={"tags": [], "note": "", "near": []},
+    always_sent=("form",),
     instants=frozenset({"printed"}),
 )
 NOTE = Kind("note", path="/notes", key=NaturalKey.parse("book", "a|b"), pk="id", url="id", title="note", serial=True,
@@ -81,7 +81,7 @@ class Library:
         if not rest:
             return list(items.values()) if method == "GET" else self.put(f"/{folder}", **_kept(body))
         if int(rest[0]) not in items:
-            raise Refused(404, {"detail": "Not found."})
+            raise RefusedError(404, {"detail": "Not found."})
         item = items[int(rest[0])]
         if rest[1:] == ["pin"]:
             self.pins[item["id"]] = body["value"]
@@ -100,10 +100,10 @@ class Library:
     def kind(self, name: str) -> Kind:
         return {"shelf": SHELF, "book": BOOK, "note": NOTE}[name]
 
-    def listed(self, kind: Kind) -> Sequence[Mapping[str, Any]]:
+    def list_objects(self, kind: Kind) -> Sequence[Mapping[str, Any]]:
         return list(self.request("GET", kind.path))
 
-    def expected(self, kind: Kind, key: str) -> bool:
+    def will_appear(self, kind: Kind, key: str) -> bool:
         if not self.late:
             return False
         path, fields = self.late.pop()
@@ -113,13 +113,13 @@ class Library:
     def explain(self, kind: Kind, payload: Any) -> str:
         return str(payload.get("detail", "")) if payload else ""
 
-    def guarded(self, kind: Kind, item: object, body: object) -> AbstractContextManager[None]:
+    def guard(self, kind: Kind, item: object, body: object) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def settle(self, kind: Kind, name: str, value: Any) -> Any:
+    def normalize(self, kind: Kind, name: str, value: Any) -> Any:
         return value.lower() if name == "isbn" and isinstance(value, str) else value
 
-    def noted(self, kind: Kind, item: Mapping[str, Any]) -> list[str]:
+    def effect_log(self, kind: Kind, item: Mapping[str, Any]) -> list[str]:
         return []
 
 

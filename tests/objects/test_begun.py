@@ -7,12 +7,12 @@ import json
 import pytest
 
 from components.objects import journal
-from components.objects.errors import ObjectError, Unclear
-from components.objects.http import Refused
-from components.objects.reconcile import Declared, Reconciler
+from components.objects.errors import ObjectError, UnclearOutcomeError
+from components.objects.http import RefusedError
+from components.objects.reconcile import DesiredObject, Reconciler
 from tests.objects.library import SHELF, Library
 
-WANTED = Declared("shelf", "new", {"name": "A", "code": "ours"})
+WANTED = DesiredObject("shelf", "new", {"name": "A", "code": "ours"})
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def lost(library: Library) -> Library:
 
     def after(method: str, path: str, body: object) -> None:
         if method == "POST":
-            raise Unclear("cut")
+            raise UnclearOutcomeError("cut")
         if library.objects["/shelves"]:
             raise ObjectError("cannot connect", "library", "")
 
@@ -46,7 +46,7 @@ def lost(library: Library) -> Library:
 @pytest.mark.case("7")
 def test_the_next_run_goes_on_with_it(lost: Library) -> None:
     run = Reconciler(lost)
-    assert run.is_begun(WANTED)
+    assert run.is_create_pending(WANTED)
     held = run.create(WANTED)
     assert held.pk == "1"
     assert not held.adopted
@@ -56,7 +56,7 @@ def test_the_next_run_goes_on_with_it(lost: Library) -> None:
 
 @pytest.mark.case("7")
 def test_also_after_the_program_has_changed(lost: Library) -> None:
-    held = Reconciler(lost).create(Declared("shelf", "new", {"name": "A", "code": "other"}))
+    held = Reconciler(lost).create(DesiredObject("shelf", "new", {"name": "A", "code": "other"}))
     assert held.pk == "1"
     assert lost.objects["/shelves"][1]["code"] == "other"
 
@@ -69,7 +69,7 @@ def test_what_was_changed_since_may_be_somebody_elses(lost: Library) -> None:
 
 def test_another_resource_does_not_get_it(lost: Library) -> None:
     with pytest.raises(ObjectError, match="is there already"):
-        Reconciler(lost).create(Declared("shelf", "another", WANTED.fields))
+        Reconciler(lost).create(DesiredObject("shelf", "another", WANTED.fields))
 
 
 def test_another_stack_does_not_get_it(lost: Library, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,13 +90,13 @@ def test_it_is_noted_before_the_request_and_forgotten_once_the_state_has_it(libr
     assert note["called"] == "A"
     assert note["body"] == {"name": "A", "code": "ours"}
     assert len(notes()) == 1, "the engine has not written it down yet"
-    Reconciler(library).noticed(SHELF, "new", held)
+    Reconciler(library).record_state(SHELF, "new", held)
     assert notes() == []
 
 
 def test_a_note_holds_no_secret(library: Library) -> None:
     Reconciler(library).create(
-        Declared(
+        DesiredObject(
             "book",
             "x",
             {"title": "Emma", "password": "s3cret-value", "isbn": "1"},
@@ -111,7 +111,7 @@ def test_a_note_holds_no_secret(library: Library) -> None:
 def test_a_server_that_says_no_has_made_nothing(library: Library, status: int, noted: int) -> None:
     def refuse(method: str, path: str, body: object) -> None:
         if method == "POST":
-            raise Refused(status, {"detail": "no"})
+            raise RefusedError(status, {"detail": "no"})
 
     library.before = refuse
     with pytest.raises(ObjectError, match=r"cannot create|does not let us"):
@@ -123,7 +123,7 @@ def test_the_one_that_is_to_be_replaced_settles_nothing(library: Library) -> Non
     """Its name is in the state all the time."""
     old = Reconciler(library).create(WANTED)
     run = Reconciler(library)
-    run.noticed(SHELF, "new", old)
+    run.record_state(SHELF, "new", old)
     run.delete(SHELF, "new", old)
 
     def after(method: str, path: str, body: object) -> None:
@@ -132,12 +132,12 @@ def test_the_one_that_is_to_be_replaced_settles_nothing(library: Library) -> Non
 
     library.after = after
     again = Reconciler(library)
-    again.noticed(SHELF, "new", old)
+    again.record_state(SHELF, "new", old)
     with pytest.raises(KeyboardInterrupt):
         again.create(WANTED)
     library.after = lambda *_: None
     last = Reconciler(library)
-    last.noticed(SHELF, "new", old)  # the refresh of what the state says is being replaced
+    last.record_state(SHELF, "new", old)  # the refresh of what the state says is being replaced
     assert last.create(WANTED).pk == "2"
 
 

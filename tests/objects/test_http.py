@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from components.objects import http, waiting
-from components.objects.errors import ObjectError, Unclear
-from components.objects.http import Http, Refused
+from components.objects import http, outage
+from components.objects.errors import ObjectError, UnclearOutcomeError
+from components.objects.http import Http, RefusedError
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +60,7 @@ def test_a_post_with_an_unclear_outcome_is_not_made_again(
     web, calls = client(
         lambda request, number: answer(request, number) if number < 3 else httpx.Response(200, json={})
     )
-    with pytest.raises(Unclear):
+    with pytest.raises(UnclearOutcomeError):
         web.request("POST", "/x", body={})
     assert [call.method for call in calls] == [
         "POST",
@@ -73,7 +73,7 @@ def test_a_post_that_does_no_harm_is_made_again() -> None:
     web, calls = client(
         lambda request, number: broken(request, number) if number < 3 else httpx.Response(201, json={})
     )
-    assert web.request("POST", "/x", body={}, harmless=True)[0] == 201
+    assert web.request("POST", "/x", body={}, idempotent=True)[0] == 201
     assert [call.method for call in calls] == ["POST", "POST", "POST"]
 
 
@@ -103,7 +103,7 @@ def test_giving_up_says_where_and_what_to_do_and_nobody_waits_again() -> None:
 def test_all_calls_wait_together(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     """An outage of which many calls hear is one wait, with one word about it, and one that it is over."""
     monkeypatch.setenv("GATEHOUSE_PATIENCE", "20")
-    monkeypatch.setattr(waiting, "FIRST_WORD", 0.1)
+    monkeypatch.setattr(outage, "FIRST_WORD", 0.1)
     back = time.monotonic() + 0.5
     web, _ = client(lambda request, number: httpx.Response(502 if time.monotonic() < back else 200, json={}))
     with ThreadPoolExecutor(4) as calls:
@@ -142,7 +142,7 @@ def test_what_is_not_the_api_is_said_to_be_something_else(method: str) -> None:
 
 def test_refusals_are_not_asked_again_and_do_not_show_their_body() -> None:
     web, calls = client(lambda request, number: httpx.Response(400, json={"key": ["secret-value is bad"]}))
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RefusedError) as caught:
         web.request("PATCH", "/x", body={})
     assert len(calls) == 1
     assert str(caught.value) == "HTTP 400"
@@ -151,7 +151,7 @@ def test_refusals_are_not_asked_again_and_do_not_show_their_body() -> None:
 
 def test_an_empty_or_foreign_body_is_none() -> None:
     web, _ = client(lambda request, number: httpx.Response(405, text="<html>"))
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RefusedError) as caught:
         web.request("POST", "/x", body={})
     assert caught.value.payload is None
 

@@ -19,9 +19,9 @@ def test_what_is_not_there_is_no_other_key() -> None:
 
 
 def test_an_object_is_called_by_its_key() -> None:
-    assert NAME.called({"name": "staff"}) == "staff"
-    assert BINDING.called({"target": "wiki", "user": "jane"}) == "wiki/jane"
-    assert BINDING.called({"target": "wiki"}) == "wiki/?"
+    assert NAME.display_name({"name": "staff"}) == "staff"
+    assert BINDING.display_name({"target": "wiki", "user": "jane"}) == "wiki/jane"
+    assert BINDING.display_name({"target": "wiki"}) == "wiki/?"
 
 
 def test_a_key_is_said_in_words() -> None:

@@ -8,19 +8,21 @@ from typing import Any
 
 import pytest
 
-from components.objects import writing
-from components.objects.errors import ObjectError, Unclear
-from components.objects.http import Refused
-from components.objects.reconcile import Declared, Held, Reconciler
+from components.objects import writer
+from components.objects.errors import ObjectError, UnclearOutcomeError
+from components.objects.http import RefusedError
+from components.objects.reconcile import DesiredObject, ObjectState, Reconciler
 from tests.objects.library import BOOK, SHELF, Library
 
 
-def shelf(name: str = "A", logical: str | None = None, adopt: bool = False, **fields: Any) -> Declared:
-    return Declared("shelf", logical or name, {"name": name, **fields}, adopt)
+def shelf(name: str = "A", logical: str | None = None, adopt: bool = False, **fields: Any) -> DesiredObject:
+    return DesiredObject("shelf", logical or name, {"name": name, **fields}, adopt)
 
 
-def book(title: str = "Emma", logical: str | None = None, adopt: bool = False, **fields: Any) -> Declared:
-    return Declared("book", logical or title, {"title": title, **fields}, adopt)
+def book(
+    title: str = "Emma", logical: str | None = None, adopt: bool = False, **fields: Any
+) -> DesiredObject:
+    return DesiredObject("book", logical or title, {"title": title, **fields}, adopt)
 
 
 @pytest.fixture
@@ -143,7 +145,7 @@ def test_adopting_keeps_the_rest_and_puts_values_back(library: Library) -> None:
     held = engine.create(book(adopt=True, note="ours", shelf_id="A"))
     assert (item["note"], item["extra"], item["tags"]) == ("ours", "kept", ["t"])
     assert held.adopted
-    assert held.before == {"title": "Emma", "note": "theirs", "shelf_id": None}
+    assert held.original == {"title": "Emma", "note": "theirs", "shelf_id": None}
 
     later = Reconciler(library)
     held = later.update(held, book(adopt=True, shelf_id="A", tags=["u"]))
@@ -158,15 +160,15 @@ def test_a_killed_update_leaves_what_was_there_before_us(library: Library, again
     """The server has a newly declared field's value already, and the state does not know of it."""
     item = library.put("/books", title="Emma", note="theirs", tags=["t"])
     held = Reconciler(library).create(book(adopt=True, note="ours"))
-    Reconciler(library).noticed(BOOK, "Emma", held)
+    Reconciler(library).record_state(BOOK, "Emma", held)
     Reconciler(library).update(held, book(adopt=True, note="ours", tags=["u"]))
     assert item["tags"] == ["u"]
 
     later = Reconciler(library)
-    later.noticed(BOOK, "Emma", held)
+    later.record_state(BOOK, "Emma", held)
     held = later.update(held, book(adopt=True, note="other", **again))
     assert item["tags"] == again.get("tags", ["t"])
-    Reconciler(library).noticed(BOOK, "Emma", held)
+    Reconciler(library).record_state(BOOK, "Emma", held)
     assert Reconciler(library).delete(BOOK, "Emma", held).startswith("kept")
     assert (item["note"], item["tags"]) == ("theirs", ["t"])
 
@@ -188,7 +190,7 @@ def test_adopting_never_overwrites_a_secret(library: Library) -> None:
     assert item["token"] == "theirs"
     held = Reconciler(library).create(book(adopt=True, token="theirs", pin="1", password="p"))
     assert library.pins == {}
-    assert "token" not in held.before
+    assert "token" not in held.original
     assert all("password" not in (body or {}) for _, _, body in library.calls)
 
 
@@ -284,7 +286,7 @@ def test_unclear_create_is_looked_at_before_anything_else(library: Library) -> N
     def cut(method: str, path: str, body: Any) -> None:
         if method == "POST":
             library.after = lambda *_: None
-            raise Unclear("cut")
+            raise UnclearOutcomeError("cut")
 
     library.after = cut
     held = Reconciler(library).create(book(note="n"))
@@ -294,7 +296,7 @@ def test_unclear_create_is_looked_at_before_anything_else(library: Library) -> N
 
 
 def test_empty_405_is_an_unclear_answer(library: Library) -> None:
-    answers = [Refused(405, None), Refused(405, None)]
+    answers = [RefusedError(405, None), RefusedError(405, None)]
 
     def hide(method: str, path: str, body: Any) -> None:
         if method == "POST" and answers:
@@ -304,7 +306,7 @@ def test_empty_405_is_an_unclear_answer(library: Library) -> None:
     Reconciler(library).create(book())
     assert [call[0] for call in library.calls] == ["GET", "POST", "GET", "POST", "GET", "POST"]
     library.before = lambda method, path, body: (
-        (_ for _ in ()).throw(Refused(405, None)) if method == "POST" else None
+        (_ for _ in ()).throw(RefusedError(405, None)) if method == "POST" else None
     )
     with pytest.raises(ObjectError, match="failed without a word"):
         Reconciler(library).create(book("Persuasion"))
@@ -317,15 +319,15 @@ def test_an_object_that_tasks_of_the_server_hang_on_is_deleted_when_they_are_don
 ) -> None:
     engine = Reconciler(library)
     held = engine.create(book())
-    answers = [Refused(405, None)] * 2
+    answers = [RefusedError(405, None)] * 2
 
     def busy(method: str, path: str, body: Any) -> None:
         if method == "DELETE" and (answers or not done):
-            raise answers.pop() if answers else Refused(405, None)
+            raise answers.pop() if answers else RefusedError(405, None)
 
     library.before = busy
     later = Reconciler(library)
-    monkeypatch.setattr(writing, "BUSY_WITH_IT", 3.0)
+    monkeypatch.setattr(writer, "DELETE_SECONDS", 3.0)
     if done:
         later.delete(BOOK, "Emma", held)
         assert library.objects["/books"] == {}
@@ -337,7 +339,7 @@ def test_an_object_that_tasks_of_the_server_hang_on_is_deleted_when_they_are_don
 def test_failed_second_step_leaves_nothing_behind(library: Library) -> None:
     def weak(method: str, path: str, body: Any) -> None:
         if path.endswith("/pin"):
-            raise Refused(400, {"detail": "too short"})
+            raise RefusedError(400, {"detail": "too short"})
 
     library.before = weak
     with pytest.raises(ObjectError, match=r"pin was refused.*too short"):
@@ -400,10 +402,10 @@ def test_reference_cut_by_a_replacement_in_this_process_is_noticed(library: Libr
     held = made.create(book(near=["A"]))
     engine = Reconciler(library)
     kind = library.kind("book")
-    assert not engine.run.touched(kind, held.fields)
+    assert not engine.run.refers_to_deleted(kind, held.fields)
     engine.delete(SHELF, "A", first)
     engine.create(shelf("A"))
-    assert engine.run.touched(kind, held.fields)
+    assert engine.run.refers_to_deleted(kind, held.fields)
     library.objects["/books"][int(held.pk)]["near"] = []
     engine.update(held, book(near=["A"]))
     assert library.objects["/books"][int(held.pk)]["near"] == [int(max(library.objects["/shelves"]))]
@@ -415,10 +417,10 @@ def test_composed_keys_are_told_apart(library: Library) -> None:
     engine.create(book("Persuasion"))
     for title in ("Emma", "Persuasion"):
         for side in ("a", "b"):
-            engine.create(Declared("note", f"{title}-{side}", {"book": title, side: "x"}))
+            engine.create(DesiredObject("note", f"{title}-{side}", {"book": title, side: "x"}))
     assert len(library.objects["/notes"]) == 4
     with pytest.raises(ObjectError, match="there already"):
-        engine.create(Declared("note", "again", {"book": "Emma", "b": "x"}))
+        engine.create(DesiredObject("note", "again", {"book": "Emma", "b": "x"}))
 
 
 def test_of_two_with_one_key_ours_is_meant(library: Library) -> None:
@@ -435,7 +437,7 @@ def test_of_two_with_one_key_ours_is_meant(library: Library) -> None:
 def test_revoked_token_in_the_middle_of_a_run(library: Library) -> None:
     def revoked(method: str, path: str, body: Any) -> None:
         if method == "POST":
-            raise Refused(403, {"detail": "Token invalid/expired"})
+            raise RefusedError(403, {"detail": "Token invalid/expired"})
 
     library.before = revoked
     with pytest.raises(ObjectError, match=r"(?s)HTTP 403.*token may have been revoked"):
@@ -456,15 +458,15 @@ def test_a_name_that_is_taken_is_refused_before_a_rename(library: Library) -> No
 
 def test_lists_that_are_refused_say_so(library: Library) -> None:
     def revoked(method: str, path: str, body: Any) -> None:
-        raise Refused(403, {"detail": "Token invalid/expired"})
+        raise RefusedError(403, {"detail": "Token invalid/expired"})
 
     library.before = revoked
     with pytest.raises(ObjectError, match=r"library: it does not let us read its book objects \(HTTP 403\)"):
-        Reconciler(library).read(BOOK, Held("1", {"title": "Emma"}))
+        Reconciler(library).read(BOOK, ObjectState("1", {"title": "Emma"}))
 
 
 def test_a_call_for_one_field_is_made_again_when_its_outcome_is_unclear(library: Library) -> None:
-    cuts = [Unclear("cut"), Unclear("cut")]
+    cuts = [UnclearOutcomeError("cut"), UnclearOutcomeError("cut")]
 
     def cut(method: str, path: str, body: Any) -> None:
         if path.endswith("/pin") and cuts:
@@ -473,11 +475,11 @@ def test_a_call_for_one_field_is_made_again_when_its_outcome_is_unclear(library:
     library.after = cut
     held = Reconciler(library).create(book(pin="1"))
     assert library.pins == {int(held.pk): "1"}
-    cuts += [Unclear("cut")] * 3
+    cuts += [UnclearOutcomeError("cut")] * 3
     with pytest.raises(ObjectError, match="failed without a word, 3 times"):
         Reconciler(library).update(held, book(pin="2"))
 
 
 def test_state_without_its_object_is_never_mistaken_for_another(library: Library) -> None:
     library.put("/books", title="Other")
-    assert Reconciler(library).read(BOOK, Held("77", {"title": "Emma"})) is None
+    assert Reconciler(library).read(BOOK, ObjectState("77", {"title": "Emma"})) is None

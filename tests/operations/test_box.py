@@ -13,7 +13,7 @@ import pytest
 from bench.clouds.serving import Clouds
 from bench.clouds.testing import client_of, make
 from components import access
-from components.objects.provider import AWAY
+from components.objects.provider import UNREACHABLE
 from components.problems import Problems
 from components.settings import Settings
 from operations import box
@@ -137,7 +137,7 @@ def test_stopped_containers_are_shown_by_a_preview_and_started_by_up(
     stack: Known, paper: Paper, said: list[str]
 ) -> None:
     paper.states["gatehouse-npm"] = "exited"
-    assert box.before_preview(stack, said.append) == (True, {AWAY: '["/127.0.0.1:81"]'})
+    assert box.before_preview(stack, said.append) == (True, {UNREACHABLE: '["/127.0.0.1:81"]'})
     assert "Stopped on the box: gatehouse-npm; `up` brings it back." in said[0]
     assert paper.states["gatehouse-npm"] == "exited"
     assert box.before_up(stack, said.append) == (True, {})
@@ -152,8 +152,8 @@ def test_what_is_behind_a_container_that_is_gone_is_not_waited_for(
     del paper.states["gatehouse-postgres"]  # without its database, authentik does not answer either
     for seen, told in (box.before_preview(stack, said.append), box.before_up(stack, said.append)):
         assert seen
-        assert told == {AWAY: '["/127.0.0.1:9000"]'}
-    assert box.before_destroy(stack, said.append) == {AWAY: '["/127.0.0.1:9000"]'}
+        assert told == {UNREACHABLE: '["/127.0.0.1:9000"]'}
+    assert box.before_destroy(stack, said.append) == {UNREACHABLE: '["/127.0.0.1:9000"]'}
 
 
 @pytest.mark.case("5")

@@ -7,8 +7,8 @@ import pytest
 from bench.npm import certbot
 from bench.npm.testing import ADMIN_EMAIL, ADMIN_PASSWORD, Served, serve
 from bench.tests.npm import conftest as npm
-from components.objects.http import Way
-from components.objects.reconcile import Declared, Reconciler
+from components.objects.http import Endpoint
+from components.objects.reconcile import DesiredObject, Reconciler
 from components.proxy.dialect import Npm
 from components.proxy.proxy import certificate_fields, host_fields
 from components.proxy.routes import Route
@@ -43,18 +43,20 @@ class Client:
     def __init__(self, served: Served, upstream: int) -> None:
         self.served = served
         self.upstream = upstream
-        self.npm = Npm("NPM of the test", lambda: Way(served.url), ADMIN_EMAIL, ADMIN_PASSWORD)
+        self.npm = Npm("NPM of the test", lambda: Endpoint(served.url), ADMIN_EMAIL, ADMIN_PASSWORD)
         self.engine = Reconciler(self.npm)
 
     def certificate(
         self, host: str = "auth.example.test", token: str = "GOOD-TOKEN", mark: str = ""
-    ) -> Declared:
+    ) -> DesiredObject:
         name = f"gatehouse {host}{mark}"
-        return Declared("npm.certificate", name, certificate_fields(name, host, token))
+        return DesiredObject("npm.certificate", name, certificate_fields(name, host, token))
 
-    def host(self, host: str = "auth.example.test", mark: str = "", **more: object) -> Declared:
+    def host(self, host: str = "auth.example.test", mark: str = "", **more: object) -> DesiredObject:
         route = Route(host, "http", "127.0.0.1", self.upstream, authentik=host.startswith("auth."))
-        return Declared("npm.proxy_host", host, {**host_fields(route, f"gatehouse {host}{mark}"), **more})
+        return DesiredObject(
+            "npm.proxy_host", host, {**host_fields(route, f"gatehouse {host}{mark}"), **more}
+        )
 
     def writes(self) -> list[str]:
         """Writes since the last look, but for logins."""

@@ -18,8 +18,8 @@ from bench.control import Fault
 from bench.npm.testing import ADMIN_EMAIL, ADMIN_PASSWORD
 from components.objects import journal
 from components.objects.errors import ObjectError
-from components.objects.http import Way
-from components.objects.looking import ENVIRONMENT
+from components.objects.http import Endpoint
+from components.objects.preflight import ENVIRONMENT
 from components.objects.reconcile import Reconciler
 from components.proxy import dialect
 from components.proxy.dialect import Npm
@@ -137,7 +137,7 @@ def test_a_configuration_that_nginx_refuses_is_undone(client: Client) -> None:
     client.engine.create(client.certificate())
     with pytest.raises(ObjectError, match=r"nginx does not take it, it was undone: .*emerg"):
         client.engine.create(client.host(advanced_config="more_set_headers Broken"))
-    assert client.npm.listed(client.npm.kind("npm.proxy_host")) == []
+    assert client.npm.list_objects(client.npm.kind("npm.proxy_host")) == []
     host = client.engine.create(client.host())
     with pytest.raises(ObjectError, match="it was undone"):
         client.engine.update(host, client.host(advanced_config="more_set_headers Broken"))
@@ -152,7 +152,7 @@ def test_a_failed_certificate_says_why_and_leaves_the_site_up(client: Client) ->
     assert "BAD-TOKEN" not in str(caught.value) + repr(caught.value.__dict__)
     # The request took TLS from the host of that name; it was given back.
     assert get(client, "auth.example.test")[0].split()[1] == "200"
-    assert len(client.npm.listed(client.npm.kind("npm.certificate"))) == 1
+    assert len(client.npm.list_objects(client.npm.kind("npm.certificate"))) == 1
 
 
 def test_another_certificate_takes_over_before_the_old_one_goes(client: Client) -> None:
@@ -190,7 +190,7 @@ def test_a_certificate_whose_answer_was_lost_is_not_made_twice(client: Client) -
     faults = client.served.emulator.app.faults
     faults.append(Fault(path="certificates$", method="POST", cut="after"))
     client.engine.create(client.certificate())
-    assert len(client.npm.listed(client.npm.kind("npm.certificate"))) == 1
+    assert len(client.npm.list_objects(client.npm.kind("npm.certificate"))) == 1
 
 
 def test_a_certificate_that_was_never_got_does_not_count(
@@ -246,10 +246,10 @@ def test_a_token_that_no_longer_counts_is_renewed_once(client: Client) -> None:
     faults = client.served.emulator.app.faults
     unseen = {"error": {"code": 404, "message": "Not Found - /nginx/proxy-hosts"}}
     faults.append(Fault(path="/api/nginx/proxy-hosts", method="GET", status=404, body=unseen))
-    assert len(client.npm.listed(client.npm.kind("npm.proxy_host"))) == 1
+    assert len(client.npm.list_objects(client.npm.kind("npm.proxy_host"))) == 1
     faults.append(Fault(path="/api/nginx/proxy-hosts", method="GET", times=2, status=404, body=unseen))
     with pytest.raises(ObjectError, match="is not allowed to"):
-        client.npm.listed(client.npm.kind("npm.proxy_host"))
+        client.npm.list_objects(client.npm.kind("npm.proxy_host"))
 
 
 def test_a_missing_permission_is_not_a_deletion(client: Client) -> None:
@@ -263,9 +263,9 @@ def test_a_missing_permission_is_not_a_deletion(client: Client) -> None:
 
 
 def test_a_wrong_password_says_what_to_do(client: Client) -> None:
-    wrong = Npm("NPM of acme", lambda: Way(client.served.url), "admin@example.test", "Wrong-Passw0rd")
+    wrong = Npm("NPM of acme", lambda: Endpoint(client.served.url), "admin@example.test", "Wrong-Passw0rd")
     with pytest.raises(ObjectError, match=r"(?s)cannot log in: .*gatehouse:secrets.overrides") as caught:
-        wrong.listed(wrong.kind("npm.proxy_host"))
+        wrong.list_objects(wrong.kind("npm.proxy_host"))
     assert "Wrong-Passw0rd" not in str(caught.value)
 
 
@@ -304,15 +304,15 @@ def test_a_container_that_is_down_is_waited_for_and_said(
     monkeypatch.setenv("GATEHOUSE_PATIENCE", "1")
     faults = client.served.emulator.app.faults
     faults.append(Fault(path="/api/", times=10_000, cut="before"))
-    down = Npm("NPM of acme", lambda: Way(client.served.url), ADMIN_EMAIL, ADMIN_PASSWORD)
+    down = Npm("NPM of acme", lambda: Endpoint(client.served.url), ADMIN_EMAIL, ADMIN_PASSWORD)
     try:
         with pytest.raises(
             ObjectError, match=r"NPM of acme: the connection broke .* since 1 s \(POST /api/tokens\)"
         ):
-            down.listed(down.kind("npm.proxy_host"))
+            down.list_objects(down.kind("npm.proxy_host"))
         faults[-1].times = 2
-        again = Npm("NPM of acme", lambda: Way(client.served.url), ADMIN_EMAIL, ADMIN_PASSWORD)
+        again = Npm("NPM of acme", lambda: Endpoint(client.served.url), ADMIN_EMAIL, ADMIN_PASSWORD)
         monkeypatch.setenv("GATEHOUSE_PATIENCE", "30")
-        again.listed(again.kind("npm.proxy_host"))
+        again.list_objects(again.kind("npm.proxy_host"))
     finally:
         faults.clear()

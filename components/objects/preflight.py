@@ -12,101 +12,101 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from components.objects import fields as said
-from components.objects.declared import Declared
+from components.objects import field_values
+from components.objects.desired import DesiredObject
 from components.objects.dialect import Dialect, Kind
 from components.objects.errors import ObjectError
+from components.objects.object_errors import ObjectErrors, object_title
 from components.objects.reconcile import Reconciler
-from components.objects.store import Missing, Object
+from components.objects.store import Object, UnresolvedNameError
 from components.objects.values import is_unknown
-from components.objects.wording import Words, titled
 
 ENVIRONMENT = "GATEHOUSE_LOOK"
 """Environment: not empty where previews may ask the server (only lists are read, nothing is ever written), unless it
 is `SAID`: then nothing is said beforehand, in a run whose preview has said it."""
-SAID = "said"
+ALREADY_SHOWN = "said"
 LONGEST = 60
 """Characters of a value that are shown."""
 
 
-class Look:
+class Preflight:
     """What the objects of one program would meet. The engine shows targets before what refers to them. Thread-safe."""
 
     def __init__(self, dialect: Dialect, reconciler: Reconciler) -> None:
         self._dialect = dialect
         self._reconciler = reconciler
         self._store = reconciler.store
-        self._words = Words(dialect)
+        self._errors = ObjectErrors(dialect)
         self._declared: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
 
-    def objections(self, wanted: Declared, *, new: bool) -> list[tuple[str, str]]:
+    def failures(self, desired: DesiredObject, *, new: bool) -> list[tuple[str, str]]:
         """(field, text) for each name that is neither declared before this object nor on the server.
 
         `new`: the state does not have the object yet; then also why it could not be made or taken over. Raises
         ObjectError when the server does not let us read.
         """
-        kind = self._dialect.kind(wanted.kind).with_sealed(wanted.sealed)
+        kind = self._dialect.kind(desired.kind).with_sealed(desired.sealed)
         with self._lock:
             self._declared.update(
-                (name, kind.key.called(wanted.fields)) for name in (kind.name, *kind.groups)
+                (name, kind.key.display_name(desired.fields)) for name in (kind.name, *kind.groups)
             )
         try:
-            there = self._there(kind, wanted) if new else None
+            there = self._find_existing(kind, desired) if new else None
         except ObjectError as refusal:
-            return [_at_its_name(kind, refusal)]
+            return [_key_failure(kind, refusal)]
         if there is None:
-            return list(self._dangling(kind, wanted))
-        if not wanted.adopt:
-            taken = self._words.taken(kind, wanted.logical, wanted.fields, str(there[kind.pk]))
-            return [_at_its_name(kind, taken)]
-        own = wanted.own(kind, there)
-        if dangling := list(self._dangling(kind, own)):
+            return list(self._dangling_references(kind, desired))
+        if not desired.adopt:
+            taken = self._errors.already_exists(kind, desired.logical, desired.fields, str(there[kind.pk]))
+            return [_key_failure(kind, taken)]
+        own = desired.for_adoption(kind, there)
+        if dangling := list(self._dangling_references(kind, own)):
             return dangling
         known = {name: value for name, value in own.fields.items() if not is_unknown(value)}
-        others = self._reconciler.adopting.kept(kind, own, known, there)
+        others = self._reconciler.adoption.conflicting_fields(kind, own, known, there)
         if others:
-            return [_at_its_name(kind, self._words.other_secret(kind, own, others, there))]
+            return [_key_failure(kind, self._errors.secret_conflict(kind, own, others, there))]
         return []
 
-    def outlook(self, wanted: Declared) -> str:
+    def describe_adoption(self, desired: DesiredObject) -> str:
         """What taking over an object would change, in words; empty for a tie of two others that is to be made."""
-        kind = self._dialect.kind(wanted.kind).with_sealed(wanted.sealed)
-        there = self._there(kind, wanted)
+        kind = self._dialect.kind(desired.kind).with_sealed(desired.sealed)
+        there = self._find_existing(kind, desired)
         if there is None and kind.key.is_composed:
             return ""
         if there is None:
-            return f"there is no {titled(kind, wanted.fields)} to take over; it would be made"
-        own = wanted.own(kind, there).fields
+            return f"there is no {object_title(kind, desired.fields)} to take over; it would be made"
+        own = desired.for_adoption(kind, there).fields
         changes = self._changes(kind, own, there)
-        begin = f"takes over {titled(kind, own)} (pk {there[kind.pk]}), which is there, and "
+        begin = f"takes over {object_title(kind, own)} (pk {there[kind.pk]}), which is there, and "
         left = sorted(name for name in own if name in kind.write_only or name in kind.setters)
         end = f"; its {' and '.join(left)} would be left as found" if left else ""
         return begin + (f"changes {'; '.join(changes)}" if changes else "changes nothing in it") + end
 
-    def _dangling(self, kind: Kind, wanted: Declared) -> Iterator[tuple[str, str]]:
-        for field, reference, name in kind.named(wanted.fields):
+    def _dangling_references(self, kind: Kind, desired: DesiredObject) -> Iterator[tuple[str, str]]:
+        for field, reference, name in kind.references_in(desired.fields):
             with self._lock:
-                declared = not self._declared.isdisjoint(reference.meant(name))
+                declared = not self._declared.isdisjoint(reference.candidates(name))
             if declared:
                 continue
             try:
-                self._store.resolved(reference, name)
-            except Missing as missing:
-                error = self._words.nameless(wanted.logical, field, missing)
+                self._store.resolve(reference, name)
+            except UnresolvedNameError as missing:
+                error = self._errors.unresolved_name(desired.logical, field, missing)
                 yield field, f"{error.what}. {error.remedy}"
 
-    def _there(self, kind: Kind, wanted: Declared) -> Object | None:
+    def _find_existing(self, kind: Kind, desired: DesiredObject) -> Object | None:
         """What is to be taken over, or is in the way. Raises ObjectError where it is of another kind."""
-        if any(is_unknown(wanted.fields.get(name)) for name in kind.key.fields):
+        if any(is_unknown(desired.fields.get(name)) for name in kind.key.fields):
             return None
-        key = {name: wanted.fields[name] for name in kind.key.fields if name in wanted.fields}
+        key = {name: desired.fields[name] for name in kind.key.fields if name in desired.fields}
         try:
             for name, value in key.items():
-                said.sent(self._store, kind, name, value)
-        except Missing:
+                field_values.to_server(self._store, kind, name, value)
+        except UnresolvedNameError:
             return None  # part of its name is still to be made, so it cannot be there
-        return self._reconciler.found(kind, replace(wanted, fields=key))
+        return self._reconciler.find_existing(kind, replace(desired, fields=key))
 
     def _changes(self, kind: Kind, fields: Mapping[str, Any], there: Object) -> list[str]:
         """Fields that adopting would change, in words."""
@@ -115,21 +115,21 @@ class Look:
             for name, value in fields.items()
             if not is_unknown(value) and name not in kind.write_only and name not in kind.setters
         }
-        there = self._reconciler.adopting.ours(kind, known, there)
-        seen = said.observed(self._store, self._dialect, kind, known, there)
+        there = self._reconciler.adoption.without_foreign(kind, known, there)
+        seen = field_values.observe(self._store, self._dialect, kind, known, there)
         return [
             f"{name} (its value is secret)"
             if name in kind.hidden
-            else f"{name}: {_shown(seen.get(name))} => {_shown(value)}"
+            else f"{name}: {_shorten(seen.get(name))} => {_shorten(value)}"
             for name, value in known.items()
-            if not said.same(kind, name, seen.get(name), value)
+            if not field_values.is_same(kind, name, seen.get(name), value)
         ]
 
 
-def _at_its_name(kind: Kind, refusal: ObjectError) -> tuple[str, str]:
+def _key_failure(kind: Kind, refusal: ObjectError) -> tuple[str, str]:
     return kind.key.fields[0], f"{refusal.what}. {refusal.remedy}"
 
 
-def _shown(value: Any) -> str:
+def _shorten(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -15,7 +15,7 @@ from components.objects.natural_key import Key
 from components.objects.values import is_empty, is_unknown
 
 
-class Handing:
+class NameTransfers:
     """Which resource gives up which natural key in this run, and which takes one. Thread-safe.
 
     Keys are those that the program declares. Kinds that share one name space count as one.
@@ -26,13 +26,13 @@ class Handing:
         self._takers: dict[Key, str] = {}
         self._lock = threading.Lock()
 
-    def objection(self, kind: Kind, logical: str, had: Mapping[str, Any], wants: Mapping[str, Any]) -> str:
+    def conflict(self, kind: Kind, logical: str, prior: Mapping[str, Any], desired: Mapping[str, Any]) -> str:
         """Why this object cannot be called what it shall be called; empty if it can.
 
         `had`: its fields as the state has them, empty for a new object. Of two objects that are in each other's way the
         one that is asked for last is refused.
         """
-        old, new = _key(kind, had), _key(kind, wants)
+        old, new = _key(kind, prior), _key(kind, desired)
         if new is None or old == new:
             return ""
         with self._lock:
@@ -42,9 +42,12 @@ class Handing:
             if old:
                 self._givers[old] = logical
         if giver != logical:
-            what = f"{kind.key.called(wants)!r} is what {giver!r} is called until this run"
+            what = f"{kind.key.display_name(desired)!r} is what {giver!r} is called until this run"
         elif taker != logical:
-            what, giver = f"its name {kind.key.called(had)!r} goes to {taker!r} in this same run", logical
+            what, giver = (
+                f"its name {kind.key.display_name(prior)!r} goes to {taker!r} in this same run",
+                logical,
+            )
         else:
             return ""
         return (
@@ -55,7 +58,7 @@ class Handing:
 
 def _key(kind: Kind, fields: Mapping[str, Any]) -> Key | None:
     """The declared natural key, with the name space that it is in; None where it is not known, or not given."""
-    values = [fields.get(field) for _, field in kind.key.chosen(fields)]
+    values = [fields.get(field) for _, field in kind.key.chosen_fields(fields)]
     if any(is_empty(value) or is_unknown(value) for value in values):
         return None
     return (kind.groups[0] if kind.groups else kind.name, *kind.key.of(fields))

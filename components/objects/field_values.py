@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.objects.dialect import Dialect, Kind
-from components.objects.store import Missing, Object, Store
+from components.objects.store import Object, Store, UnresolvedNameError
 from components.objects.values import canonical, covers, is_empty, is_unknown, same_instant, sorted_by_text
 
 Fields = dict[str, Any]
@@ -14,19 +14,21 @@ Fields = dict[str, Any]
 
 def plain(kind: Kind, name: str, value: Any) -> Any:
     """A field's value in canonical form."""
-    return canonical(value, exact=name in kind.free)
+    return canonical(value, exact=name in kind.free_form)
 
 
-def settled(dialect: Dialect, kind: Kind, fields: Mapping[str, Any]) -> Fields:
+def normalize(dialect: Dialect, kind: Kind, fields: Mapping[str, Any]) -> Fields:
     """Declared fields in canonical form, as the server will have them; without fields that say None. Pure."""
     return {
-        name: value if is_unknown(value) else dialect.settle(kind, name, plain(kind, name, value))
+        name: value if is_unknown(value) else dialect.normalize(kind, name, plain(kind, name, value))
         for name, value in fields.items()
         if value is not None
     }
 
 
-def own(kind: Kind, fields: Fields, defaulted: frozenset[str], there: Mapping[str, Any]) -> Fields:
+def explicit_fields(
+    kind: Kind, fields: Fields, defaulted: frozenset[str], there: Mapping[str, Any]
+) -> Fields:
     """Of declared fields, those that count for an object that was there before: what somebody wrote.
 
     A name that nobody wrote is the one that the object bears (`there`).
@@ -35,7 +37,7 @@ def own(kind: Kind, fields: Fields, defaulted: frozenset[str], there: Mapping[st
     return written | {name: there[name] for name in kind.key.fields if name in defaulted and name in there}
 
 
-def same(kind: Kind, name: str, old: Any, new: Any) -> bool:
+def is_same(kind: Kind, name: str, old: Any, new: Any) -> bool:
     """Whether two declared values of a field mean the same. Pure: what a preview compares with."""
     if is_empty(old) and is_empty(new):
         return True
@@ -49,17 +51,17 @@ def same(kind: Kind, name: str, old: Any, new: Any) -> bool:
     return bool(old == new) or (name in kind.instants and same_instant(old, new))
 
 
-def sent(store: Store, kind: Kind, name: str, value: Any) -> Any:
-    """A declared value as it is sent: names become pks. Raises Missing for a name that is not there."""
+def to_server(store: Store, kind: Kind, name: str, value: Any) -> Any:
+    """A declared value as it is sent: names become pks. Raises UnresolvedNameError."""
     reference = kind.references.get(name)
     if reference is None:
         return value
     if reference.many:
-        return [store.resolved(reference, str(each)) for each in value or []]
-    return None if is_empty(value) else store.resolved(reference, str(value))
+        return [store.resolve(reference, str(each)) for each in value or []]
+    return None if is_empty(value) else store.resolve(reference, str(value))
 
 
-def holds(kind: Kind, name: str, body: Any, found: Any, extra: frozenset[str] = frozenset()) -> bool:
+def matches(kind: Kind, name: str, body: Any, found: Any, extra: frozenset[str] = frozenset()) -> bool:
     """Whether the server's value is what was sent, however the server likes to put it.
 
     `extra`: members that the server adds to this list by itself.
@@ -82,7 +84,7 @@ def holds(kind: Kind, name: str, body: Any, found: Any, extra: frozenset[str] = 
     return bool(body == found) or (name in kind.instants and same_instant(body, found))
 
 
-def added(store: Store, kind: Kind, name: str) -> frozenset[str]:
+def server_additions(store: Store, kind: Kind, name: str) -> frozenset[str]:
     """Pks of what the server adds to a list by itself (none, for most fields)."""
     reference = kind.references.get(name)
     pks = []
@@ -90,13 +92,13 @@ def added(store: Store, kind: Kind, name: str) -> frozenset[str]:
         if reference is None:
             continue
         try:
-            pks.append(str(store.resolved(reference, called)))
-        except Missing:
+            pks.append(str(store.resolve(reference, called)))
+        except UnresolvedNameError:
             continue
     return frozenset(pks)
 
 
-def observed(store: Store, dialect: Dialect, kind: Kind, declared: Mapping[str, Any], item: Object) -> Fields:
+def observe(store: Store, dialect: Dialect, kind: Kind, declared: Mapping[str, Any], item: Object) -> Fields:
     """The declared fields with the server's values: unchanged where both agree, so that only real drift shows."""
     seen: Fields = {}
     for name, value in declared.items():
@@ -105,19 +107,19 @@ def observed(store: Store, dialect: Dialect, kind: Kind, declared: Mapping[str, 
             continue
         found = item.get(name)
         try:
-            agrees = holds(
+            agrees = matches(
                 kind,
                 name,
-                sent(store, kind, name, value),
-                _settle(dialect, kind, name, found),
-                added(store, kind, name),
+                to_server(store, kind, name, value),
+                _normalize_value(dialect, kind, name, found),
+                server_additions(store, kind, name),
             )
-        except Missing:
+        except UnresolvedNameError:
             agrees = False
         if agrees:
             seen[name] = value
         else:
-            said = said_by(store, dialect, kind, name, found)
+            said = to_declared(store, dialect, kind, name, found)
             if name in kind.merged and isinstance(said, dict) and isinstance(value, dict):
                 said = {member: inner for member, inner in said.items() if member in value}
             if said is not None:
@@ -129,16 +131,16 @@ def observed(store: Store, dialect: Dialect, kind: Kind, declared: Mapping[str, 
     return seen
 
 
-def said_by(store: Store, dialect: Dialect, kind: Kind, name: str, found: Any) -> Any:
+def to_declared(store: Store, dialect: Dialect, kind: Kind, name: str, found: Any) -> Any:
     """A value of the server's as the program would declare it; None where the server has none."""
     reference = kind.references.get(name)
     if reference is None:
-        return _settle(dialect, kind, name, found)
+        return _normalize_value(dialect, kind, name, found)
     if reference.many:
-        return [store.named(reference, each) for each in found or []]
-    return None if is_empty(found) else store.named(reference, found)
+        return [store.name_for(reference, each) for each in found or []]
+    return None if is_empty(found) else store.name_for(reference, found)
 
 
-def _settle(dialect: Dialect, kind: Kind, name: str, found: Any) -> Any:
+def _normalize_value(dialect: Dialect, kind: Kind, name: str, found: Any) -> Any:
     found = plain(kind, name, found)
-    return found if found is None else dialect.settle(kind, name, found)
+    return found if found is None else dialect.normalize(kind, name, found)

@@ -14,46 +14,46 @@ from urllib.parse import quote
 
 import tenacity
 
-from components.objects import fields as said
-from components.objects.declared import Declared
+from components.objects import field_values
+from components.objects.desired import DesiredObject
 from components.objects.dialect import Dialect, Kind, Setter
 from components.objects.effects import Effects
-from components.objects.errors import ObjectError, Unclear
-from components.objects.fields import Fields
-from components.objects.http import Refused
-from components.objects.store import Missing, Object, Store
+from components.objects.errors import ObjectError, UnclearOutcomeError
+from components.objects.field_values import Fields
+from components.objects.http import RefusedError
+from components.objects.object_errors import ObjectErrors
+from components.objects.store import Object, Store, UnresolvedNameError
 from components.objects.values import is_empty
-from components.objects.wording import Words
 
 ATTEMPTS = 3
-SILENT = frozenset({405, 500})
+UNEXPLAINED = frozenset({405, 500})
 """Answers that, without a body, hide a failure inside the server: whether it wrote first is not known."""
-BUSY_WITH_IT = 45.0
+DELETE_SECONDS = 45.0
 """Seconds for which a server may be unable to delete an object that tasks of its own hang on."""
 
 
 class Writer:
     """Sends objects of one server. Thread-safe."""
 
-    def __init__(self, dialect: Dialect, store: Store, words: Words) -> None:
+    def __init__(self, dialect: Dialect, store: Store, words: ObjectErrors) -> None:
         self._dialect = dialect
         self._store = store
-        self._words = words
+        self._errors = words
         self._effects = Effects(dialect, words)
 
-    def body(self, kind: Kind, wanted: Declared) -> dict[str, Any]:
+    def body(self, kind: Kind, desired: DesiredObject) -> dict[str, Any]:
         """The declared fields as they are sent. Raises ObjectError for a name that nothing bears."""
         body: dict[str, Any] = {}
-        for name, value in wanted.fields.items():
+        for name, value in desired.fields.items():
             if name in kind.setters:
                 continue
             try:
-                body[name] = said.sent(self._store, kind, name, value)
-            except Missing as missing:
-                raise self._words.nameless(wanted.logical, name, missing) from None
+                body[name] = field_values.to_server(self._store, kind, name, value)
+            except UnresolvedNameError as missing:
+                raise self._errors.unresolved_name(desired.logical, name, missing) from None
         return body
 
-    def post(self, kind: Kind, wanted: Declared, body: dict[str, Any]) -> Object:
+    def post(self, kind: Kind, desired: DesiredObject, body: dict[str, Any]) -> Object:
         """Create the object; returns it as the answer gives it.
 
         Between attempts whose outcome is not clear, the server is asked whether the object is there now: nothing had
@@ -65,153 +65,159 @@ class Writer:
                     made = self._dialect.request("POST", kind.path, body=body)
                     if isinstance(made, dict) and kind.pk in made:
                         return made
-                except Refused as refused:
-                    if refused.status not in SILENT or refused.payload is not None:
-                        error = self._words.said_no(kind, wanted.logical, wanted.fields, refused, "create")
-                        error.undone = refused.status < 500
+                except RefusedError as refused:
+                    if refused.status not in UNEXPLAINED or refused.payload is not None:
+                        error = self._errors.refusal(kind, desired.logical, desired.fields, refused, "create")
+                        error.rolled_back = refused.status < 500
                         raise error from None
-                except Unclear:
+                except UnclearOutcomeError:
                     pass
             self._store.forget(kind)
-            there = self._store.matches(kind, kind.key.of(body))
+            there = self._store.find_by_key(kind, kind.key.of(body))
             if there:
                 return there[0]
-        raise self._words.silent(kind, wanted.logical, wanted.fields, ATTEMPTS)
+        raise self._errors.unexplained_failure(kind, desired.logical, desired.fields, ATTEMPTS)
 
-    def finish(self, kind: Kind, wanted: Declared, body: Mapping[str, Any], item: Object) -> Object:
+    def finish(self, kind: Kind, desired: DesiredObject, body: Mapping[str, Any], item: Object) -> Object:
         """The rest of a create: fields with calls of their own, and a look whether all took. Undone if it fails.
 
         The engine forgets a resource whose creation failed; left on the server, it would be refused as somebody
         else's by the next run.
         """
         try:
-            self.set_apart(kind, wanted.logical, item, wanted.fields)
-            item = self._seen(kind, wanted, body, item)
-            item = self._in_effect(kind, wanted, item, body)
+            self.call_setters(kind, desired.logical, item, desired.fields)
+            item = self._verify(kind, desired, body, item)
+            item = self._apply_effect(kind, desired, item, body)
         except ObjectError as error:
-            error.undone = self._take_back(kind, item)
+            error.rolled_back = self._roll_back(kind, item)
             raise
         return item
 
     def update(
         self,
         kind: Kind,
-        wanted: Declared,
+        desired: DesiredObject,
         item: Object,
         body: Mapping[str, Any],
         fresh: Mapping[str, Any],
     ) -> Object:
         """Write if anything differs, and see that it took. `fresh`: unreadable fields whose values are new."""
-        off = self._off(kind, body, item)
+        off = self._differing_fields(kind, body, item)
         differs = bool(off) or not fresh.keys().isdisjoint(body)
         if differs:
-            item = self.send(kind, wanted, item, body, "update")
-        if self.set_apart(kind, wanted.logical, item, fresh) or differs:
-            item = self._seen(kind, wanted, body, item)
-        return self._in_effect(kind, wanted, item, off)
+            item = self.send(kind, desired, item, body, "update")
+        if self.call_setters(kind, desired.logical, item, fresh) or differs:
+            item = self._verify(kind, desired, body, item)
+        return self._apply_effect(kind, desired, item, off)
 
-    def _in_effect(self, kind: Kind, wanted: Declared, item: Object, changed: Iterable[str]) -> Object:
+    def _apply_effect(
+        self, kind: Kind, desired: DesiredObject, item: Object, changed: Iterable[str]
+    ) -> Object:
         """The object after the call by which it takes effect, where it needs one: for what changed, or did not yet."""
         effect = kind.effect
-        if effect is None or effect.fields.isdisjoint(wanted.fields) or not effect.applies(item):
+        if effect is None or effect.fields.isdisjoint(desired.fields) or not effect.applies(item):
             return item
         if effect.fields.isdisjoint(changed) and not effect.is_due(item):
             return item
-        found = self._effects.bring(effect, kind, wanted.logical, item, url(kind, item))
+        found = self._effects.apply(effect, kind, desired.logical, item, url(kind, item))
         self._store.put(kind, found)
         return found
 
-    def agrees(self, kind: Kind, body: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
+    def matches(self, kind: Kind, body: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
         """Whether the object has every value that can be read and that the body has."""
-        return not self._off(kind, body, item)
+        return not self._differing_fields(kind, body, item)
 
-    def send(self, kind: Kind, wanted: Declared, item: Object, body: Mapping[str, Any], verb: str) -> Object:
+    def send(
+        self, kind: Kind, desired: DesiredObject, item: Object, body: Mapping[str, Any], verb: str
+    ) -> Object:
         """One update with the whole body, and with the present values of what every update must carry.
 
         Returns the object as the answer gives it; a server that answers with nothing is asked.
         """
-        whole = {name: item[name] for name in kind.repeat if name in item} | dict(body)
+        whole = {name: item[name] for name in kind.always_sent if name in item} | dict(body)
         for name in kind.merged:
             if name in whole and isinstance(item.get(name), dict):
                 whole[name] = item[name] | whole[name]
-        with self._store.writing(kind), self._dialect.guarded(kind, item, whole):
+        with self._store.writing(kind), self._dialect.guard(kind, item, whole):
             try:
                 answer: Object | None = self._dialect.request(kind.update, url(kind, item), body=whole)
                 return answer or self._dialect.request("GET", url(kind, {**item, **whole}))
-            except Refused as refused:
+            except RefusedError as refused:
                 self._store.forget(kind)
-                raise self._words.said_no(kind, wanted.logical, wanted.fields, refused, verb) from None
+                raise self._errors.refusal(kind, desired.logical, desired.fields, refused, verb) from None
 
-    def set_apart(self, kind: Kind, logical: str, item: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
+    def call_setters(
+        self, kind: Kind, logical: str, item: Mapping[str, Any], values: Mapping[str, Any]
+    ) -> bool:
         """Set the fields that have a call of their own; True if there was one. Such a call may be repeated."""
         done = False
         for name, setter in kind.setters.items():
             if is_empty(values.get(name)):
                 continue
             try:
-                with self._dialect.guarded(kind, item, {name: values[name]}):
-                    self._set(setter, setter.address(item, url(kind, item)), values[name])
-            except Refused as refused:
-                raise self._words.refused_alone(kind, logical, values, name, refused) from None
-            except Unclear:
-                raise self._words.silent(kind, logical, item, ATTEMPTS) from None
+                with self._dialect.guard(kind, item, {name: values[name]}):
+                    self._call_setter(setter, setter.address(item, url(kind, item)), values[name])
+            except RefusedError as refused:
+                raise self._errors.setter_refused(kind, logical, values, name, refused) from None
+            except UnclearOutcomeError:
+                raise self._errors.unexplained_failure(kind, logical, item, ATTEMPTS) from None
             done = True
         return done
 
-    def _set(self, setter: Setter, address: str, value: Any) -> None:
+    def _call_setter(self, setter: Setter, address: str, value: Any) -> None:
         """Set one such field, and again while what it belongs to is still to be made."""
         if not setter.appears:
-            self._repeated("POST", address, {setter.body: value})
+            self._retry_request("POST", address, {setter.body: value})
             return
         tenacity.Retrying(
             retry=tenacity.retry_if_exception(
-                lambda error: isinstance(error, Refused) and error.status == 404
+                lambda error: isinstance(error, RefusedError) and error.status == 404
             ),
             stop=tenacity.stop_after_delay(setter.appears),
             wait=tenacity.wait_exponential(0.5, max=5),
             reraise=True,
-        )(self._repeated, "POST", address, {setter.body: value})
+        )(self._retry_request, "POST", address, {setter.body: value})
 
-    def _repeated(self, method: str, path: str, body: object) -> None:
-        """A write that does no harm when it is made again. Raises Unclear after the last attempt."""
+    def _retry_request(self, method: str, path: str, body: object) -> None:
+        """A write that does no harm when it is made again. Raises UnclearOutcomeError after the last attempt."""
         for _ in range(ATTEMPTS - 1):
             try:
                 self._dialect.request(method, path, body=body)
                 return
-            except Unclear:
+            except UnclearOutcomeError:
                 continue
         self._dialect.request(method, path, body=body)
 
-    def _seen(self, kind: Kind, wanted: Declared, body: Mapping[str, Any], answer: Object) -> Object:
+    def _verify(self, kind: Kind, desired: DesiredObject, body: Mapping[str, Any], answer: Object) -> Object:
         """The object after a write, as its answer gives it or else as it is read; remembered. Raises ObjectError."""
         found = answer
-        if not self._shows(kind, body, answer):
+        if not self._answer_matches(kind, body, answer):
             try:
                 found = self._dialect.request("GET", url(kind, answer))
-            except Refused as refused:
-                raise self._words.said_no(
-                    kind, kind.key.called(wanted.fields), wanted.fields, refused, "read"
+            except RefusedError as refused:
+                raise self._errors.refusal(
+                    kind, kind.key.display_name(desired.fields), desired.fields, refused, "read"
                 ) from None
         self._store.put(kind, found)
-        if off := self._off(kind, body, found):
-            raise self._words.kept_others(kind, wanted.logical, found, off)
+        if off := self._differing_fields(kind, body, found):
+            raise self._errors.value_mismatch(kind, desired.logical, found, off)
         return found
 
-    def _shows(self, kind: Kind, body: Mapping[str, Any], answer: Object) -> bool:
+    def _answer_matches(self, kind: Kind, body: Mapping[str, Any], answer: Object) -> bool:
         """Whether an answer has every field that was sent and can be read, with the value that was sent."""
-        return body.keys() - kind.write_only <= answer.keys() and self.agrees(kind, body, answer)
+        return body.keys() - kind.write_only <= answer.keys() and self.matches(kind, body, answer)
 
     def delete(self, kind: Kind, logical: str, fields: Fields, item: Object) -> None:
         """Delete the object, and nothing that hangs on it; one that is gone already is fine."""
-        with self._store.writing(kind), self._dialect.guarded(kind, item, None):
+        with self._store.writing(kind), self._dialect.guard(kind, item, None):
             try:
-                hanging: dict[str, Any] = {name: [] for name in kind.released if item.get(name)}
+                hanging: dict[str, Any] = {name: [] for name in kind.emptied_first if item.get(name)}
                 if hanging:
                     self._dialect.request(kind.update, url(kind, item), body=hanging)
                 self._remove(url(kind, item))
-            except Refused as refused:
+            except RefusedError as refused:
                 if refused.status != 404:
-                    raise self._words.said_no(kind, logical, fields, refused, "delete") from None
+                    raise self._errors.refusal(kind, logical, fields, refused, "delete") from None
         self._store.drop(kind, str(item[kind.pk]))
 
     def _remove(self, address: str) -> None:
@@ -221,29 +227,33 @@ class Writer:
         """
         tenacity.Retrying(
             retry=tenacity.retry_if_exception(
-                lambda error: isinstance(error, Refused) and error.status in SILENT and error.payload is None
+                lambda error: (
+                    isinstance(error, RefusedError) and error.status in UNEXPLAINED and error.payload is None
+                )
             ),
-            stop=tenacity.stop_after_delay(BUSY_WITH_IT),
+            stop=tenacity.stop_after_delay(DELETE_SECONDS),
             wait=tenacity.wait_exponential(0.5, max=5),
             reraise=True,
         )(self._dialect.request, "DELETE", address)
 
-    def _holds(self, kind: Kind, name: str, value: Any, item: Mapping[str, Any]) -> bool:
-        found = self._dialect.settle(kind, name, item.get(name))
-        return said.holds(kind, name, value, found, said.added(self._store, kind, name))
+    def _matches_field(self, kind: Kind, name: str, value: Any, item: Mapping[str, Any]) -> bool:
+        found = self._dialect.normalize(kind, name, item.get(name))
+        return field_values.matches(
+            kind, name, value, found, field_values.server_additions(self._store, kind, name)
+        )
 
-    def _off(self, kind: Kind, body: Mapping[str, Any], item: Mapping[str, Any]) -> list[str]:
+    def _differing_fields(self, kind: Kind, body: Mapping[str, Any], item: Mapping[str, Any]) -> list[str]:
         return [
             name
             for name, value in body.items()
-            if name not in kind.write_only and not self._holds(kind, name, value, item)
+            if name not in kind.write_only and not self._matches_field(kind, name, value, item)
         ]
 
-    def _take_back(self, kind: Kind, item: Object) -> bool:
+    def _roll_back(self, kind: Kind, item: Object) -> bool:
         """Whether it is gone again. What is left behind is noted, and gone on with by the next run."""
         try:
             self._dialect.request("DELETE", url(kind, item))
-        except (Refused, Unclear, ObjectError):
+        except (RefusedError, UnclearOutcomeError, ObjectError):
             return False
         finally:
             self._store.forget(kind)

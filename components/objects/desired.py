@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from components.objects import fields as said
+from components.objects import field_values
 from components.objects.dialect import Kind
-from components.objects.fields import Fields
+from components.objects.field_values import Fields
 
 
 @dataclass(frozen=True)
-class Declared:
+class DesiredObject:
     """One object as the program wants it."""
 
     kind: str
@@ -31,6 +31,6 @@ class Declared:
     elsewhere: frozenset[str] = frozenset()
     """Fields that another resource of the stack manages: they are not cleared when they are no longer declared here."""
 
-    def own(self, kind: Kind, there: Fields) -> Declared:
+    def for_adoption(self, kind: Kind, there: Fields) -> DesiredObject:
         """What counts for an object that was there before. `there`: its fields, of which its name may stay."""
-        return replace(self, fields=said.own(kind, self.fields, self.defaulted, there))
+        return replace(self, fields=field_values.explicit_fields(kind, self.fields, self.defaulted, there))

@@ -23,7 +23,7 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-class Waiting:
+class Outage:
     """One wait for one server, shared by all objects of a process: they wait together, not one after the other."""
 
     def __init__(self, where: str) -> None:
@@ -35,7 +35,7 @@ class Waiting:
         self.happened = False
         """Whether anybody ever had to wait."""
 
-    def left(self, reason: str, seconds: float) -> float:
+    def seconds_left(self, reason: str, seconds: float) -> float:
         """How long it is still worth waiting, of `seconds` in all since the server was first seen to be away."""
         with self._lock:
             now = time.monotonic()
@@ -47,7 +47,7 @@ class Waiting:
                 self._next_word, self._spoken = now + NEXT_WORD, True
             return seconds - waited
 
-    def over(self) -> None:
+    def end(self) -> None:
         """The server has answered."""
         with self._lock:
             if self._spoken and self._began is not None:

@@ -19,11 +19,11 @@ INTERVAL = 0.5
 
 
 @cache
-def end_with_parent() -> None:
+def exit_with_parent() -> None:
     """End this process, at once, when the engine that started it has ended. One watch a process is enough."""
     parent = os.getppid()
     grandparent = _parent_of(parent) if LAUNCHER in _command_of(parent) else None
-    threading.Thread(target=_watch, args=(parent, grandparent), name="lifeline", daemon=True).start()
+    threading.Thread(target=_watch, args=(parent, grandparent), name="parent-watch", daemon=True).start()
 
 
 def _watch(parent: int, grandparent: int | None) -> None:
@@ -36,7 +36,7 @@ def _command_of(pid: int) -> str:
     proc = Path(f"/proc/{pid}/cmdline")
     if proc.exists():
         return proc.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    return _asked("command=", pid)
+    return _ps("command=", pid)
 
 
 def _parent_of(pid: int) -> int | None:
@@ -44,12 +44,12 @@ def _parent_of(pid: int) -> int | None:
     try:
         if stat.exists():
             return int(stat.read_text().rpartition(")")[2].split()[1])
-        return int(_asked("ppid=", pid))
+        return int(_ps("ppid=", pid))
     except (OSError, ValueError):
         return None
 
 
-def _asked(column: str, pid: int) -> str:
+def _ps(column: str, pid: int) -> str:
     return subprocess.run(
         ["ps", "-o", column, "-p", str(pid)], capture_output=True, text=True, check=False
     ).stdout.strip()

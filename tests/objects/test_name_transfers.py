@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pulumi.output import Unknown
 
-from components.objects.handing import Handing
+from components.objects.name_transfers import NameTransfers
 from tests.objects.library import NOTE, SHELF
 
 Moves = list[tuple[str, str | None, str]]
@@ -15,9 +15,9 @@ Moves = list[tuple[str, str | None, str]]
 
 def objections(moves: Moves) -> list[str]:
     """What is said of each shelf: (logical name, name in the state or None, name that is declared)."""
-    handing = Handing()
+    transfers = NameTransfers()
     return [
-        handing.objection(SHELF, logical, {"name": had} if had else {}, {"name": wants})
+        transfers.conflict(SHELF, logical, {"name": had} if had else {}, {"name": wants})
         for logical, had, wants in moves
     ]
 
@@ -46,9 +46,9 @@ def test_everything_else_is_fine() -> None:
 
 
 def test_what_is_not_known_yet_and_other_kinds_are_left_alone() -> None:
-    handing = Handing()
+    transfers = NameTransfers()
     unknown: Any = Unknown()
-    assert not handing.objection(SHELF, "a", {"name": "A"}, {"name": unknown})
-    assert not handing.objection(SHELF, "b", {}, {"name": "A"})
-    assert not handing.objection(NOTE, "n", {"book": "x", "a": "y"}, {"book": "x", "b": "y"})
-    assert handing.objection(NOTE, "o", {}, {"book": "x", "a": "y"})
+    assert not transfers.conflict(SHELF, "a", {"name": "A"}, {"name": unknown})
+    assert not transfers.conflict(SHELF, "b", {}, {"name": "A"})
+    assert not transfers.conflict(NOTE, "n", {"book": "x", "a": "y"}, {"book": "x", "b": "y"})
+    assert transfers.conflict(NOTE, "o", {}, {"book": "x", "a": "y"})
