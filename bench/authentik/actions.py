@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import uuid
-
-from bench.authentik import crypto, defaults, events, writes
+from bench.authentik import crypto, defaults, events, links, writes
 from bench.authentik.api import Action, Api
 from bench.authentik.calls import Answer, Call, checked
 from bench.authentik.computed import uid
-from bench.authentik.context import GROUPS, USERS
+from bench.authentik.context import FLOWS, GROUPS, USERS, Context
 from bench.authentik.fields import Invalid
+from bench.authentik.flows import steps
 from bench.authentik.passwords import hashed
 from bench.authentik.render import render
+from bench.authentik.sessions import Plan
+from bench.authentik.store import Data
 
 TOKENS, CERTIFICATES, APPLICATIONS = "/core/tokens/", "/crypto/certificatekeypairs/", "/core/applications/"
 
@@ -24,27 +25,37 @@ def set_password(api: Api, call: Call) -> Answer:
     return Answer(204)
 
 
-def recovery(api: Api, call: Call) -> Answer:
-    """POST /core/users/{id}/recovery/: a link, if the brand has a recovery flow."""
-    user = api.one(call, USERS)
+def rest_of_recovery(api: Api, user: Data) -> Plan:
+    """The whole recovery flow of the brand, about this person. Raises Invalid where there is none."""
     brand = api.store.find("/core/brands/", default=True)
-    flow = api.store.get("/flows/instances/", brand.get("flow_recovery")) if brand else None
+    flow = api.store.get(FLOWS, brand.get("flow_recovery")) if brand else None
     if flow is None:
-        return Answer(400, {"non_field_errors": "No recovery flow set."})
-    key = crypto.random_text(60)
-    row = {
-        "pk": str(uuid.uuid4()),
-        "identifier": f"recovery-{user['pk']}-{key[:8]}",
-        "intent": "recovery",
-        "user": user["pk"],
-        "description": "",
-        "managed": None,
-        "expires": crypto.later(minutes=30),
-        "expiring": True,
-        "_key": key,
-    }
-    api.store.insert(TOKENS, row["pk"], row)
-    return Answer(200, {"link": f"{call.context.base_url}/if/flow/{flow['slug']}/?flow_token={key}"})
+        raise Invalid({"non_field_errors": "No recovery flow set."})
+    context = Context(api.line, api.store)
+    return Plan(flow["slug"], steps(context, flow, user), pending=str(user["pk"]))
+
+
+def recovery(api: Api, call: Call) -> Answer:
+    """POST /core/users/{id}/recovery/: a link to hand over, good for one opening."""
+    user = api.one(call, USERS)
+    plan = rest_of_recovery(api, user)
+    lasts = (call.body or {}).get("token_duration")
+    key = links.make(api.store, plan, f"{user['uuid']}-password-reset", lasts, once=True)
+    return Answer(200, {"link": f"{call.context.base_url}/if/flow/{plan.flow}/?flow_token={key}"})
+
+
+def recovery_email(api: Api, call: Call) -> Answer:
+    """POST /core/users/{id}/recovery_email/: the same link by mail, which asks to be confirmed first."""
+    user, sent = api.one(call, USERS), checked(call)
+    if not user.get("email"):
+        raise Invalid({"non_field_errors": "User does not have an email address set."})
+    plan = rest_of_recovery(api, user)
+    stage = api.store.get(links.EMAIL, sent["email_stage"])
+    if stage is None:
+        raise Invalid({"email_stage": [f'Invalid pk "{sent["email_stage"]}" - object does not exist.']})
+    key = links.make(api.store, plan, f"{user['uuid']}-password-reset", sent.get("token_duration"))
+    links.send(api.store, stage, user, f"{call.context.base_url}/if/flow/{plan.flow}/?flow_token={key}")
+    return Answer(204)
 
 
 def service_account(api: Api, call: Call) -> Answer:
@@ -148,6 +159,7 @@ ACTIONS: dict[tuple[str, str], Action] = {
     ("GET", "/core/users/paths/"): user_paths,
     ("POST", "/core/users/{id}/set_password/"): set_password,
     ("POST", "/core/users/{id}/recovery/"): recovery,
+    ("POST", "/core/users/{id}/recovery_email/"): recovery_email,
     ("POST", "/core/users/service_account/"): service_account,
     ("POST", "/core/groups/{group_uuid}/add_user/"): members(joining=True),
     ("POST", "/core/groups/{group_uuid}/remove_user/"): members(joining=False),

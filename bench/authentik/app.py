@@ -17,6 +17,7 @@ from bench.authentik.actions import ACTIONS
 from bench.authentik.api import PREFIX, Api
 from bench.authentik.calls import Answer
 from bench.authentik.context import Context
+from bench.authentik.factor_api import FACTORS
 from bench.authentik.grants import Grants
 from bench.authentik.info import INFO
 from bench.authentik.outpost import Outpost
@@ -40,7 +41,7 @@ class Server:
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self.store, self.settings = store, settings
-        self.api = Api(store, settings, {**ACTIONS, **INFO, **VIEWS, **OUTPOST_API})
+        self.api = Api(store, settings, {**ACTIONS, **INFO, **VIEWS, **OUTPOST_API, **FACTORS})
         self.started = time.monotonic()
         self._prepared = False
 

@@ -9,16 +9,32 @@ from urllib.parse import parse_qs, urlencode
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from bench.authentik import crypto, factors, stages
+from bench.authentik import factors, links, logins, prompts, stages
 from bench.authentik.access import NOBODY, may_use
 from bench.authentik.context import FLOW_BINDINGS, FLOWS, USERS, Context
+from bench.authentik.flows import steps
+from bench.authentik.logins import LOGIN
 from bench.authentik.policies import person
 from bench.authentik.sessions import Plan, Session, Sessions, Step, origin, page
-from bench.authentik.stages import ANONYMOUS, DENY, LOGIN, LOGOUT, SILENT
+from bench.authentik.stages import ANONYMOUS, DENY, LOGOUT
 from bench.authentik.store import Data, Store
 
-CHALLENGES = {**stages.CHALLENGES, **factors.CHALLENGES}
-ANSWERS = {**stages.ANSWERS, **factors.ANSWERS}
+CHALLENGES = {
+    **stages.CHALLENGES,
+    **factors.CHALLENGES,
+    **links.CHALLENGES,
+    **logins.CHALLENGES,
+    prompts.PROMPT: prompts.ask,
+}
+ANSWERS = {
+    **stages.ANSWERS,
+    **factors.ANSWERS,
+    **links.ANSWERS,
+    **logins.ANSWERS,
+    prompts.PROMPT: prompts.take,
+}
+SILENT = {LOGOUT, prompts.WRITE, logins.INVITATION}
+"""Stages without a question."""
 ALLOW = {"allow": "GET, POST, HEAD, OPTIONS"}
 DENIED = "ak-stage-access-denied"
 CANCEL = "/flows/-/cancel/"
@@ -45,11 +61,8 @@ class Executor:
             form = request.headers.get("content-type", "").startswith("application/x-www-form")
             body = dict(await request.form()) if form else await request.json()
         session = self.sessions.of(request)
-        with self.store.reading():
+        with self.store.writing():
             response = self.step(request, session, body)
-        if session.fresh:
-            with self.store.writing():
-                self.note_login(session)
         if session.plan and session.plan.consented:
             with self.store.writing():
                 self.note_consent(session.plan)
@@ -60,13 +73,19 @@ class Executor:
         flow = self.store.find(FLOWS, slug=request.path_params["slug"])
         if flow is None:
             return JSONResponse({"detail": "No Flow matches the given query."}, 404)
+        query = {name: values[-1] for name, values in parse_qs(request.query_params.get("query", "")).items()}
+        link = query.get("flow_token", "")
+        if link and (session.plan is None or session.plan.token != link):
+            session.plan = links.restored(self.store, link, flow["slug"]) or session.plan
         if session.plan is None or session.plan.flow != flow["slug"]:
             target = next_of(request)
             if not self.applies(flow, session):
                 return self.denied(flow, target, "Flow does not apply to current user.")
-            user = self.sessions.user(self.store, session) or NOBODY
-            session.plan = Plan(flow["slug"], self.stages(flow, user), target, session.user)
+            user = self.sessions.user(self.store, session)
+            pending = str(user["pk"]) if user else None
+            session.plan = Plan(flow["slug"], steps(self.context, flow, user or NOBODY), target, pending)
         plan = session.plan
+        plan.query, plan.origin = query, origin(request)
         if request.method == "POST":
             return self.answer(request, plan, flow, body)
         while step := self.due(plan):
@@ -74,7 +93,7 @@ class Executor:
             if step.kind == DENY:
                 return self.refused(flow, session, plan, str(stage.get("deny_message") or "Access denied"))
             if step.kind == factors.SECOND_FACTOR:
-                following = factors.next_steps(self.store, stage)
+                following = factors.next_steps(self.store, plan, stage)
                 if following is None:
                     return self.refused(flow, session, plan, factors.NO_DEVICE)
                 if following and following[0].kind == factors.SECOND_FACTOR:
@@ -82,9 +101,10 @@ class Executor:
                 plan.stages[:1] = following
             elif step.kind == stages.CONSENT and stages.has_consented(self.store, plan, stage):
                 plan.stages.pop(0)
-            elif step.kind in SILENT:
+            elif self.is_silent(step.kind, plan, stage):
                 plan.stages.pop(0)
-                self.silent(step.kind, session, plan)
+                if why := self.silent(step.kind, session, plan, stage):
+                    return self.refused(flow, session, plan, why)
             else:
                 break
             if plan.stages:
@@ -104,6 +124,9 @@ class Executor:
         if handler is None:
             return self.denied(flow, plan.target, f"The bench does not run stages of {kind}")
         errors = handler(self.store, plan, self.store.get(kind, pk) or {}, body)
+        if errors and (why := errors.get(stages.REFUSED)):
+            session = self.sessions.of(request)
+            return self.refused(flow, session, plan, why)
         if errors is not None:
             return self.challenge(plan, flow, errors)
         plan.answered = plan.stages.pop(0)
@@ -122,19 +145,26 @@ class Executor:
             }
         return JSONResponse(asked, headers=ALLOW)
 
-    def silent(self, kind: str, session: Session, plan: Plan) -> None:
-        """A stage without a question."""
-        user = self.store.get(USERS, plan.pending) if plan.pending else None
-        if kind == LOGIN and user:
-            session.log_in(self.context, user)
-        elif kind == LOGOUT:
-            session.log_out()
+    def is_silent(self, kind: str, plan: Plan, stage: Data) -> bool:
+        """Whether a stage asks nothing of the person."""
+        if kind == LOGIN:
+            return not logins.asks(plan, stage)
+        return kind in SILENT or (kind == links.EMAIL and bool(plan.context.get("is_restored")))
 
-    def note_login(self, session: Session) -> None:
-        """The user's `last_login`."""
-        user = self.store.get(USERS, session.user)
-        if user is not None:
-            self.store.replace(USERS, user["pk"], {**user, "last_login": crypto.now()})
+    def silent(self, kind: str, session: Session, plan: Plan, stage: Data) -> str:
+        """Run a stage without a question; why it refuses, if it does."""
+        match kind:
+            case logins.LOGIN:
+                return logins.log_in(self.context, self.sessions, session, plan, stage)
+            case stages.LOGOUT:
+                session.log_out()
+            case prompts.WRITE:
+                return prompts.write(self.store, plan, stage)
+            case links.EMAIL:
+                return links.arrived(self.store, plan, stage)
+            case logins.INVITATION:
+                return logins.invited(self.store, plan, stage)
+        return ""
 
     def note_consent(self, plan: Plan) -> None:
         """What somebody has just agreed to."""
@@ -144,19 +174,6 @@ class Executor:
 
     # -- helpers
 
-    def stages(self, flow: Data, user: Data) -> list[Step]:
-        """The flow's stages in order. What is evaluated on planning is so before anybody has said who they are."""
-        own = [binding for binding in self.store.all(FLOW_BINDINGS) if binding["target"] == flow["pk"]]
-        found = [
-            (binding, self.context.group("any_stage", binding["stage"]))
-            for binding in sorted(own, key=lambda binding: int(binding["order"]))
-            if not binding.get("evaluate_on_plan") or may_use(self.store, user, binding, {})
-        ]
-        return [
-            Step(kind.path, str(stage["pk"]), str(binding["pk"]))
-            for binding, (kind, stage) in ((binding, item) for binding, item in found if item)
-        ]
-
     def due(self, plan: Plan) -> Step | None:
         """The next stage whose bindings let it run for whom the flow is about; those before it are dropped."""
         while plan.stages:
@@ -164,7 +181,7 @@ class Executor:
             if binding is None or not binding.get("re_evaluate_policies", True):
                 break
             user = self.store.get(USERS, plan.pending) if plan.pending else None
-            context = {"pending_user": person(self.store, user)} if user else {}
+            context = {**plan.context, **({"pending_user": person(self.store, user)} if user else {})}
             if may_use(self.store, user or NOBODY, binding, context):
                 break
             plan.stages.pop(0)

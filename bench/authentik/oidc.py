@@ -14,6 +14,7 @@ from bench.authentik import published
 from bench.authentik.access import NOBODY, may_use
 from bench.authentik.context import APPLICATIONS, FLOWS, OAUTH2, Context, client_of
 from bench.authentik.executor import Executor, authentication_flow, redirect
+from bench.authentik.flows import steps
 from bench.authentik.grants import Grants
 from bench.authentik.oidc_rules import METHODS, allowed_uri, allows, back, issuer, target
 from bench.authentik.sessions import Plan, Session, Sessions, Step, origin, page
@@ -124,7 +125,7 @@ class OpenID:
             return target(query, code=code)
 
         flow = self.store.get(FLOWS, provider["authorization_flow"])
-        stages = self.executor.stages(flow, user) if flow else []
+        stages = steps(self.context, flow, user) if flow else []
         if flow is None or not stages:
             return redirect(finish())
         session.plan = Plan(
@@ -153,7 +154,7 @@ class OpenID:
             client = urlencode({"client_id": found[0]["client_id"]})
             session.plan = Plan(
                 flow=str(flow["slug"]),
-                stages=[*self.executor.stages(flow, user), Step(SESSION_END)],
+                stages=[*steps(self.context, flow, user), Step(SESSION_END)],
                 target=f"{request.url.path}?{client}",
                 pending=session.user,
             )

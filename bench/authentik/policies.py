@@ -1,4 +1,5 @@
-"""What a policy says of a person. Expressions are run as Python, as authentik runs them; other kinds are refused.
+"""What a policy says of a person. Expressions are run as Python, as authentik runs them; what would need a database of
+places or the internet is refused.
 
 An expression is its operator's own code and runs with the emulator's rights, like the rest of that operator's program.
 """
@@ -8,17 +9,18 @@ from __future__ import annotations
 import ipaddress
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+from bench.authentik import crypto, devices, reputation
 from bench.authentik.context import USERS, groups_of, is_superuser
 from bench.authentik.store import Data, Store
 
 EXPRESSION, DUMMY = "/policies/expression/", "/policies/dummy/"
 # Names that authentik gives to every expression and the bench can't.
-MISSING = {"ak_create_event", "ak_create_jwt", "ak_send_email", "ak_user_has_authenticator", "ak_call_policy",
+MISSING = {"ak_create_event", "ak_create_jwt", "ak_send_email", "ak_call_policy",
            "geoip", "asn", "requests", "resolve_dns", "reverse_dns"}  # fmt: skip
 
 
@@ -99,12 +101,65 @@ def evaluate(store: Store, pk: object, user: Data, plan: dict[str, Any] | None =
     """What a policy says of this person; `plan` is the context of the flow under way. Raises PolicyError."""
     if policy := store.get(DUMMY, pk):
         return Verdict(bool(policy["result"]), ["dummy"])
+    for kind, rule in RULES.items():
+        if policy := store.get(kind, pk):
+            return rule(store, policy, user, plan or {})
     policy = store.get(EXPRESSION, pk)
     if policy is None:
-        raise NotEmulatedError(f"the bench evaluates expression and dummy policies only (policy {pk})")
+        raise NotEmulatedError(f"the bench does not evaluate policies of this kind (policy {pk})")
     messages: list[str] = []
     result = returned(policy, {**helpers(store, messages), **asked(store, user, plan)})
     return Verdict(bool(result), messages)
+
+
+def reputation_of(store: Store, policy: Data, user: Data, _plan: Mapping[str, Any]) -> Verdict:
+    """Whether somebody was wrong too often."""
+    return Verdict(reputation.passes(store, policy, str(user.get("username") or "")))
+
+
+def age_of_password(store: Store, policy: Data, user: Data, _plan: Mapping[str, Any]) -> Verdict:
+    """Passes while the password is young enough; with `deny_only: false` an old one is made unusable."""
+    changed = str(user.get("password_change_date") or "9")
+    if changed > crypto.later(days=-int(policy["days"])):
+        return Verdict(passing=True)
+    if not policy.get("deny_only"):
+        held = store.get(USERS, user["pk"])
+        assert held is not None
+        store.replace(USERS, user["pk"], {**held, "_password": ""})
+    return Verdict(False, ["Password expired. Please update your password."])
+
+
+def rules_of_passwords(_store: Store, policy: Data, _user: Data, plan: Mapping[str, Any]) -> Verdict:
+    """Whether a new password is good. What zxcvbn and haveibeenpwned would say of a few passwords is a stand-in."""
+    given = plan.get("prompt_data", {}).get(policy["password_field"])
+    if given is None:
+        return Verdict(False, ["Password not set in context"])
+    text = str(given)
+    counts = {
+        "length_min": len(text),
+        "amount_digits": sum(each.isdigit() for each in text),
+        "amount_uppercase": sum(each.isupper() for each in text),
+        "amount_lowercase": sum(each.islower() for each in text),
+        "amount_symbols": sum(each in policy["symbol_charset"] for each in text),
+    }
+    if policy.get("check_static_rules") and any(
+        count < int(policy.get(name) or 0) for name, count in counts.items()
+    ):
+        return Verdict(False, [str(policy.get("error_message") or "")])
+    if policy.get("check_have_i_been_pwned") and text in PWNED:
+        return Verdict(False, ["Password exists on 1000 online lists."])
+    if policy.get("check_zxcvbn") and (len(set(text)) < 6 or "password" in text.lower()):
+        return Verdict(False, ["Password is too weak."])
+    return Verdict(passing=True)
+
+
+PWNED = {"correct horse battery staple"}
+"""Stands for the lists of haveibeenpwned, which the bench does not ask."""
+RULES: dict[str, Callable[[Store, Data, Data, Mapping[str, Any]], Verdict]] = {
+    reputation.POLICY: reputation_of,
+    "/policies/password_expiry/": age_of_password,
+    "/policies/password/": rules_of_passwords,
+}
 
 
 def returned(held: Data, names: dict[str, Any]) -> Any:
@@ -144,10 +199,15 @@ def helpers(store: Store, messages: list[str]) -> dict[str, Any]:
     def by(**wanted: Any) -> Any:
         return Rows(person(store, each) for each in store.all(USERS)).filter(**wanted).first()
 
+    def has_device(user: Any, device_type: str | None = None) -> bool:
+        kinds = [device_type] if device_type else devices.TYPES
+        return bool(devices.of(store, {"pk": user.pk}, kinds)) if user.is_authenticated else False
+
     return {
         "ak_message": messages.append,
         "ak_is_group_member": member,
         "ak_user_by": by,
+        "ak_user_has_authenticator": has_device,
         "ak_logger": logging.getLogger("bench.authentik.expression"),
         "regex_match": lambda value, regex: re.match(regex, value) is not None,
         "regex_replace": lambda value, regex, repl: re.sub(regex, repl, value),

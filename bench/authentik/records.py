@@ -27,7 +27,6 @@ SESSIONS = "/core/authenticated_sessions/"
 CONSENTS = "/core/user_consent/"
 CONNECTIONS = "/sources/user_connections/"
 FILTERS = {"user", "user__username", "provider", "application", "page", "page_size", "ordering"}
-DAY = 86_400
 
 Row = dict[str, Any]
 
@@ -84,7 +83,7 @@ class Records:
                 "uuid": session.uuid,
                 "user": int(session.user),
                 "last_used": moment(session.since),
-                "expires": moment(session.since + DAY),
+                "expires": moment(session.ends),
             }
             for session in self.sessions.all()
             if session.user and api.store.get(USERS, session.user)

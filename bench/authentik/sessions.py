@@ -23,6 +23,7 @@ from bench.authentik.store import Data, Store
 
 COOKIE, CSRF, DEVICE = "authentik_session", "authentik_csrf", "authentik_device"
 CSRF_SECONDS, DEVICE_SECONDS = 31_449_600, 2_592_000
+DAY = 86_400
 
 
 class Step(NamedTuple):
@@ -38,7 +39,9 @@ class Plan:
     """A flow under way: its stages that are left, whom it is about, and where it leads.
 
     `target` is the address that the browser asked for ("" if none); `finish` is called at the end for an address that
-    has to be made then, such as one with a code in it. `permissions` are what a consent is asked for.
+    has to be made then, such as one with a code in it. `permissions` are what a consent is asked for. `query`: what the
+    page's address says; `origin`: the site that the browser sees; `token`: the key of the link that led into the middle
+    of the flow; `challenge`: what a device was asked last; `context`: what policies see of it.
     """
 
     flow: str
@@ -52,11 +55,18 @@ class Plan:
     """The stage that was answered last."""
     consented: str | None = None
     """The application for which a consent was just given, until it is kept."""
+    query: Mapping[str, str] = field(default_factory=dict)
+    origin: str = ""
+    token: str = ""
+    challenge: str = ""
+    context: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
 class Session:
-    """One browser. `proof` is the password's hash at login: with another password the session is over."""
+    """One browser. `proof` is the password's hash at login: with another password the session is over. `seconds`: how
+    long the cookie lasts, None for as long as the browser.
+    """
 
     key: str = field(default_factory=lambda: secrets.token_hex(16))
     uuid: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -64,17 +74,27 @@ class Session:
     subject: str = "anonymous"
     proof: object = None
     since: int = 0
+    seconds: int | None = None
     plan: Plan | None = None
     fresh: bool = False
 
-    def log_in(self, context: Context, user: Data) -> None:
-        """The person has proved who they are; the session gets a new key, so that an old cookie is worth nothing."""
+    def log_in(self, context: Context, user: Data, seconds: int = 0) -> None:
+        """The person has proved who they are; the session gets a new key, so that an old cookie is worth nothing.
+
+        `seconds`: how long it lasts; with 0 as long as the browser, and a day at most.
+        """
         self.user, self.subject, self.proof = str(user["pk"]), uid(context, user), user["_password"]
         self.since, self.key, self.fresh = int(time.time()), secrets.token_hex(16), True
+        self.seconds = seconds or None
 
     def log_out(self) -> None:
         """Nobody is logged in any more."""
         self.user, self.subject, self.proof = None, "anonymous", None
+
+    @property
+    def ends(self) -> float:
+        """When it is over, whatever the browser does."""
+        return self.since + (self.seconds or DAY)
 
     @property
     def sid(self) -> str:
@@ -118,8 +138,9 @@ class Sessions:
     def user(self, store: Store, session: Session | None) -> Data | None:
         """Who is logged in: a person who is active and has the same password as at the login."""
         user = store.get(USERS, session.user) if session and session.user else None
-        valid = user and session and user.get("is_active", True) and user["_password"] == session.proof
-        return user if valid else None
+        if user is None or session is None or not user.get("is_active", True):
+            return None
+        return user if session.ends > time.time() and user["_password"] == session.proof else None
 
     def user_of(self, store: Store, headers: Mapping[str, str]) -> Data | None:
         """Who calls the REST API with a session's cookie."""
@@ -155,7 +176,10 @@ class Sessions:
         }
         # Embedded pages need it over HTTPS, and browsers take None only there.
         same: Literal["none", "lax"] = "none" if secure else "lax"
-        response.set_cookie(COOKIE, self.signed(payload), secure=secure, httponly=True, samesite=same)
+        lasts = session.seconds if session.user else None
+        response.set_cookie(
+            COOKIE, self.signed(payload), lasts, lasts, secure=secure, httponly=True, samesite=same
+        )
         return response
 
     def signed(self, payload: dict[str, Any]) -> str:

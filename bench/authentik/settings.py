@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bench.authentik.defaults import Bootstrap
+from bench.authentik.mails import MailServer
 from bench.authentik.proxies import PRIVATE
 
 VERSION = "2026.2.2"
@@ -26,6 +27,7 @@ class Settings:
     objects_after: float = 0.0
     latency: bool = False
     trusted_proxies: str = PRIVATE
+    mail: MailServer = field(default_factory=MailServer)
 
     @classmethod
     def of(cls, environment: Mapping[str, str], more: Mapping[str, object]) -> Settings:
@@ -35,6 +37,7 @@ class Settings:
             "version": read("GATEHOUSE_BENCH_AUTHENTIK_VERSION", VERSION),
             "secret_key": read("AUTHENTIK_SECRET_KEY", ""),
             "bootstrap": Bootstrap.of(environment),
+            "mail": MailServer.of(environment),
             "trusted_proxies": read("AUTHENTIK_LISTEN__TRUSTED_PROXY_CIDRS", PRIVATE),
             "ready_after": float(read("GATEHOUSE_BENCH_AUTHENTIK_READY_AFTER", "1")),
             "token_after": float(read("GATEHOUSE_BENCH_AUTHENTIK_TOKEN_AFTER", "2")),

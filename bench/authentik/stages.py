@@ -5,35 +5,37 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
-from bench.authentik import crypto
+from bench.authentik import crypto, devices, webauthn
 from bench.authentik.auth import app_password
 from bench.authentik.avatars import avatar
 from bench.authentik.computed import seconds
-from bench.authentik.context import APPLICATIONS, USERS, client_of
+from bench.authentik.context import APPLICATIONS, FLOWS, USERS, client_of
 from bench.authentik.passwords import matches
+from bench.authentik.reputation import note
 from bench.authentik.sessions import Plan
 from bench.authentik.store import Data, Store
 
 ANONYMOUS = "/static/dist/assets/images/user_default.png"
 IDENTIFICATION, PASSWORD, CONSENT = "/stages/identification/", "/stages/password/", "/stages/consent/"
 CONSENTS = "/core/user_consent/"
-LOGIN, LOGOUT, DENY = "/stages/user_login/", "/stages/user_logout/", "/stages/deny/"
+LOGOUT, DENY = "/stages/user_logout/", "/stages/deny/"
 SESSION_END = "session-end"
 """The stage that authentik appends to a provider's invalidation flow; it is no object."""
 
+INBUILT_BACKEND = "authentik.core.auth.InbuiltBackend"
 TOKEN_BACKEND = "authentik.core.auth.TokenBackend"  # noqa: S105  (a class of authentik's)
-
-SILENT = {LOGIN, LOGOUT}
-"""Stages without a question."""
 Errors = dict[str, str]
+REFUSED = "-"
+"""The key of an error that ends the plan."""
 
 
 def identification(store: Store, plan: Plan, stage: Data) -> dict[str, Any]:
     """Ask who it is."""
     application = application_before(store, plan)
     before = {"application_pre": application["name"]} if application else {}
+    designation = (store.find(FLOWS, slug=plan.flow) or {}).get("designation", "authentication")
     if application:
         before["application_pre_launch"] = application.get("meta_launch_url")
     return {
@@ -43,19 +45,54 @@ def identification(store: Store, plan: Plan, stage: Data) -> dict[str, Any]:
         "password_fields": bool(stage.get("password_stage")),
         "allow_show_password": False,
         **before,
-        "flow_designation": "authentication",
+        "flow_designation": designation,
         "captcha_stage": None,
-        "primary_action": "Log in",
+        **pages(store, plan, stage),
+        "primary_action": "Log in" if designation == "authentication" else "Continue",
         "sources": [],
         "show_source_labels": False,
         "enable_remember_me": False,
-        "passkey_challenge": None,
+        "passkey_challenge": passkey(store, plan, stage),
     }
+
+
+def pages(store: Store, plan: Plan, stage: Data) -> dict[str, str]:
+    """The flows that the stage leads to, each where it names one."""
+    found = {}
+    for shown, name in (
+        ("enroll_url", "enrollment_flow"),
+        ("recovery_url", "recovery_flow"),
+        ("passwordless_url", "passwordless_flow"),
+    ):
+        flow = store.get(FLOWS, stage.get(name))
+        if flow:
+            query = f"?{urlencode({'next': plan.target})}" if plan.target else ""
+            found[shown] = f"/if/flow/{flow['slug']}/{query}"
+    return found
+
+
+def passkey(store: Store, plan: Plan, stage: Data) -> dict[str, Any] | None:
+    """What a security key is asked on the login page itself."""
+    validate = store.get("/stages/authenticator/validate/", stage.get("webauthn_stage"))
+    if validate is None:
+        return None
+    plan.challenge = webauthn.new_challenge()
+    return webauthn.assertion(
+        plan.origin, plan.challenge, [], str(validate.get("webauthn_user_verification") or "preferred")
+    )
 
 
 def password(store: Store, plan: Plan, _stage: Data) -> dict[str, Any]:
     """Ask for the password."""
-    return {"component": "ak-stage-password", **pending(store, plan), "allow_show_password": False}
+    brand = store.find("/core/brands/", default=True) or {}
+    flow = store.get(FLOWS, brand.get("flow_recovery"))
+    recovery = {"recovery_url": f"{plan.origin}/if/flow/{flow['slug']}/"} if flow else {}
+    return {
+        "component": "ak-stage-password",
+        **pending(store, plan),
+        **recovery,
+        "allow_show_password": False,
+    }
 
 
 def consent(store: Store, plan: Plan, _stage: Data) -> dict[str, Any]:
@@ -86,6 +123,8 @@ def session_end(store: Store, plan: Plan, _stage: Data) -> dict[str, Any]:
 
 def take_identification(store: Store, plan: Plan, stage: Data, body: Mapping[str, Any]) -> Errors | None:
     """Who it is. Somebody unknown is asked for a password like anybody else."""
+    if body.get("passkey"):
+        return take_passkey(store, plan, stage, body["passkey"])
     wanted = str(body.get("uid_field") or "").strip().lower()
     if not wanted:
         return {"uid_field": "This field is required."}
@@ -95,19 +134,45 @@ def take_identification(store: Store, plan: Plan, stage: Data, body: Mapping[str
         None,
     )
     plan.pending = str(user["pk"]) if user else wanted
-    return take_password(store, plan, stage, body) if stage.get("password_stage") else None
+    asked = store.get(PASSWORD, stage.get("password_stage"))
+    if asked is None and user is None:
+        note(store, wanted, -1)
+    return take_password(store, plan, asked, body) if asked else None
 
 
 def take_password(store: Store, plan: Plan, stage: Data, body: Mapping[str, Any]) -> Errors | None:
     """The password of whoever it is; a person who is not active is refused like a wrong password."""
     user = store.get(USERS, plan.pending)
     given = str(body.get("password") or "")
-    if user is not None and user.get("is_active", True):
-        if matches(given, user["_password"]):
+    backends = stage.get("backends") or []
+    active = user is not None and user.get("is_active", True)
+    if user is not None and active:
+        if INBUILT_BACKEND in backends and matches(given, user["_password"]):
             return None
-        if TOKEN_BACKEND in (stage.get("backends") or []) and app_password(store, user, given):
+        if TOKEN_BACKEND in backends and app_password(store, user, given):
+            plan.context["auth_method"] = "token"
             return None
+        note(store, str(user["username"]), -1)
+    wrong = plan.context["wrong_passwords"] = plan.context.get("wrong_passwords", 0) + 1
+    if wrong >= int(stage.get("failed_attempts_before_cancel") or 5):
+        return {REFUSED: "Invalid password"}
     return {"password": "Invalid password"}
+
+
+def take_passkey(store: Store, plan: Plan, stage: Data, answer: Mapping[str, Any]) -> Errors | None:
+    """A security key on the login page says who it is, and then no password is asked."""
+    validate = store.get("/stages/authenticator/validate/", stage.get("webauthn_stage")) or {}
+    row = store.find(devices.path_of("webauthn"), _id=answer.get("id"))
+    if row is None:
+        return {"passkey": "Invalid device"}
+    verification = str(validate.get("webauthn_user_verification") or "preferred")
+    try:
+        webauthn.check(answer, devices.credential(row), plan.origin, plan.challenge, verification)
+    except webauthn.RefusedError as error:
+        return {"passkey": str(error)}
+    plan.pending, plan.context["auth_method"] = str(row["_user"]), "auth_webauthn_pwl"
+    plan.stages[1:] = [each for each in plan.stages[1:] if each.kind != PASSWORD]
+    return None
 
 
 def take_consent(store: Store, plan: Plan, _stage: Data, body: Mapping[str, Any]) -> Errors | None:

@@ -10,6 +10,7 @@ from bench.authentik import defaults
 from bench.authentik.blueprints import BLUEPRINTS, apply_waiting
 from bench.authentik.catalog import line_of, load
 from bench.authentik.context import Context
+from bench.authentik.mails import send_waiting
 from bench.authentik.settings import Settings
 from bench.authentik.store import Store, StoreUnavailableError
 
@@ -48,6 +49,7 @@ class Worker:
             with self.store.writing():
                 self.first_start(time.monotonic() - self.started, everything)
                 apply_waiting(self.context)
+        send_waiting(self.store, self.settings.mail)
 
     def first_start(self, age: float, everything: bool) -> None:
         """Make what a new database lacks; once there is an administrator, bootstrap values change nothing."""
