@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 from pydantic import SecretStr
 
-from components import login, memory, positions
+from components import login, memory, sdk
 from components.identity.identity import Identity, IdentityArgs
 from components.plan import ClientPlan, plan
 from components.problems import Weight
@@ -34,7 +34,7 @@ class Client(pulumi.ComponentResource):
     def __init__(self, plan: ClientPlan, opts: pulumi.ResourceOptions | None = None) -> None:
         plan.check()  # before anything is declared, written or contacted
         settings, secrets, name = plan.settings, plan.secrets, plan.settings.client
-        positions.leave_out()
+        sdk.trim()
         super().__init__(memory.CLIENT, name, None, opts)
         for problem in plan.problems:
             if problem.weight is Weight.WARNING:

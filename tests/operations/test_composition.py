@@ -81,10 +81,15 @@ def test_a_program_may_compose_two_clients(tmp_path: Path, servers: tuple[Runnin
 
 
 @pytest.mark.engine
-def test_no_path_of_this_machine_is_in_the_state(tmp_path: Path, servers: tuple[Running, Running]) -> None:
+def test_no_path_is_in_the_state_and_no_debug_message_is_sent_unasked(
+    tmp_path: Path, servers: tuple[Running, Running]
+) -> None:
     client = BenchClient(tmp_path / "project", World(servers[0]), groups=["staff"], apps=APPS)  # type: ignore[arg-type]
-    client.pulumi("preview")
+    quiet = client.pulumi("preview", "--debug")
     assert [path.name for path in (client.project.folder / ".gatehouse").iterdir()] == ["state"]
+    message = "debug: resource registration prepared: ty=pulumi-python:dynamic/authentik_core:group"
+    assert "debug: " in quiet and message not in quiet
+    assert message in client.pulumi("preview", PULUMI_OPTION_DEBUG="true")
     client.pulumi("up")
     exported = json.loads(client.pulumi("stack", "export", "--show-secrets"))
     ours = [each for each in exported["deployment"]["resources"] if each["type"] != "pulumi:pulumi:Stack"]
