@@ -82,11 +82,13 @@ FORMS: dict[str, Form] = {
         40, LETTERS, r"[!-~]{12,128}", "12 to 128 characters without spaces (RADIUS)"
     ),
     "outpost/<protocol>/token": Form(60, LETTERS, _LONG, _LONG_LIMIT),
+    # restic's own; it opens the repository that was made with it, so a new one would open nothing.
+    "backup/password": Form(48, LETTERS, _ANY, _ANY_LIMIT, False),
     "person/<username>/password": Form(
         20, READABLE, r"[ -~]{12,255}", "12 to 255 printable ASCII characters"
     ),
 }
-SSH_KEYS = ("ssh/deploy", "ssh/host", "ssh/first-boot")
+SSH_KEYS = ("ssh/deploy", "ssh/host", "ssh/first-boot", "ssh/backup")
 _PART = r"[A-Za-z0-9][A-Za-z0-9@+._-]*"
 _PATTERNS = {re.compile(re.sub(r"<\w+>", lambda _: _PART, name)): form for name, form in FORMS.items()}
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from components.lines import uses_redis
 from components.problems import Problem, hint, warning
+from components.settings.backup import backup_warnings
 from components.settings.base import dotted
 from components.settings.checks import memory
 from components.settings.host import Elsewhere, ExistingBox
@@ -34,6 +35,7 @@ def warnings(settings: Settings) -> Iterator[Problem]:
     yield from login_warnings(settings)
     yield from object_warnings(settings)
     yield from memory(settings)
+    yield from backup_warnings(settings.backup)
     if isinstance(settings.box, ExistingBox) and "ssh_from" in settings.network.model_fields_set:
         yield warning(
             dotted("network", "sshFrom"),

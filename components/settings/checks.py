@@ -16,6 +16,7 @@ from components.problems import Problem, nearest
 from components.secrets import SecretError, check_override, form_of, secret_names
 from components.settings.access_checks import check_access
 from components.settings.app_checks import check_apps, check_icons, check_overlaid, check_urls
+from components.settings.backup import backup_problems
 from components.settings.base import dotted
 from components.settings.checking import declared, either, touched
 from components.settings.host import SERVER_TYPES, Elsewhere, memory_problems
@@ -24,7 +25,7 @@ from components.settings.model import Settings
 from components.settings.object_checks import check_secrets
 
 # What only a box of ours can be told, by the fields of Settings.
-_OF_THE_BOX = ("cloudflare_token", "dns", "email", "hetzner_token", "network", "rebuild", "redis")
+_OF_THE_BOX = ("backup", "cloudflare_token", "dns", "email", "hetzner_token", "network", "rebuild", "redis")
 
 
 def check(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
@@ -45,6 +46,7 @@ def check(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
         check_login,
         _secrets,
         _email,
+        _backup,
     ):
         yield from one(settings, broken)
 
@@ -273,3 +275,8 @@ def _email(settings: Settings, _: frozenset[str]) -> Iterator[Problem]:
         yield Problem(
             dotted("email", "tls"), f"port {email.port} does not speak {email.tls}", f"Write {right}"
         )
+
+
+def _backup(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
+    if not touched(broken, "backup"):
+        yield from backup_problems(settings.backup, has_mail=settings.email is not None or touched(broken, "email"))

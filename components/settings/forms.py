@@ -210,6 +210,11 @@ def _version(value: object) -> object:
     return value
 
 
+def _time_of_day(value: object) -> object:
+    """YAML 1.1 reads 12:30 as a number of minutes."""
+    return f"{value // 60:02}:{value % 60:02}" if isinstance(value, int) else value
+
+
 ClientName = Annotated[
     str,
     *_pattern(
@@ -277,6 +282,11 @@ Duration = Annotated[
         "a duration",
         "Write it as authentik does: minutes=30, or hours=4;minutes=30",
     ),
+]
+TimeOfDay = Annotated[
+    str,
+    BeforeValidator(_time_of_day),
+    *_pattern(r"([01]\d|2[0-3]):[0-5]\d", "a time of day", "Write hours and minutes, such as 02:30"),
 ]
 Domain = Annotated[str, AfterValidator(_domain)]
 Host = Annotated[str, AfterValidator(_host)]

@@ -10,6 +10,7 @@ from components.lines import uses_redis
 from components.problems import Problem
 from components.secrets import Secrets
 from components.settings.apps import KEY, App
+from components.settings.backup import Backup
 from components.settings.base import Model, wrong
 from components.settings.derived import SecretSettings
 from components.settings.forms import ClientName, Domain, Slug
@@ -89,6 +90,9 @@ class Settings(Model):
 
     email: Email | None = None
     """How authentik sends mail; without it, it sends none."""
+
+    backup: Backup | None = None
+    """Where the box's data are backed up to each night; without it, nowhere."""
 
     login: Login = Login()
     """How people log in: a second factor, forgotten passwords, invitations."""
