@@ -28,7 +28,7 @@ from bench.paths import ROOT
 MARKERS = (
     "case(name): a case of tests/cases/README.md that the test holds",
     "heals(way): the test ends a run badly in this way, and one `gatehouse up` puts it right",
-    "engine: runs the real Pulumi engine (seconds)",
+    "engine: runs the real Pulumi engine, or the real restic (seconds)",
     "nginx: runs a real nginx (seconds)",
     "box: boots a real Debian in a namespace of the bench (root; minutes)",
     "nightly: repeats at length what a shorter test shows; `make test-nightly` runs it",

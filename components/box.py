@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pulumi
 
 from components import access
+from components.backup.backups import Backups, BackupsArgs
 from components.containers.containers import Containers, ContainersArgs
 from components.containers.spec import folders
 from components.host.host import Host, HostArgs
@@ -60,4 +61,7 @@ def declare(plan: ClientPlan, box: BoxPlan, opts: pulumi.ResourceOptions) -> Box
         ),
         opts,
     )
+    backups = BackupsArgs.of(settings, secrets, host, containers.ready)
+    if backups:
+        Backups(name, backups, opts)
     return Box(host, containers, proxy)

@@ -76,7 +76,8 @@ class Host(pulumi.ComponentResource):
     """A box that is up and hardened, with the client's names leading to it.
 
     `address` is how ssh reaches it, `docker` how Docker does, `ready` what containers wait for. `holder` takes all
-    containers along when it goes, `volume` all data: both None for a box that was there.
+    containers along when it goes, `volume` all data: both None for a box that was there. `generation` is another one
+    where the box was made anew.
     """
 
     def __init__(self, name: str, args: HostArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -97,14 +98,15 @@ class Host(pulumi.ComponentResource):
             dns.declare(name, args.hosts, zone=zone, ipv4=cloud.address, ipv6=cloud.address6, opts=records)
             volume: pulumi.Output[str | None] = cloud.volume.id.apply(str)
             first = [cloud.attachment]
-            generation: list[pulumi.Input[str]] = [cloud.server.id, str(args.rebuild)]
+            self.generation: list[pulumi.Input[str]] = [cloud.server.id, str(args.rebuild)]
         else:
             self.address = pulumi.Output.from_input(box.host)
             dns.declare_fixed(name, args.hosts, zone=zone, target=box.host, opts=records)
             volume = pulumi.Output.from_input(None)
             first = []
-            generation = [box.host, str(args.rebuild)]
+            self.generation = [box.host, str(args.rebuild)]
 
+        self.commands = command.Provider(logical(name, "command"), opts=inside)
         order: pulumi.Output[str] = pulumi.Output.all(address=self.address, volume=volume).apply(
             lambda known: self._order(known["address"], known["volume"])
         )
@@ -115,17 +117,22 @@ class Host(pulumi.ComponentResource):
             create=f"{_PROVISION} --first-contact",
             update=_PROVISION,
             stdin=stdin,
-            triggers=generation,
+            triggers=self.generation,
             logging=command.local.Logging.NONE,
             add_previous_output_in_env=False,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                provider=command.Provider(logical(name, "command"), opts=inside),
+                provider=self.commands,
                 depends_on=first,
                 deleted_with=self.holder,
             ),
         )
         self.register_outputs({"address": self.address})
+
+    @property
+    def port(self) -> int:
+        """Where its sshd listens."""
+        return self._args.box.port if isinstance(self._args.box, ExistingBox) else 22
 
     @property
     def docker(self) -> pulumi.Output[str]:

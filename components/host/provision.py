@@ -19,7 +19,14 @@ from typing import Any
 
 from tenacity import RetryCallState, Retrying, stop_after_delay, wait_exponential
 
-from components.host.shell import BoxError, HostKeyMismatchError, KeyRefusedError, Shell, UnreachableError
+from components.host.shell import (
+    BoxError,
+    HostKeyMismatchError,
+    KeyRefusedError,
+    Shell,
+    UnreachableError,
+    pinned,
+)
 from components.host.user_data import hardening_record, hardening_script
 
 HERE = Path(__file__).parent
@@ -102,11 +109,8 @@ class Provision:
         self._answered: float | None = None
 
     def _shell(self, ssh: tuple[str, ...], user: str, public: str, known_hosts: Path) -> Shell:
-        alias = f"gatehouse-{self.order.client}"
-        # With another port ssh looks for [alias]:port.
-        names = alias if self.order.port == 22 else f"{alias},[{alias}]:{self.order.port}"
-        known_hosts.write_text(f"{names} {' '.join(public.split()[:2])}\n")
-        return Shell((*ssh, "-p", str(self.order.port)), user, self.order.address, alias, known_hosts)
+        order = self.order
+        return pinned(ssh, user, order.address, order.port, order.client, public, known_hosts)
 
     def run(self) -> str:
         """All steps in order; gives the line to print. Raises BoxError."""

@@ -113,3 +113,14 @@ class Shell:
                 return BoxError(f"{words}. Check the host name in the stack file and your DNS")
             case Cause.NO_CONNECTION:
                 return UnreachableError(words)
+
+
+def pinned(
+    ssh: tuple[str, ...], user: str, address: str, port: int, client: str, public: str, known_hosts: Path
+) -> Shell:
+    """A way into the client's box that takes this one host key; `known_hosts` is written for it."""
+    alias = f"gatehouse-{client}"
+    # With another port ssh looks for [alias]:port.
+    names = alias if port == 22 else f"{alias},[{alias}]:{port}"
+    known_hosts.write_text(f"{names} {' '.join(public.split()[:2])}\n")
+    return Shell((*ssh, "-p", str(port)), user, address, alias, known_hosts)

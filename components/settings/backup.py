@@ -32,13 +32,13 @@ class Store:
 
 STORES: dict[str, Store] = {
     "S3": Store(
-        r"s3:(https?://)?[A-Za-z0-9][A-Za-z0-9.:-]*(/[\w./-]+)+", ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), True
+        r"s3:(https?://)?[A-Za-z0-9][A-Za-z0-9.:-]*(/[\w./-]+)+",
+        ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+        True,
     ),
-    "Backblaze B2": Store(
-        r"b2:[A-Za-z0-9-]{6,63}(:[\w./-]*)?", ("B2_ACCOUNT_ID", "B2_ACCOUNT_KEY"), True
-    ),
+    "Backblaze B2": Store(r"b2:[A-Za-z0-9-]{6,63}(:[\w./-]*)?", ("B2_ACCOUNT_ID", "B2_ACCOUNT_KEY"), True),
     "SFTP": Store(
-        r"sftp:(//)?[\w.-]+@([\w.-]+|\[[0-9A-Fa-f:]+\])(:\d+)?[:/][\w./-]+", host_key=True
+        r"sftp:(//[\w.-]+@([\w.-]+|\[[0-9A-Fa-f:]+\])(:\d+)?/|[\w.-]+@[\w.-]+:)[\w./-]+", host_key=True
     ),
     "a REST server": Store(r"rest:https?://[A-Za-z0-9][A-Za-z0-9.:-]*(/[\w./-]*)?"),
     "a folder of the box": Store(r"/[\w./-]+"),
@@ -61,17 +61,22 @@ def _repository(value: str) -> str:
     except ValueError:
         if re.match(r"\w+:(https?://)?[^/]*:[^/]*@", value):
             raise wrong(
-                "this repository has a password in it", "Take what is before the @ out, and give it as keyId and key"
+                "this repository has a password in it",
+                "Take what is before the @ out, and give it as keyId and key",
             ) from None
         raise wrong(f"{value!r} is not a repository of restic's", f"Write it such as {_EXAMPLES}") from None
     if re.match(r"(s3|rest):http://", value):
-        raise wrong(f"{value!r} is not encrypted on the way", f"Write {value.replace('http://', 'https://', 1)}")
+        raise wrong(
+            f"{value!r} is not encrypted on the way", f"Write {value.replace('http://', 'https://', 1)}"
+        )
     return value
 
 
 def _heartbeat(value: SecretStr) -> SecretStr:
-    if value.get_secret_value() and (problem := url_problem(value.get_secret_value())):
-        raise wrong("the heartbeat is not a URL that can be asked", "Give a URL with https://, without spaces")
+    if value.get_secret_value() and url_problem(value.get_secret_value()):
+        raise wrong(
+            "the heartbeat is not a URL that can be asked", "Give a URL with https://, without spaces"
+        )
     return value
 
 
@@ -149,13 +154,15 @@ def backup_problems(backup: Backup | None, *, has_mail: bool) -> Iterator[Proble
     if (store.keys and not both) or (backup.key_id is None) != (backup.key is None):
         missing = "keyId" if backup.key_id is None else "key"
         yield Problem(
-            dotted("backup", missing), f"{backup.store} is not entered without it", f"Add {missing}, as the store gave it to you"
+            dotted("backup", missing),
+            f"{backup.store} is not entered without it",
+            f"Add {missing}, as the store gave it to you",
         )
     if store.host_key and backup.host_key is None:
         yield Problem(
             dotted("backup", "hostKey"),
             "nothing says which machine is the right one",
-            "Add hostKey: what `ssh-keyscan -t ed25519 HOST` prints behind the host, compared with what the machine says itself",
+            "Add hostKey: what `ssh-keyscan -t ed25519 HOST` prints, compared with what its keeper says",
         )
     if backup.mail is not None and not has_mail:
         yield Problem(

@@ -279,4 +279,6 @@ def _email(settings: Settings, _: frozenset[str]) -> Iterator[Problem]:
 
 def _backup(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
     if not touched(broken, "backup"):
-        yield from backup_problems(settings.backup, has_mail=settings.email is not None or touched(broken, "email"))
+        yield from backup_problems(
+            settings.backup, has_mail=settings.email is not None or touched(broken, "email")
+        )
