@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
 from components.apps import planned
-from components.apps.protocols import PROTOCOLS
-from components.apps.protocols.oidc import issuer, written_out
-from components.settings import App, Person, Settings
-from components.settings.scopes import asked
+from components.settings import App, Person
+from components.settings.apps import AppContext, NoLogin, OidcLogin, PageLogin
 from operations.asking import authentik_of
 from operations.browser import Where
 from operations.errors import OperatorError
@@ -88,27 +86,33 @@ def login_check(
         )
     declared = Declared(planned(settings, settings.derived()).specs)
     ended = []
+    context = AppContext(settings, settings.derived())
     for each in wanted:
-        if why := PROTOCOLS[each.speaks].out_of_reach(each, settings):
-            noted(f"not checked  {each.key}: {why}")
+        way = each.login(context)
+        if isinstance(way, NoLogin):
+            noted(f"not checked  {each.key}: {way.why}")
             continue
-        for checked in checks(settings, each, people, evaluation, declared):
+        for checked in checks(context, each, way, people, evaluation, declared):
             ended.append(checked.ok)
             said(checked)
     return all(ended)
 
 
 def checks(
-    settings: Settings, app: App, people: Sequence[Person], evaluation: Evaluation, declared: Declared
+    context: AppContext,
+    app: App,
+    way: OidcLogin | PageLogin,
+    people: Sequence[Person],
+    evaluation: Evaluation,
+    declared: Declared,
 ) -> Iterator[Checked]:
     """All logins to one app."""
-    if app.speaks == "proxy":
-        is_open = any(re.search(path, "/") for path in app.skip_path_regex)
-        yield Checked(app.key, STRANGER, is_open, is_open, Where.LOGIN, knock(app.url))
-        if is_open:
+    if isinstance(way, PageLogin):
+        yield Checked(app.key, STRANGER, way.open, way.open, Where.LOGIN, knock(way.url))
+        if way.open:
             return  # whoever comes is let in without being asked who it is
     for person, allowed, told in candidates(app, people, evaluation, declared):
-        result = attempt(settings, app, person)
+        result = attempt(context, way, person)
         if person.active:
             yield Checked(app.key, person.username, allowed, told, Where.POLICY, result)
         else:
@@ -136,17 +140,20 @@ def candidates(
             yield person, allowed, told[person.username]
 
 
-def attempt(settings: Settings, app: App, person: Person) -> LoginResult:
+def attempt(context: AppContext, way: OidcLogin | PageLogin, person: Person) -> LoginResult:
     """Log one person in to one app, the way a browser and the app would."""
-    secrets = settings.derived()
-    password = secrets.value(f"person/{person.id}/password")
-    if app.speaks == "proxy":
-        return log_in(app.url, person.username, password)
-    client = Client(
-        issuer=issuer(app, settings),
-        client_id=secrets.value(f"app/{app.id}/client-id"),
-        client_secret=secrets.value(f"app/{app.id}/client-secret"),
-        redirect_uri=written_out(app) or "",
-        scopes=" ".join(asked(app)),
-    )
-    return log_in(client, person.username, password)
+    password = context.secrets.value(f"person/{person.id}/password")
+    match way:
+        case PageLogin():
+            return log_in(way.url, person.username, password)
+        case OidcLogin():
+            client = Client(
+                issuer=way.issuer,
+                client_id=way.client_id,
+                client_secret=way.client_secret,
+                redirect_uri=way.redirect_uri,
+                scopes=way.scopes,
+            )
+            return log_in(client, person.username, password)
+        case _:
+            assert_never(way)

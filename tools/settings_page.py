@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import types
 from collections.abc import Iterable, Iterator
@@ -10,12 +11,15 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from pydantic.json_schema import models_json_schema
 from pydantic_core import PydanticUndefined
 
 from components.secrets import FORMS, SSH_KEYS
+from components.settings.apps import App
 from components.settings.base import Model
 from components.settings.model import Settings
 from components.settings.presets import presets
+from components.settings.protocols import PROTOCOLS
 from components.settings.typing_tools import inside, meanings, models, plain
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,20 +46,26 @@ clear it is refused.
 def page() -> str:
     """The reference page."""
     parts = [_HEAD, _table("All settings", Settings)]
-    parts += [_table(title, model) for title, model in _sections(Settings, "", [])]
+    parts += [_table(title, *found) for title, found in _sections(Settings, "", [])]
     parts += [_presets(), _secrets()]
     return "\n".join(parts)
 
 
 def schema() -> str:
     """A JSON schema of stack files."""
-    inner = Settings.model_json_schema(by_alias=True)
-    _explain(inner, Settings)
-    for _, model in _sections(Settings, "", []):
-        _explain(inner["$defs"][model.__name__], model)
+    found = [model for _, models in _sections(Settings, "", []) for model in models]
+    found.append(Settings)
+    _, defined = models_json_schema([(model, "validation") for model in found], by_alias=True)
+    for model in found:
+        _explain(defined["$defs"][model.__name__], model)
+    inner = defined["$defs"].pop("Settings")
     groups = inner["properties"]["groups"]
     groups["items"] = {"anyOf": [{"type": "string"}, groups["items"]]}
-    claims = inner["$defs"]["App"]["properties"]["claims"]
+    apps = inner["properties"]["apps"]
+    apps["patternProperties"] = dict.fromkeys(apps["patternProperties"], _by_protocol())
+    for name, app in PROTOCOLS.items():
+        defined["$defs"][app.__name__]["properties"]["protocol"]["enum"] = [name]
+    claims = defined["$defs"]["OidcApp"]["properties"]["claims"]
     bare = {"type": ["string", "number", "boolean", "array"]}
     for names, claim in claims["patternProperties"].items():
         claims["patternProperties"][names] = {"anyOf": [bare, claim]}
@@ -78,9 +88,23 @@ def schema() -> str:
             },
         },
         "required": ["config"],
-        "$defs": {name: _without_key(value) for name, value in inner["$defs"].items()},
+        "$defs": {name: _without_key(value) for name, value in defined["$defs"].items()},
     }
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+
+
+def _by_protocol() -> dict[str, Any]:
+    """An app is one of its protocol, which it says itself or by its preset."""
+    schema: dict[str, Any] = {"anyOf": [{"$ref": f"#/$defs/{app.__name__}"} for app in PROTOCOLS.values()]}
+    for name, app in reversed([*PROTOCOLS.items()]):
+        known = [key for key, preset in presets().items() if preset.protocol == name]
+        said = [
+            {"properties": {setting: {"enum": values}}, "required": [setting]}
+            for setting, values in (("protocol", [name]), ("preset", known))
+            if values
+        ]
+        schema = {"if": {"anyOf": said}, "then": {"$ref": f"#/$defs/{app.__name__}"}, "else": schema}
+    return schema
 
 
 def _explain(definition: dict[str, Any], model: type[BaseModel]) -> None:
@@ -98,29 +122,45 @@ def _without_key(definition: dict[str, Any]) -> dict[str, Any]:
 
 def _sections(
     model: type[BaseModel], path: str, seen: list[type[BaseModel]]
-) -> Iterator[tuple[str, type[BaseModel]]]:
+) -> Iterator[tuple[str, list[type[BaseModel]]]]:
+    """Each place that holds models, with those that a value there may be."""
     for field in model.model_fields.values():
         annotation = field.annotation
         step = f"{path}{'.' if path else ''}{field.alias}"
         within = inside(annotation)
         if within is not None:
             step += "[…]" if plain(annotation) is tuple else ".<name>"
-        for found in models(within if within is not None else annotation):
-            if found not in seen:
-                seen.append(found)
-                yield f"`gatehouse:{step}`", found
-                yield from _sections(found, step, seen)
+        found = [each for each in models(within if within is not None else annotation) if each not in seen]
+        if found:
+            seen += found
+            yield f"`gatehouse:{step}`", found
+        for each in found:
+            yield from _sections(each, step, seen)
 
 
-def _table(title: str, model: type[BaseModel]) -> str:
-    """What a model may say: first what only it may, then what it shares with others, in tables of their own."""
-    parts = [base for base in model.__bases__ if base is not Model and issubclass(base, Model)]
-    shared = {name for base in parts for name in base.model_fields}
-    own = [field for name, field in model.model_fields.items() if name not in shared and not field.exclude]
-    lines = [f"## {title}", "", _about(model), "", *_rows(own, model), ""]
-    for base in reversed(parts):
-        lines += [_about(base), "", *_rows(base.model_fields.values(), base), ""]
+def _table(title: str, *found: type[BaseModel]) -> str:
+    """What the models at a place may say: a table for what all of them may, and for what is shared by some once."""
+    lines, ancestors = [f"## {title}", ""], [_ancestors(model) for model in found]
+    common = [part for part in ancestors[0] if all(part in others for others in ancestors)]
+    explained: list[type[BaseModel]] = []
+    for parts in (common, *([part for part in each if part not in common] for each in ancestors)):
+        for part in (each for each in parts if each not in explained):
+            lines += [_about(part), "", *_rows(_own(part), part), ""]
+        if again := [f"`{field.alias}`" for part in parts if part in explained for field in _own(part)]:
+            lines += [f"And, as above: {', '.join(again)}.", ""]
+        explained += parts
     return "\n".join(lines)
+
+
+def _ancestors(model: type[BaseModel]) -> list[type[BaseModel]]:
+    """A model, and what it inherits its settings from."""
+    return [each for each in model.__mro__ if issubclass(each, Model) and each is not Model]
+
+
+def _own(model: type[BaseModel]) -> list[FieldInfo]:
+    """The settings that a model itself has."""
+    named = inspect.get_annotations(model)
+    return [field for name, field in model.model_fields.items() if name in named and not field.exclude]
 
 
 def _about(model: type[BaseModel]) -> str:
@@ -132,7 +172,9 @@ def _rows(fields: Iterable[FieldInfo], model: type[BaseModel]) -> Iterator[str]:
     for field in fields:
         cells = (
             f"`{field.alias}`",
-            _form(field.annotation),
+            " or ".join(f"`{name}`" for name in PROTOCOLS)
+            if field is App.model_fields["protocol"]
+            else _form(field.annotation),
             _default(field),
             meanings(model)[field.alias or ""],
         )

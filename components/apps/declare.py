@@ -8,16 +8,15 @@ from typing import Any
 from components import login
 from components.apps.access import declare_access, mode
 from components.apps.people import declare_people
-from components.apps.protocols import PROTOCOLS, claims
-from components.apps.protocols.common import Given
 from components.apps.searching import declare_search
 from components.identity.plan import Plan
 from components.secrets import Secrets
 from components.settings import App, RawObject, Settings
-from components.settings.app_fields import APPLICATION, PROVIDERS, unsaid
+from components.settings.app_fields import APPLICATION, unsaid
+from components.settings.apps import AppContext
 from components.settings.base import dotted
 from components.settings.outposts import outposts
-from components.settings.scopes import SCOPE_MAPPING
+from components.settings.protocols import PROTOCOLS
 from components.settings.secret_forms import sealing
 
 OUTPOST = "authentik_outposts.outpost"
@@ -33,12 +32,12 @@ def declare(plan: Plan, settings: Settings, secrets: Secrets) -> None:
     in the state come from its id, so that renaming an app renames its objects.
     """
     declare_people(plan, settings, secrets)
-    given = Given(settings, secrets)
+    context = AppContext(settings, secrets)
     for app in settings.apps:
-        _declare_provider(plan, app, given)
+        _declare_provider(plan, app, context)
         _declare_application(plan, app, settings)
     raw = {(each.kind, each.name): each for each in settings.objects}
-    if behind := [app.key for app in settings.apps if app.speaks == "proxy"]:
+    if behind := [app.key for app in settings.apps if app.embedded]:
         _declare_embedded(plan, behind, settings.issuer_base, raw.pop((OUTPOST, EMBEDDED), None))
     for outpost, served in outposts(settings):
         plan.add(
@@ -47,7 +46,7 @@ def declare(plan: Plan, settings: Settings, secrets: Secrets) -> None:
             {
                 "type": outpost.protocol,
                 "providers": [app.key for app in served],
-                "config": {"authentik_host": given.authentik},
+                "config": {"authentik_host": context.authentik},
                 "token": secrets.closed(outpost.token),
             },
         )
@@ -93,31 +92,30 @@ def planned(settings: Settings, secrets: Secrets) -> Plan:
     return plan
 
 
-def _declare_provider(plan: Plan, app: App, given: Given) -> None:
-    kind = PROVIDERS[app.speaks]
-    fields = {**PROTOCOLS[app.speaks].fields(app, given), **app.extra.provider}
+def _declare_provider(plan: Plan, app: App, context: AppContext) -> None:
+    fields = {**app.provider_fields(context), **app.extra.provider}
     plan.add(
-        kind,
+        app.provider,
         app.key,
         fields,
         adopt=app.adopt,
-        defaulted=unsaid(app, kind, fields),
+        defaulted=unsaid(app, app.provider, fields),
         owner=app.key,
-        keep=_keep(app, given.settings.client),
+        keep=_keep(app, context.settings.client),
         logical_name=app.id,
         origin=dotted("apps", app.key),
         # All providers share one name space: an app that changes its protocol gives the old one up first.
-        formerly=[other for other in PROVIDERS.values() if other != kind],
+        formerly=[each.provider for each in PROTOCOLS.values() if each.provider != app.provider],
         searcher=app.bind_account or "",
     )
-    declare_search(plan, app, given)
-    for scope in claims.scopes(app):
+    declare_search(plan, app, context)
+    for own in app.own_objects(context):
         plan.add(
-            SCOPE_MAPPING,
-            claims.name(app, scope),
-            claims.fields(app, scope, given.line),
-            logical_name=f"{app.id}/{scope}",
-            origin=dotted("apps", app.key, "claims"),
+            own.kind,
+            own.name,
+            own.fields,
+            logical_name=f"{app.id}/{own.suffix}",
+            origin=dotted("apps", app.key, own.setting),
         )
     if app.scim is not None:
         plan.add(

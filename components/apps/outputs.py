@@ -6,10 +6,9 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from components.apps.protocols import PROTOCOLS
-from components.apps.protocols.common import Given
 from components.secrets import Secrets
 from components.settings import Elsewhere, Settings
+from components.settings.apps import AppContext
 from components.settings.outposts import outposts
 
 
@@ -18,10 +17,10 @@ def outputs(settings: Settings, secrets: Secrets) -> dict[str, Any]:
 
     They are apart because one secret in an output makes all of it secret.
     """
-    given = Given(settings, secrets)
+    context = AppContext(settings, secrets)
     told: dict[str, dict[str, SecretStr]] = {"clientSecrets": {}}
     for app in settings.apps:
-        for output, name in PROTOCOLS[app.speaks].secrets(app).items():
+        for output, name in app.secret_outputs().items():
             told.setdefault(output, {})[app.key] = secrets.closed(name)
     passwords: dict[str, SecretStr] = {
         person.username: secrets.closed(f"person/{person.id}/password")
@@ -36,9 +35,7 @@ def outputs(settings: Settings, secrets: Secrets) -> dict[str, Any]:
         },
     }
     return {
-        "apps": {
-            app.key: {"url": app.url, **PROTOCOLS[app.speaks].told(app, given)} for app in settings.apps
-        },
+        "apps": {app.key: {"url": app.url, **app.connection(context)} for app in settings.apps},
         **told,
         "firstPasswords": passwords,
         **{name: values for name, values in handed.items() if values},

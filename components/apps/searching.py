@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from components.apps.people import GROUP, USER
-from components.apps.protocols.common import Given
 from components.identity.kinds import Line
 from components.identity.ldap_search import ROLE
 from components.identity.plan import Plan
 from components.settings import App
+from components.settings.apps import AppContext
 from components.settings.base import dotted
 
 
-def declare_search(plan: Plan, app: App, given: Given) -> None:
+def declare_search(plan: Plan, app: App, context: AppContext) -> None:
     """Add the account and the role that may read the app's directory; up to 2025.10 a group stands between the two."""
     name = app.bind_account
     if name is None:
         return
-    line = Line(given.line)
+    line = Line(context.line)
     origin, logical = dotted("apps", app.key), f"{app.id}/search"
     own = "roles" in line.fields(USER)
     plan.add(ROLE, name, {}, logical_name=logical, origin=origin)
@@ -29,7 +29,7 @@ def declare_search(plan: Plan, app: App, given: Given) -> None:
             "name": f"{app.key} looks people up",
             "type": "service_account",
             "path": "gatehouse",
-            "password": given.secrets.closed(f"app/{app.id}/bind-password"),
+            "password": context.secrets.closed(f"app/{app.id}/bind-password"),
             **({"roles": [name], "groups": []} if own else {"groups": [name]}),
         },
         logical_name=logical,

@@ -45,7 +45,7 @@ def _fronted(settings: Settings) -> list[App]:
 def _route(app: App, settings: Settings) -> Route:
     host = urlsplit(app.url).hostname or ""
     below = host != settings.domain
-    if app.speaks == "proxy":
+    if app.embedded:
         # authentik asks who it is first, and passes on what may pass.
         return Route(host, *AUTHENTIK, below=below)
     parts = urlsplit(app.upstream or "")

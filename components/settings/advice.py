@@ -13,7 +13,6 @@ from components.settings.host import Elsewhere, ExistingBox
 from components.settings.login_checks import login_warnings
 from components.settings.model import Settings
 from components.settings.object_checks import object_warnings
-from components.settings.protocol_checks import app_warnings
 from components.settings.secret_forms import sealing
 
 
@@ -31,7 +30,8 @@ def missing_token(settings: Settings) -> Iterator[Problem]:
 def warnings(settings: Settings) -> Iterator[Problem]:
     """What works but is advised against, and what is still missing before the program can run."""
     yield from (warning(each.where, each.what, each.remedy) for each in missing_token(settings))
-    yield from app_warnings(settings)
+    for app in settings.apps:
+        yield from app.advice(settings)
     yield from login_warnings(settings)
     yield from object_warnings(settings)
     yield from memory(settings)

@@ -6,16 +6,15 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from components.problems import Problem, nearest
-from components.settings.app_fields import APPLICATION, PROVIDERS, SETTINGS, said_by
-from components.settings.apps import SETTINGS_OF, App
+from components.settings.app_fields import APPLICATION, said_by, settings_of
+from components.settings.apps import App
 from components.settings.base import dotted
 from components.settings.checking import either, touched
 from components.settings.forms import LOOPBACK
 from components.settings.host import Elsewhere
 from components.settings.model import Settings
-from components.settings.outposts import has_outpost
 from components.settings.presets import presets
-from components.settings.protocol_checks import check_protocol
+from components.settings.protocols import PROTOCOLS, having
 
 
 def check_apps(settings: Settings, _: frozenset[str]) -> Iterator[Problem]:
@@ -34,6 +33,13 @@ def check_apps(settings: Settings, _: frozenset[str]) -> Iterator[Problem]:
             what = f"there is no preset {app.preset!r}"
             yield Problem(dotted(*path, "preset"), what, nearest(app.preset, presets()) or others)
             continue
+        if app.protocol and app.protocol not in PROTOCOLS:
+            yield Problem(
+                dotted(*path, "protocol"),
+                f"{app.protocol!r} is not a choice",
+                nearest(app.protocol, PROTOCOLS) or f"Take one of {either(PROTOCOLS)}",
+            )
+            continue
         if app.preset and app.protocol and presets()[app.preset].protocol != app.protocol:
             yield Problem(
                 dotted(*path, "protocol"),
@@ -45,19 +51,30 @@ def check_apps(settings: Settings, _: frozenset[str]) -> Iterator[Problem]:
             yield Problem(
                 dotted(*path),
                 "nothing says how people log in to it",
-                f"Add preset ({either(presets())}) or protocol ({either(SETTINGS_OF)})",
+                f"Add preset ({either(presets())}) or protocol ({either(PROTOCOLS)})",
             )
             continue
-        yield from check_protocol(settings, app)
+        yield from _others_settings(app)
+        yield from app.problems(settings)
         yield from _fields(app)
+
+
+def _others_settings(app: App) -> Iterator[Problem]:
+    """Settings that only apps of other protocols have."""
+    for name in app.others:
+        yield Problem(
+            dotted("apps", app.key, name),
+            f"this is for {either(having(name))}, and the app {app.words}",
+            "Take it out",
+        )
 
 
 def _fields(app: App) -> Iterator[Problem]:
     """Fields that a setting stands for: what gatehouse declares has one place in the file."""
-    for part, kind in (("provider", PROVIDERS[app.speaks]), ("application", APPLICATION)):
+    for part, kind in (("provider", app.provider), ("application", APPLICATION)):
         for name in getattr(app.extra, part):
-            if name in SETTINGS[kind]:
-                setting = said_by(kind, name)
+            if name in settings_of(app, kind):
+                setting = said_by(app, kind, name)
                 what = "gatehouse sets it itself, since names and access hang on it"
                 yield Problem(
                     dotted("apps", app.key, "fields", part, name),
@@ -71,12 +88,12 @@ def check_overlaid(settings: Settings, _: frozenset[str]) -> Iterator[Problem]:
     apps = {app.key: app for app in settings.apps}
     for index, raw in enumerate(settings.objects):
         app = apps.get(raw.name)
-        if app is None or raw.kind not in (APPLICATION, PROVIDERS[app.speaks]):
+        if app is None or raw.kind not in (APPLICATION, app.provider):
             continue
         part = "application" if raw.kind == APPLICATION else "provider"
         place = dotted("apps", app.key)
-        named = sorted({setting for name in raw.fields if (setting := said_by(raw.kind, name))})
-        rest = [name for name in raw.fields if name not in SETTINGS[raw.kind]]
+        named = sorted({setting for name in raw.fields if (setting := said_by(app, raw.kind, name))})
+        rest = [name for name in raw.fields if name not in settings_of(app, raw.kind)]
         said = [f"{name} of {place}" for name in named]
         said += [f"{place}.fields.{part}.{name}" for name in rest]
         yield Problem(
@@ -104,7 +121,7 @@ def check_urls(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
     for app in settings.apps:
         path, parts = ("apps", app.key), urlsplit(app.url)
         # Who speaks LDAP or RADIUS may be an app that people log in to another way as well.
-        beside = app.upstream is None and has_outpost(app)
+        beside = app.upstream is None and app.outpost is not None
         if app.url.lower() in seen and not beside:
             yield Problem(
                 dotted(*path, "url"),
@@ -144,19 +161,8 @@ def check_urls(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
                 f"{app.upstream} is the proxy's own container, not the box",
                 "Let the app run in a container of Docker's network `gatehouse`, and give that container's name",
             )
-        if app.issuer and app.speaks == "oidc":
-            yield from _issuer(settings, app, app.issuer)
+        yield from app.address_problems(settings)
 
 
 def _served_here(host: str, domain: str) -> bool:
     return host == domain or host.endswith(f".{domain}")
-
-
-def _issuer(settings: Settings, app: App, given: str) -> Iterator[Problem]:
-    right = f"{settings.issuer_base}/application/o/{app.key}/"
-    if given == right:
-        return
-    what = "it lacks its slash at the end, without which no token of authentik's is accepted"
-    if given.rstrip("/") != right.rstrip("/"):
-        what = f"{given} is not the issuer that this app will have"
-    yield Problem(dotted("apps", app.key, "issuer"), what, f"Write {right}, here and in the app")

@@ -1,37 +1,109 @@
-"""An app: something that people log in to through authentik."""
+"""An app: something that people log in to through authentik, whatever it speaks.
+
+What depends on its protocol, a class of `components/settings/protocols` says: which settings there are besides, what
+must be right of them, and what follows for authentik, for the app and for a login that is tried.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from components.settings.app_access import AccessSettings
 from components.settings.app_extras import ExtraFields, Scim
-from components.settings.app_ldap import LdapSettings
-from components.settings.app_oidc import OidcSettings
-from components.settings.app_proxy import ProxySettings
-from components.settings.app_radius import RadiusSettings
-from components.settings.app_saml import SamlSettings
-from components.settings.base import Model
 from components.settings.forms import AppId, OriginUrl, Upstream, Url
 from components.settings.presets import Preset, presets
 
-KEY = " key"  # not a name that a stack file could use
-Protocol = Literal["oidc", "proxy", "saml", "ldap", "radius"]
-SETTINGS_OF: Mapping[Protocol, type[Model]] = {
-    "oidc": OidcSettings,
-    "proxy": ProxySettings,
-    "saml": SamlSettings,
-    "ldap": LdapSettings,
-    "radius": RadiusSettings,
-}
-"""What an app may be told because of its protocol."""
+if TYPE_CHECKING:
+    from components.problems import Problem
+    from components.secrets import Secrets
+    from components.settings.model import Settings
+    from components.settings.outposts import Outpost
+
+KEY, OTHERS = " key", " others"  # not names that a stack file could use
+KEPT: tuple[str, ...] = ()
+"""In place of the settings that say a field: gatehouse decides it itself, since names and access hang on it."""
 
 
-class App(LdapSettings, RadiusSettings, SamlSettings, ProxySettings, OidcSettings, AccessSettings):
+@dataclass(frozen=True)
+class AppContext:
+    """What a client's apps have in common."""
+
+    settings: Settings
+    secrets: Secrets
+
+    @property
+    def line(self) -> str:
+        """The release line of authentik."""
+        return self.settings.authentik.line
+
+    @property
+    def authentik(self) -> str:
+        """authentik's own URL, without a slash at the end."""
+        return self.settings.issuer_base
+
+
+@dataclass(frozen=True)
+class OwnObject:
+    """An object of authentik's that belongs to one app, besides its provider and its application."""
+
+    kind: str
+    name: str
+    fields: Mapping[str, Any]
+    suffix: str
+    """What its name in the state has behind the app's id."""
+    setting: str
+    """The setting of the app that it comes from."""
+
+
+@dataclass(frozen=True)
+class OidcLogin:
+    """A login is tried as the app itself would have it, by OpenID Connect."""
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    redirect_uri: str
+    scopes: str
+
+
+@dataclass(frozen=True)
+class PageLogin:
+    """A login is tried by opening the app, which authentik stands in front of."""
+
+    url: str
+    open: bool
+    """Whether whoever comes is let in without being asked who it is."""
+
+
+@dataclass(frozen=True)
+class NoLogin:
+    """gatehouse cannot try a login itself."""
+
+    why: str
+
+
+class App(AccessSettings):
     """One app. `preset` for a well-known one, `protocol` for any other."""
+
+    model_config = ConfigDict(defer_build=True)  # a client has apps of a few protocols, not of all
+
+    speaks: ClassVar[str]
+    """The app's protocol: its own, or its preset's."""
+    words: ClassVar[str]
+    """What an app does that has this protocol."""
+    provider: ClassVar[str]
+    """The kind of its provider."""
+    provider_settings: ClassVar[Mapping[str, tuple[str, ...]]]
+    """Field of its provider -> the settings that say it. What a setting says, nothing else may say as well."""
+    outpost: ClassVar[Outpost | None] = None
+    """What runs beside authentik for apps of this protocol."""
+    embedded: ClassVar[bool] = False
+    """Whether authentik's embedded outpost stands in front of it: what the box serves under its URL goes there."""
 
     misnomers: ClassVar[Mapping[str, tuple[str, str]]] = {
         "adminGroups": (
@@ -45,6 +117,9 @@ class App(LdapSettings, RadiusSettings, SamlSettings, ProxySettings, OidcSetting
     key: Annotated[str, Field(alias=KEY, exclude=True)]
     """The name that the app has in the stack file, and its slug at authentik."""
 
+    others: Annotated[tuple[str, ...], Field(alias=OTHERS, exclude=True)] = ()
+    """Settings that the file gives it and that only apps of other protocols have."""
+
     id_setting: Annotated[AppId | None, Field(alias="id")] = None
     """What its client id and secret are derived from; defaults to its key. Set it when you rename an app."""
 
@@ -54,9 +129,8 @@ class App(LdapSettings, RadiusSettings, SamlSettings, ProxySettings, OidcSetting
     preset: str | None = None
     """A well-known app: gatehouse knows its redirect URIs and scopes."""
 
-    protocol: Protocol | None = None
-    """oidc (OpenID Connect), proxy (authentik stands in front of an app that has no login of its own), saml,
-    ldap or radius."""
+    protocol: str | None = None
+    """What authentik and the app speak, for an app without a preset."""
 
     url: OriginUrl
     """Where people open the app: https, no slash at the end."""
@@ -96,16 +170,53 @@ class App(LdapSettings, RadiusSettings, SamlSettings, ProxySettings, OidcSetting
         return self.id_setting or self.key
 
     @property
-    def bind_account(self) -> str | None:
-        """The user name of the account that an LDAP app looks people up with."""
-        return f"ldap-{self.key}" if self.speaks == "ldap" else None
-
-    @property
     def well_known(self) -> Preset | None:
         """What is known about the app, if it is a well-known one."""
-        return presets()[self.preset] if self.preset else None
+        return presets().get(self.preset) if self.preset else None
 
     @property
-    def speaks(self) -> Protocol:
-        """The app's protocol: its own, or its preset's."""
-        return self.protocol or (self.well_known.protocol if self.well_known else "oidc")
+    def bind_account(self) -> str | None:
+        """The user name of the account that the app looks people up with, if it does."""
+        return None
+
+    @property
+    def outside_networks(self) -> tuple[str, ...]:
+        """Networks outside the box from which the app reaches its outpost."""
+        return ()
+
+    @property
+    def overrides(self) -> Mapping[str, str]:
+        """Its derived secrets that were there before, by the last part of their names."""
+        return {}
+
+    @abstractmethod
+    def problems(self, settings: Settings) -> Iterator[Problem]:
+        """What is wrong with it because of its protocol."""
+
+    def address_problems(self, settings: Settings) -> Iterator[Problem]:  # noqa: ARG002  (for those that have some)
+        """What is wrong with what hangs on where authentik answers; only asked where that is known."""
+        return iter(())
+
+    def advice(self, settings: Settings) -> Iterator[Problem]:  # noqa: ARG002
+        """What works and is advised against."""
+        return iter(())
+
+    @abstractmethod
+    def provider_fields(self, context: AppContext) -> Mapping[str, Any]:
+        """The fields of its provider."""
+
+    def own_objects(self, context: AppContext) -> Iterable[OwnObject]:  # noqa: ARG002
+        """What else of authentik's belongs to it."""
+        return ()
+
+    @abstractmethod
+    def connection(self, context: AppContext) -> Mapping[str, str]:
+        """What the app has to be told, none of it secret."""
+
+    @abstractmethod
+    def secret_outputs(self) -> Mapping[str, str]:
+        """What it has to be told besides: stack outputs, with the name of the derived secret in each."""
+
+    @abstractmethod
+    def login(self, context: AppContext) -> OidcLogin | PageLogin | NoLogin:
+        """How `gatehouse login-check` tries a login."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from components.problems import Problem, nearest
 from components.settings.base import dotted
-from components.settings.model import Settings
+
+if TYPE_CHECKING:
+    from components.settings.model import Settings
 
 
 def is_broken(broken: frozenset[str], path: str) -> bool:

@@ -26,6 +26,7 @@ from components.settings.host import (
 from components.settings.identity import Authentik, GroupSetting, Person, RawObject
 from components.settings.login import Login
 from components.settings.mail import Email
+from components.settings.protocols import AppSetting
 from components.settings.secret_forms import CloudflareToken, HetznerToken, RootSecret
 
 
@@ -103,7 +104,7 @@ class Settings(Model):
     people: tuple[Person, ...] = ()
     """People who log in."""
 
-    app_settings: Annotated[dict[Slug, App], BeforeValidator(_keyed), Field(alias="apps")] = Field(
+    app_settings: Annotated[dict[Slug, AppSetting], BeforeValidator(_keyed), Field(alias="apps")] = Field(
         default_factory=dict
     )
     """Apps by a short name of your choice, which is also the slug in their URLs at authentik."""
@@ -167,10 +168,7 @@ class Settings(Model):
         """Secrets by name that were there before: from `secrets`, and from apps that have a client already."""
         overrides = {name: value.get_secret_value() for name, value in self.secrets.overrides.items()}
         for app in self.apps:
-            if app.client_id is not None:
-                overrides[f"app/{app.id}/client-id"] = app.client_id
-            if app.client_secret is not None:
-                overrides[f"app/{app.id}/client-secret"] = app.client_secret.get_secret_value()
+            overrides |= {f"app/{app.id}/{name}": value for name, value in app.overrides.items()}
         return overrides
 
     def derived(self) -> Secrets:

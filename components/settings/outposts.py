@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from components.settings.apps import App, Protocol
-from components.settings.model import Settings
-from components.settings.presets import presets
+if TYPE_CHECKING:
+    from components.settings.apps import App
+    from components.settings.model import Settings
 
 
 @dataclass(frozen=True)
 class Outpost:
     """One of them."""
 
-    protocol: Protocol
+    protocol: str
     transport: Literal["tcp", "udp"]
     inside: int
     """The container's port for those who come from outside the box."""
@@ -44,36 +44,19 @@ class Outpost:
         return f"{self.outside}/{self.transport}"
 
 
-OUTPOSTS = (
-    # Plain LDAP (3389) sends passwords in clear: it stays on the box.
-    Outpost("ldap", "tcp", 6636, 636, "ldap://gatehouse-ldap:3389"),
-    Outpost("radius", "udp", 1812, 1812, "gatehouse-radius:1812"),
-)
-
-
-def has_outpost(app: App) -> bool:
-    """Whether an outpost serves the app; not for one of a preset that there is not."""
-    known = app.preset is None or app.preset in presets()
-    return known and any(each.protocol == app.speaks for each in OUTPOSTS)
-
-
 def outposts(settings: Settings) -> Iterator[tuple[Outpost, list[App]]]:
     """The outposts that a client needs, each with the apps that it serves."""
-    for each in OUTPOSTS:
-        if served := [app for app in settings.apps if app.speaks == each.protocol]:
-            yield each, served
-
-
-def base_dn(app: App, settings: Settings) -> str:
-    """Below which name an LDAP app finds people and groups."""
-    written = app.base_dn or ",".join(f"dc={part}" for part in ("ldap", *settings.domain.split(".")))
-    return ",".join(part.strip() for part in written.split(","))
+    served: dict[Outpost, list[App]] = {}
+    for app in settings.apps:
+        if app.outpost is not None:
+            served.setdefault(app.outpost, []).append(app)
+    yield from sorted(served.items(), key=lambda each: each[0].protocol)
 
 
 def openings(settings: Settings) -> dict[str, list[str]]:
     """The ports of the box that outposts are reached on from outside, each with the networks that may."""
     found = {
-        each.opening: sorted({network for app in served for network in app.clients})
+        each.opening: sorted({network for app in served for network in app.outside_networks})
         for each, served in outposts(settings)
     }
     return {port: networks for port, networks in found.items() if networks}

@@ -127,12 +127,13 @@ def _type_at(loc: Loc) -> Any:
 
 def _known(loc: Loc) -> list[str]:
     """The names of the settings that are at `loc`, as they are written."""
-    return [
-        field.alias or name
+    found = {
+        field.alias or name: None
         for model in models(_type_at(loc))
         for name, field in model.model_fields.items()
         if not field.exclude
-    ]
+    }
+    return [*found]
 
 
 def _misnomers(loc: Loc) -> Mapping[str | int, tuple[str, str]]:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import WrapValidator
 
+from components.problems import Problem, warning
 from components.settings.base import Model, wrong
 from components.settings.forms import LOOPBACK, url_problem
 
@@ -90,7 +91,20 @@ def _compiled(pattern: str) -> str:
     return pattern
 
 
-def other_host(uri: str, url: str) -> str | None:
+def redirect_advice(path: str, uri: str | RegexUri, url: str) -> Iterator[Problem]:
+    """What speaks against a redirect URI of the app at `url`."""
+    if isinstance(uri, RegexUri):
+        yield from (warning(path, what, remedy) for what, remedy in _too_wide(uri.regex))
+    elif host := _other_host(uri, url):
+        yield warning(
+            path,
+            f"{host} is another host than the app's, {urlsplit(url).hostname}: whoever has it can log in as the people "
+            "that authentik sends there",
+            "Correct it if it is a slip; leave it if the app is told there too",
+        )
+
+
+def _other_host(uri: str, url: str) -> str | None:
     """The host that a redirect URI leads to, if that is neither the app's own nor the person's own machine."""
     parts = urlsplit(uri)
     host = parts.hostname or ""
@@ -99,7 +113,7 @@ def other_host(uri: str, url: str) -> str | None:
     return host
 
 
-def too_wide(pattern: str) -> Iterator[tuple[str, str]]:
+def _too_wide(pattern: str) -> Iterator[tuple[str, str]]:
     """What a pattern lets through that is hardly meant, and what to do."""
     found = _AUTHORITY.match(pattern)
     probes = ("https://evil.example/", "https://evil.example/callback")

@@ -6,6 +6,7 @@ import ast
 import inspect
 import types
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -13,12 +14,21 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 
+@dataclass(frozen=True)
+class OneOf:
+    """Said of a model's type: a value is of one of these, which inherit from it; what the value says decides."""
+
+    models: tuple[type[BaseModel], ...]
+
+
 def models(annotation: Any) -> Iterator[type[BaseModel]]:
     """The models that a value of this type may be."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     elif get_origin(annotation) is Annotated:
-        yield from models(get_args(annotation)[0])
+        inner, *metadata = get_args(annotation)
+        either = next((each for each in metadata if isinstance(each, OneOf)), None)
+        yield from either.models if either else models(inner)
     elif get_origin(annotation) in (Union, types.UnionType):
         for member in get_args(annotation):
             yield from models(member)

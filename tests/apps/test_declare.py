@@ -10,11 +10,11 @@ from components import lines
 from components.apps import declare, outputs
 from components.identity.plan import Plan
 from components.settings import Settings, parse
-from components.settings.app_fields import PROVIDERS
+from components.settings.protocols import PROTOCOLS
 from tests.cases.test_apps import EVERYTHING
 from tests.settings.files import decrypted, good, laid_over
 
-OAUTH2, PROXY = PROVIDERS["oidc"], PROVIDERS["proxy"]
+OAUTH2, PROXY = PROTOCOLS["oidc"].provider, PROTOCOLS["proxy"].provider
 
 
 WIFI = {
@@ -70,7 +70,7 @@ def test_every_line_takes_apps_of_every_protocol_with_all_that_they_may_say(line
     found = settings(**nowhere, box="none", authentik=elsewhere, apps=apps, login=login)
     plan = planned(found)
     assert plan.problems() == []
-    saml = plan.objects[PROVIDERS["saml"], "nassaml"]
+    saml = plan.objects[PROTOCOLS["saml"].provider, "nassaml"]
     assert ("issuer_override" if line in {"2026.5", "2026.8"} else "issuer") in saml
     logout = "backchannel_logout_uri" if line == "2025.8" else "logout_uri"
     assert plan.objects[OAUTH2, "outline"][logout] == "https://wiki.acme.example/logout"
@@ -101,7 +101,7 @@ def test_an_ldap_app_has_an_account_that_may_use_it_and_search_it(line: str) -> 
         name: each["providers"] for (kind, name), each in plan.objects.items() if kind.endswith(".outpost")
     }
     assert served == {"gatehouse LDAP": ["nas"], "gatehouse RADIUS": ["wifi"]}
-    wifi = plan.objects[PROVIDERS["radius"], "wifi"]
+    wifi = plan.objects[PROTOCOLS["radius"].provider, "wifi"]
     assert (wifi["client_networks"], wifi["mfa_support"]) == ("192.0.2.0/28, 198.51.100.7/32", False)
 
 

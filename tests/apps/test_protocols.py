@@ -1,40 +1,46 @@
-"""Each protocol is in every table that speaks of protocols: none is forgotten without a word."""
+"""What each protocol has to say of itself, where mypy cannot see it."""
 
 from __future__ import annotations
 
-from typing import get_args
+from collections.abc import Mapping
 
 import pytest
 
-from components.apps.protocols import PROTOCOLS
-from components.settings import app_fields, protocol_checks
-from components.settings.apps import SETTINGS_OF, Protocol
-from tests.apps.test_declare import settings
+from components.settings.app_fields import said_by
+from components.settings.apps import App, AppContext, NoLogin
+from components.settings.presets import presets
+from components.settings.protocols import PROTOCOLS
+from tests.apps.test_declare import WIFI, settings
 from tests.cases.test_apps import EVERYTHING
 
-TABLES = {
-    "its modules": PROTOCOLS,
-    "its settings": SETTINGS_OF,
-    "its checks": protocol_checks._CHECKS,
-    "its words": protocol_checks._SPEAKS,
-    "its providers": app_fields.PROVIDERS,
-}
+FOUND = settings(
+    apps={
+        **{key: app for key, app in EVERYTHING.items() if "forward" not in str(app)},
+        "wifi": {**WIFI, "everyone": True},
+    }
+)
+APPS: Mapping[str, App] = {app.speaks: app for app in FOUND.apps}
+CONTEXT = AppContext(FOUND, FOUND.derived())
 
 
-@pytest.mark.parametrize("table", TABLES)
-def test_every_protocol_is_in_every_table(table: str) -> None:
-    assert set(TABLES[table]) == set(get_args(Protocol))
+def test_each_is_shown_by_an_app() -> None:
+    assert APPS.keys() == PROTOCOLS.keys()
+    assert {preset.protocol for preset in presets().values()} <= PROTOCOLS.keys()
 
 
-@pytest.mark.parametrize("protocol", get_args(Protocol))
-def test_what_a_provider_gets_is_said_by_a_setting_or_kept_back(protocol: Protocol) -> None:
-    said = app_fields.SETTINGS[app_fields.PROVIDERS[protocol]]
-    own = {name for names in said.values() for name in names}
-    assert SETTINGS_OF[protocol].model_fields.keys() & own, "settings of the protocol reach its provider"
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_what_a_setting_says_reaches_the_provider(protocol: str) -> None:
+    app = APPS[protocol]
+    for field, names in app.provider_settings.items():
+        assert set(names) <= type(app).model_fields.keys()
+        assert (said_by(app, app.provider, field) is None) is (names == ())
+    sent = app.provider_fields(CONTEXT).keys() | {"name"}
+    other_lines = {"backchannel_logout_uri", "issuer", "basic_auth_enabled", "basic_auth_user_attribute",
+                   "basic_auth_password_attribute"}  # fmt: skip
+    assert app.provider_settings.keys() - sent <= other_lines
 
 
 def test_an_app_says_why_no_login_can_be_tried() -> None:
-    found = settings(apps={key: app for key, app in EVERYTHING.items() if "forward" not in str(app)})
-    why = {app.speaks: PROTOCOLS[app.speaks].out_of_reach(app, found) for app in found.apps}
-    assert {protocol for protocol, text in why.items() if text} == why.keys() - {"oidc", "proxy"}
-    assert len(why) > 2
+    ways = {protocol: app.login(CONTEXT) for protocol, app in APPS.items()}
+    assert {name for name, way in ways.items() if isinstance(way, NoLogin)} == ways.keys() - {"oidc", "proxy"}
+    assert all(way.why for way in ways.values() if isinstance(way, NoLogin))

@@ -115,9 +115,9 @@ def test_a_token_that_npm_must_not_be_given(monkeypatch: pytest.MonkeyPatch, tok
 
 
 def test_what_npm_writes_into_nginx_is_checked() -> None:
-    from components.settings import App
+    from components.settings.protocols.oidc import OidcApp
 
-    app = App.model_construct(
+    app = OidcApp.model_construct(
         key="x", id="x", url="https://x.acme.example", upstream="http://evil;host:1", protocol="oidc"
     )
     with pytest.raises(ValueError, match="nginx"):
