@@ -23,7 +23,7 @@ if not pulumi.runtime.is_dry_run():  # a preview leaves nothing behind
     make_folder(Path(".gatehouse"))  # states lie in it, and git does not keep who may read a folder
 
 try:
-    outputs = Client.of(load()).outputs
+    outputs = Client.from_settings(load()).outputs
 except Problems as error:  # an operator reads what is wrong, not where our code noticed it
     raise pulumi.RunError(str(error)) from None
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components import access
+from components import ssh
 from components.backup.backups import Backups, BackupsArgs
 from components.containers.containers import Containers, ContainersArgs
 from components.containers.spec import folders
@@ -35,13 +35,15 @@ def declare(plan: ClientPlan, box: BoxPlan, opts: pulumi.ResourceOptions) -> Box
     """
     settings, secrets, name = plan.settings, plan.secrets, plan.settings.client
     token, given = cloudflare_token(settings)
-    host = Host(name, HostArgs.of(settings, secrets, [*box.records], folders(box.containers)), opts)
+    host = Host(
+        name, HostArgs.from_settings(settings, secrets, [*box.records], folders(box.containers)), opts
+    )
     containers = Containers(
         name,
         ContainersArgs(
             specs=box.containers,
             docker=host.docker,
-            ssh=access.ssh_command(name)[1:],
+            ssh=ssh.ssh_command(name)[1:],
             ready=host.ready,
             holder=host.holder,
         ),

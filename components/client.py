@@ -25,7 +25,7 @@ class Client(pulumi.ComponentResource):
     """
 
     @classmethod
-    def of(cls, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> Client:
+    def from_settings(cls, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> Client:
         """Declare the client of a stack file, by what its state remembers. Raises as the constructor does."""
         remembered = memory.recall(settings.client)
         confirmed = memory.is_confirmed(settings)
@@ -40,7 +40,7 @@ class Client(pulumi.ComponentResource):
             if problem.weight is Weight.WARNING:
                 pulumi.log.warn(str(problem))
         inside = pulumi.ResourceOptions(parent=self)
-        self.outputs: dict[str, Any] = {key: _closed(value) for key, value in plan.outputs.items()}
+        self.outputs: dict[str, Any] = {key: _as_secret_output(value) for key, value in plan.outputs.items()}
         containers: Containers | None = None
         if isinstance(settings.box, Elsewhere):
             args = IdentityArgs(
@@ -49,10 +49,10 @@ class Client(pulumi.ComponentResource):
                 token=settings.box.token.get_secret_value(),
             )
         else:
-            from components import access, box  # noqa: PLC0415  (it takes time)
+            from components import box, ssh  # noqa: PLC0415  (it takes time)
 
             if not pulumi.runtime.is_dry_run():  # a preview leaves nothing behind
-                access.write_files(name, secrets)
+                ssh.write_files(name, secrets)
             assert plan.box is not None
             there = box.declare(plan, plan.box, inside)
             containers = there.containers
@@ -71,11 +71,11 @@ class Client(pulumi.ComponentResource):
         if invitations := login.links(settings, made):
             self.outputs["invitations"] = invitations
         identity = plan.box.identity if plan.box else None
-        self.register_outputs({memory.OUTPUT: plan.remembered.after(settings, secrets, identity)})
+        self.register_outputs({memory.OUTPUT: plan.remembered.for_next_run(settings, secrets, identity)})
 
 
-def _closed(value: Any) -> Any:
+def _as_secret_output(value: Any) -> Any:
     """An output with its secrets as secret outputs."""
     if isinstance(value, SecretStr):
         return pulumi.Output.secret(value.get_secret_value())
-    return {key: _closed(each) for key, each in value.items()} if isinstance(value, dict) else value
+    return {key: _as_secret_output(each) for key, each in value.items()} if isinstance(value, dict) else value

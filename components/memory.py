@@ -61,7 +61,7 @@ class Memory:
     """Name and e-mail address of everybody who has an account, by what they go by in the state."""
 
     @classmethod
-    def of(cls, resources: Iterable[Mapping[str, Any]]) -> Memory:
+    def from_resources(cls, resources: Iterable[Mapping[str, Any]]) -> Memory:
         """The memory in the resources of a state: each with `urn`, `type`, `outputs`, and `protect` if it is known.
 
         A run that came to nothing (a wrong token, a domain with a typo) leaves nothing that binds the next one.
@@ -96,7 +96,7 @@ class Memory:
             people=people,
         )
 
-    def after(self, settings: Settings, secrets: Secrets, identity: str | None) -> dict[str, Any]:
+    def for_next_run(self, settings: Settings, secrets: Secrets, identity: str | None) -> dict[str, Any]:
         """What is to be remembered once the client is as these settings say. No secret is in it.
 
         `identity`: who logs in to Nginx Proxy Manager, where there is one.
@@ -137,14 +137,14 @@ class Memory:
                 "Put the former one back, from a copy of the stack file (or its history)",
             )
             return  # what is derived from another secret says nothing
-        yield from self._abandoned(settings)
-        yield from self._retired(secrets)
-        yield from self._somebody_else(settings)
-        if self.moves(settings):
-            moved = self.moved(settings)
+        yield from self._abandoned_resources(settings)
+        yield from self._retired_secrets(secrets)
+        yield from self._changed_people(settings)
+        if self.changes_issuer(settings):
+            moved = self.issuer_warning(settings)
             yield replace(moved, weight=Weight.WARNING) if confirmed else moved
 
-    def _abandoned(self, settings: Settings) -> Iterator[Problem]:
+    def _abandoned_resources(self, settings: Settings) -> Iterator[Problem]:
         for kind, name in sorted(self.protected):
             setting, wanted = KEPT[kind, name]
             if not wanted(settings):
@@ -156,7 +156,7 @@ class Memory:
                     f"whole client down",
                 )
 
-    def _retired(self, secrets: Secrets) -> Iterator[Problem]:
+    def _retired_secrets(self, secrets: Secrets) -> Iterator[Problem]:
         used = secrets.used
         for name, highest in self.generations.items():
             generation = used.get(name, secrets.generation(name) if not _owner(name) else None)
@@ -170,7 +170,7 @@ class Memory:
                     f"Write, below gatehouse:secrets: generations: {{{name}: {least}}}",
                 )
 
-    def _somebody_else(self, settings: Settings) -> Iterator[Problem]:
+    def _changed_people(self, settings: Settings) -> Iterator[Problem]:
         """What an operator may not have meant: a line of the file that is another person's now."""
         for index, person in enumerate(settings.people):
             before = self.people.get(person.id, (person.name, person.email))
@@ -182,11 +182,11 @@ class Memory:
                     "If this is somebody else, take the former one out first and run `up`, then add the new one",
                 )
 
-    def moves(self, settings: Settings) -> bool:
+    def changes_issuer(self, settings: Settings) -> bool:
         """Whether authentik would answer elsewhere than it has."""
         return self.issuer not in (None, settings.issuer_base)
 
-    def moved(self, settings: Settings) -> Problem:
+    def issuer_warning(self, settings: Settings) -> Problem:
         """What a changed issuer means."""
         ours = not isinstance(settings.box, Elsewhere)
         names = (
@@ -221,16 +221,16 @@ def recall(client: str) -> Memory:
                 raise
             time.sleep(0.1)
     resources = [{"urn": urn, **each} for urn, each in answer.get("outputs", {}).items()]
-    return Memory.of(_theirs(client, resources))
+    return Memory.from_resources(_resources_of(client, resources))
 
 
-def _theirs(client: str, resources: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _resources_of(client: str, resources: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """What a state has of one client, by its bare names; a program may compose several."""
-    from components.logical import own  # noqa: PLC0415
+    from components.logical_names import bare_name  # noqa: PLC0415
 
     clients = {_name(each) for each in resources if each["type"] == CLIENT}
     for each in resources:
-        name = own(client, _name(each))
+        name = bare_name(client, _name(each))
         if each["type"] == CLIENT:
             # Of a client that was renamed, the stack's own has another's name.
             if _name(each) == client or (client not in clients and name is not None):

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from components import apps
-from components.containers.spec import Spec as Container
+from components.containers.spec import ContainerSpec as Container
 from components.containers.specs import admin_identity, all_specs
-from components.host.names import wanted
-from components.identity.plan import Examined
+from components.host.names import record_types
+from components.identity.plan import ResolvedPlan
 from components.memory import Memory
 from components.problems import Problem, Problems, refuse
 from components.proxy.routes import Route, routes
@@ -42,7 +42,7 @@ class ClientPlan:
     secrets: Secrets
     """Those that the client needs were asked for."""
     remembered: Memory
-    objects: Examined
+    objects: ResolvedPlan
     """Everything in authentik."""
     box: BoxPlan | None
     """None where authentik runs elsewhere, or where nobody knows how to run its line: that is a problem then."""
@@ -60,7 +60,7 @@ def plan(
 ) -> ClientPlan:
     """Plan a client. `remembered`: what its state says of it; `confirmed`: see `Memory.problems`."""
     remembered = remembered or Memory()
-    objects = apps.planned(settings, secrets).examine()
+    objects = apps.planned(settings, secrets).resolve()
     box, unknown = _box(settings, secrets, remembered)
     return ClientPlan(
         settings,
@@ -86,4 +86,4 @@ def _box(settings: Settings, secrets: Secrets, remembered: Memory) -> tuple[BoxP
         containers = all_specs(settings, secrets, identity)
     except Problems as error:
         return None, error.problems
-    return BoxPlan(identity, tuple(containers), tuple(routes(settings)), wanted(settings)), []
+    return BoxPlan(identity, tuple(containers), tuple(routes(settings)), record_types(settings)), []

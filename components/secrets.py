@@ -35,7 +35,7 @@ class SecretError(ValueError):
 
 
 @dataclass(frozen=True)
-class Form:
+class SecretForm:
     """How a secret looks: `length` characters of `alphabet`; an override may be what `accepts` matches.
 
     `rotates` says whether counting its generation up is enough. The others act on a first start only: a new value would
@@ -61,44 +61,44 @@ _ANY, _ANY_LIMIT = r"[!-~]{12,255}", "12 to 255 printable ASCII characters witho
 _LONG, _LONG_LIMIT = r"[!-~]{32,255}", "32 to 255 printable ASCII characters without spaces"
 
 # Frozen: name pattern -> form. Limits are those of the programs that take the value.
-FORMS: dict[str, Form] = {
-    "postgres/password": Form(
+SECRET_FORMS: dict[str, SecretForm] = {
+    "postgres/password": SecretForm(
         48, LETTERS, r"[!-~]{12,99}", "12 to 99 characters without spaces (authentik)", False
     ),
-    "redis/password": Form(
+    "redis/password": SecretForm(
         48, LETTERS, r"[A-Za-z0-9_.~-]{12,99}", "12 to 99 of A-Z a-z 0-9 _ . ~ - (in a URL)"
     ),
-    "authentik/secret-key": Form(80, LETTERS, _LONG, _LONG_LIMIT),
-    "authentik/bootstrap-password": Form(40, LETTERS, _ANY, _ANY_LIMIT, False),
-    "authentik/bootstrap-token": Form(60, LETTERS, _LONG, _LONG_LIMIT, False),
-    "authentik/service-token": Form(60, LETTERS, _LONG, _LONG_LIMIT, False),
-    "npm/admin-password": Form(
+    "authentik/secret-key": SecretForm(80, LETTERS, _LONG, _LONG_LIMIT),
+    "authentik/bootstrap-password": SecretForm(40, LETTERS, _ANY, _ANY_LIMIT, False),
+    "authentik/bootstrap-token": SecretForm(60, LETTERS, _LONG, _LONG_LIMIT, False),
+    "authentik/service-token": SecretForm(60, LETTERS, _LONG, _LONG_LIMIT, False),
+    "npm/admin-password": SecretForm(
         40, LETTERS, r"[A-Za-z0-9_-]{12,99}", "12 to 99 of A-Z a-z 0-9 _ - (NPM)", False
     ),
-    "app/<id>/client-id": Form(40, LETTERS, r"[!-~]{1,255}", "1 to 255 characters without spaces"),
-    "app/<id>/client-secret": Form(128, LETTERS, _ANY, _ANY_LIMIT),
-    "app/<id>/bind-password": Form(40, LETTERS, _ANY, _ANY_LIMIT),
-    "app/<id>/shared-secret": Form(
+    "app/<id>/client-id": SecretForm(40, LETTERS, r"[!-~]{1,255}", "1 to 255 characters without spaces"),
+    "app/<id>/client-secret": SecretForm(128, LETTERS, _ANY, _ANY_LIMIT),
+    "app/<id>/bind-password": SecretForm(40, LETTERS, _ANY, _ANY_LIMIT),
+    "app/<id>/shared-secret": SecretForm(
         40, LETTERS, r"[!-~]{12,128}", "12 to 128 characters without spaces (RADIUS)"
     ),
-    "outpost/<protocol>/token": Form(60, LETTERS, _LONG, _LONG_LIMIT),
+    "outpost/<protocol>/token": SecretForm(60, LETTERS, _LONG, _LONG_LIMIT),
     # restic's own; it opens the repository that was made with it, so a new one would open nothing.
-    "backup/password": Form(48, LETTERS, _ANY, _ANY_LIMIT, False),
-    "person/<username>/password": Form(
+    "backup/password": SecretForm(48, LETTERS, _ANY, _ANY_LIMIT, False),
+    "person/<username>/password": SecretForm(
         20, READABLE, r"[ -~]{12,255}", "12 to 255 printable ASCII characters"
     ),
 }
 SSH_KEYS = ("ssh/deploy", "ssh/host", "ssh/first-boot", "ssh/backup")
 _PART = r"[A-Za-z0-9][A-Za-z0-9@+._-]*"
-_PATTERNS = {re.compile(re.sub(r"<\w+>", lambda _: _PART, name)): form for name, form in FORMS.items()}
+_PATTERNS = {re.compile(re.sub(r"<\w+>", lambda _: _PART, name)): form for name, form in SECRET_FORMS.items()}
 
 
 def secret_names() -> tuple[str, ...]:
     """All names and name patterns, as they are written below `gatehouse:secrets`."""
-    return (*FORMS, *SSH_KEYS)
+    return (*SECRET_FORMS, *SSH_KEYS)
 
 
-def form_of(name: str) -> Form | None:
+def form_of(name: str) -> SecretForm | None:
     """The form of a named secret; None for an SSH key. Raises SecretError for a name that is not in the table."""
     if name in SSH_KEYS:
         return None
@@ -189,7 +189,7 @@ class Secrets:
             return self._overrides[name]
         return _characters(self._bytes(name, 2 * form.length + 64), form)
 
-    def closed(self, name: str) -> SecretStr:
+    def as_secret(self, name: str) -> SecretStr:
         """The same, so that no text shows it; the program makes a secret output of it."""
         return SecretStr(self.value(name))
 
@@ -215,7 +215,7 @@ def _derived(root: bytes, info: str, length: int) -> bytes:
     return HKDF(algorithm=hashes.SHA256(), length=length, salt=None, info=info.encode()).derive(root)
 
 
-def _characters(stream: bytes, form: Form) -> str:
+def _characters(stream: bytes, form: SecretForm) -> str:
     """Characters without bias: bytes beyond the last whole multiple of the alphabet's size are passed over."""
     size = len(form.alphabet)
     usable = [byte for byte in stream if byte < 256 - 256 % size]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from components.identity.dialect import Authentik
-from components.identity.kinds import Line
+from components.identity.kinds import ReleaseLine
 from components.settings import Elsewhere, Settings
 from operations.stack import PROJECT
 
@@ -14,7 +14,7 @@ _PROVIDER = "pulumi:providers:pulumi-python"
 
 def authentik_of(settings: Settings, resources: list[dict[str, Any]]) -> Authentik | None:
     """The authentik that the stack file names, or that of the box in the state's `resources`; None without one."""
-    line = Line(settings.authentik.line)
+    line = ReleaseLine(settings.authentik.line)
     if isinstance(settings.box, Elsewhere):
         token = settings.authentik.token
         return Authentik(settings.authentik.url or "", token.get_secret_value() if token else "", None, line)

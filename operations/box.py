@@ -16,15 +16,15 @@ from urllib.parse import SplitResult, urlsplit
 import httpx
 import tenacity
 
-from components import access
-from components.access import AccessError
+from components import ssh
 from components.containers.networks import LOOPBACK
-from components.containers.spec import Spec, answering
+from components.containers.spec import ContainerSpec, loopback_ports
 from components.containers.specs import all_specs
 from components.objects.provider import UNREACHABLE
 from components.problems import Problem, Problems
 from components.settings import Settings
-from components.ssh_words import last_words
+from components.ssh import AccessError
+from components.ssh_errors import last_line
 from operations import doctor
 from operations.clouds import HETZNER, checked
 from operations.errors import OperatorError
@@ -119,9 +119,9 @@ class Box:
     def run(self, *command: str, seconds: float = 60.0) -> subprocess.CompletedProcess[str]:
         """Run a command on it. Raises an AccessError when there is no way in."""
         settings = self.settings
-        access.write_files(settings.client, settings.derived())
+        ssh.write_files(settings.client, settings.derived())
         place = self._place
-        return access.on_box(settings.client, str(place.hostname), place.port or 22, command, seconds)
+        return ssh.run_on_box(settings.client, str(place.hostname), place.port or 22, command, seconds)
 
     def reach(self, seconds: float) -> None:
         """Wait until there is a way in. Raises an AccessError when there is none for so long."""
@@ -131,7 +131,7 @@ class Box:
                 self.say(f"The box cannot be reached over ssh yet; it is waited for, up to {seconds:.0f} s.")
 
         again = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(access.UnreachableError),
+            retry=tenacity.retry_if_exception_type(ssh.UnreachableError),
             stop=tenacity.stop_after_delay(seconds),
             wait=tenacity.wait_fixed(3),
             before_sleep=tell,
@@ -146,7 +146,7 @@ class Box:
         states = dict(line.split(" ", 1) for line in done.stdout.splitlines() if " " in line)
         if done.returncode:
             raise OperatorError(
-                f"Docker on the box does not answer: {last_words(done.stderr)}",
+                f"Docker on the box does not answer: {last_line(done.stderr)}",
                 "See `systemctl status docker` there, then run the same command again.",
             )
         stopped = [name for name in ours if states.get(name, "running") not in ("running", "restarting")]
@@ -179,7 +179,7 @@ class Box:
         return left
 
     @cached_property
-    def _specs(self) -> list[Spec]:
+    def _specs(self) -> list[ContainerSpec]:
         return all_specs(self.settings, self.settings.derived())
 
     def without(self, names: list[str]) -> dict[str, str]:
@@ -188,7 +188,7 @@ class Box:
             f"/{LOOPBACK}:{port}"
             for spec in self._specs
             if spec.hostname in names
-            for port in answering(self._specs)[spec.name]
+            for port in loopback_ports(self._specs)[spec.name]
         }
         return {UNREACHABLE: json.dumps(sorted(ends))} if ends else {}
 
@@ -242,7 +242,7 @@ def before_up(stack: Stack, say: Say) -> tuple[bool, dict[str, str]]:
         box.reach(REACHED)
         stopped, missing = box.down()
         left = box.start(stopped) if stopped else []
-    except access.UnreachableError as error:
+    except ssh.UnreachableError as error:
         raise OperatorError(
             f"Nothing was touched: {error}.",
             f"If the stack file has just been changed to let this machine in: ./gatehouse up {stack.name} --no-refresh",

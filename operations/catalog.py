@@ -12,7 +12,7 @@ import httpx
 import yaml
 
 from components.identity import catalog as known
-from components.identity.kinds import Line
+from components.identity.kinds import ReleaseLine
 from operations.errors import OperatorError
 from tools.catalog import read_schema, write
 
@@ -41,7 +41,7 @@ def learn(source: str, line: str) -> tuple[Path, int, list[str]]:
     path = write(schema, line)
     known.load.cache_clear()
     kinds = json.loads(path.read_text())["kinds"]
-    labelled = Line(line)
+    labelled = ReleaseLine(line)
     rows = {labelled.path(label) for label in labelled.labels()}
     return path, len(kinds), sorted(set(kinds) - rows)
 

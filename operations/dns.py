@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from components.host.dns import first_address
-from components.host.names import wanted
+from components.host.names import record_types
 from components.problems import Problem
 from components.settings import ExistingBox, Settings
 from operations.clouds import CLOUDFLARE, checked
@@ -70,7 +70,7 @@ def foreign(settings: Settings, deployment: Mapping[str, Any]) -> Iterator[Forei
     }
     ours = {str(each.get("id")) for each in resources}
     named = {str(each["urn"]).rpartition("::")[2] for each in resources}
-    hosts, here = wanted(settings), {*_addresses(deployment.get("resources") or [])}
+    hosts, here = record_types(settings), {*_addresses(deployment.get("resources") or [])}
     if isinstance(settings.box, ExistingBox):
         here.add(settings.box.host)
     found: dict[str, list[Mapping[str, Any]]] = {}

@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 
 from components.containers.releases import IMAGE, RELEASES
-from components.lines import number
 from components.problems import Problem, hint
+from components.release_lines import sort_key
 from components.settings import Settings
 from components.settings.base import dotted
 from components.settings.host import type_problems
@@ -66,10 +66,10 @@ def line_in_order(settings: Settings, resources: list[dict[str, Any]]) -> Iterat
     tags = [name.removeprefix(f"{IMAGE}:") for name in names if name.startswith(f"{IMAGE}:")]
     if not tags:
         return
-    newest = max(tags, key=number)
-    has_run = number(newest)[:2]
-    between = [line for line in RELEASES if has_run < number(line) < number(wanted)]
-    if has_run > number(wanted):
+    newest = max(tags, key=sort_key)
+    has_run = sort_key(newest)[:2]
+    between = [line for line in RELEASES if has_run < sort_key(line) < sort_key(wanted)]
+    if has_run > sort_key(wanted):
         yield Problem(
             "gatehouse:authentik.version",
             f"authentik {newest} has run here, and {settings.authentik.version} cannot read its database",

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
-from components.access import AccessError
 from components.identity.dialect import Authentik
-from components.identity.specs import Spec
+from components.identity.specs import ObjectSpec
 from components.objects.errors import ObjectError
 from components.objects.http import RefusedError
+from components.ssh import AccessError
 from operations.errors import OperatorError
 
 APPLICATION, BINDING = "authentik_core.application", "authentik_policies.policybinding"
@@ -56,8 +56,8 @@ class Evaluation:
 class Declared:
     """What the objects of a stack file say about who may use an app."""
 
-    def __init__(self, specs: Iterable[Spec]) -> None:
-        self._specs: dict[str, list[Spec]] = {}
+    def __init__(self, specs: Iterable[ObjectSpec]) -> None:
+        self._specs: dict[str, list[ObjectSpec]] = {}
         for spec in specs:
             self._specs.setdefault(spec.kind, []).append(spec)
 
@@ -73,7 +73,7 @@ class Declared:
             return decisive
         return None if None in found else not decisive
 
-    def _bindings(self, app: str) -> Iterator[Spec]:
+    def _bindings(self, app: str) -> Iterator[ObjectSpec]:
         for spec in self._specs.get(BINDING, []):
             if spec.fields.get("target") in (app, f"{APPLICATION}:{app}") and spec.fields.get(
                 "enabled", True
@@ -85,7 +85,7 @@ class Declared:
         modes = [spec.fields.get("policy_engine_mode") for spec in applications if spec.name == app]
         return str(next(iter(modes), None) or "any")
 
-    def _passes(self, binding: Spec, person: str) -> bool | None:
+    def _passes(self, binding: ObjectSpec, person: str) -> bool | None:
         fields = binding.fields
         if fields.get("group"):
             inside = self._member(person, fields["group"])

@@ -71,7 +71,7 @@ class Before:
     @cached_property
     def memory(self) -> Memory:
         """What the state remembers."""
-        return Memory.of(self.resources)
+        return Memory.from_resources(self.resources)
 
     @cached_property
     def foreign(self) -> list[Foreign]:

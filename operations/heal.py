@@ -22,9 +22,9 @@ from urllib.parse import urlsplit
 import httpx
 import tenacity
 
-from components.access import ssh_command
 from components.objects.journal import read_creates
 from components.objects.state import META
+from components.ssh import ssh_command
 from operations.clouds import CLOUDFLARE, HETZNER, HETZNER_LISTS, checked
 from operations.errors import OperatorError
 from operations.stack import ROOT, Stack

@@ -15,7 +15,7 @@ from components.host.dns import TTL_SECONDS
 from operations.words import fitting
 
 AUTHENTIK_SECONDS = 70
-"""Until authentik says that it is ready, on two cores (see `components.identity.door`)."""
+"""Until authentik says that it is ready, on two cores (see `components.identity.bootstrap`)."""
 FEW = 3
 """Things for each of which the same sentence is written out."""
 

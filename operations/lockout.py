@@ -9,14 +9,14 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from components.access import AccessError
 from components.identity.rights import GROUP, LISTS, ROLE, USER, Rights
-from components.identity.specs import Spec
+from components.identity.specs import ObjectSpec
 from components.objects.errors import ObjectError
 from components.objects.http import RefusedError
 from components.objects.state import BEFORE, META
 from components.problems import Problem
 from components.settings import Elsewhere, Settings
+from components.ssh import AccessError
 from operations.asking import authentik_of
 from operations.finding import Finding
 from operations.stack import Stack
@@ -26,7 +26,7 @@ _FIELDS = {"is_superuser", "is_active", "parent", *LISTS}
 
 
 def locked_out(
-    stack: Stack, settings: Settings, resources: list[dict[str, Any]], specs: Sequence[Spec]
+    stack: Stack, settings: Settings, resources: list[dict[str, Any]], specs: Sequence[ObjectSpec]
 ) -> Iterator[Finding]:
     """A finding if a run would take away our own rights, or the last administrator's. No `specs`: it destroys.
 
@@ -45,10 +45,10 @@ def locked_out(
         rights = Rights.read(server)
     except (ObjectError, AccessError, RefusedError):
         return
-    after = rights.after()
+    after = rights.copy()
     for kind, pk, fields in changes(rights, ours, held):
-        after.change(kind, pk, fields)
-    objection = rights.objection(after)
+        after.apply(kind, pk, fields)
+    objection = rights.denial(after)
     if objection:
         yield Problem("authentik", *objection)
 
@@ -81,7 +81,7 @@ def _held_in_clear(
 
 
 def changes(
-    rights: Rights, specs: list[Spec], held: Mapping[tuple[str, str], Mapping[str, Any]]
+    rights: Rights, specs: list[ObjectSpec], held: Mapping[tuple[str, str], Mapping[str, Any]]
 ) -> Iterator[tuple[str, str, dict[str, Any] | None]]:
     """(kind, pk, fields as the server has them) of every object that a run would make, change, give back or delete."""
     names = {

@@ -15,11 +15,11 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
-from components.access import ssh_command
 from components.objects.reconcile import UNKNOWN_PK
 from components.objects.state import META
 from components.settings import Elsewhere, Settings
-from components.ssh_words import last_words
+from components.ssh import ssh_command
+from components.ssh_errors import last_line
 from operations import backend, copies
 from operations.clouds import HETZNER, HETZNER_LISTS, checked
 from operations.errors import OperatorError
@@ -203,7 +203,7 @@ class _Search:
         done = self._ssh(box, "docker", "info", "--format", "{{.ID}}")
         if done.returncode:
             raise OperatorError(
-                f"The box at {urlsplit(box).hostname} cannot be looked at: {last_words(done.stderr)}.",
+                f"The box at {urlsplit(box).hostname} cannot be looked at: {last_line(done.stderr)}.",
                 "Its host key and the client's deploy key follow from the root secret: see that this is the client's "
                 "box, that it runs, and that this machine may reach it.",
             )

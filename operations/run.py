@@ -122,8 +122,8 @@ def up(
     asking = []
     if rebuild and rebuild.protected:
         asking.append(f"This deletes {stack.name}'s server and makes it anew.")
-    if before.memory.moves(before.settings):
-        moved = str(before.memory.moved(before.settings))
+    if before.memory.changes_issuer(before.settings):
+        moved = str(before.memory.issuer_warning(before.settings))
         out.say(f"{moved}\n")
         out.heard.add(moved)
         asking.append(f"This moves {stack.name}'s authentik to {before.settings.issuer_base}.")

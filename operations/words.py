@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from components.identity import catalog
 from components.identity.access import APPLICATION, BINDING, FOREIGN
-from components.identity.kinds import Line
+from components.identity.kinds import ReleaseLine
 from components.proxy.kinds import KINDS as PROXY_KINDS
 
 SERVER, DNS, CONTAINERS, ROUTES = "Server", "DNS", "Containers", "Certificates and routes"
@@ -117,7 +117,7 @@ def thing(urn: str, inputs: Mapping[str, Any] | None = None) -> Thing | None:
 def _title(label: str) -> str:
     for line in reversed(catalog.lines()):
         try:
-            return Line(line).kind(label).title or label
+            return ReleaseLine(line).kind(label).title or label
         except KeyError:
             continue
     return label.rpartition(".")[2]

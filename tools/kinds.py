@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from components import lines
+from components import release_lines
 from components.identity import catalog
 from components.identity.catalog import FOLDER
 
@@ -93,7 +93,7 @@ def _text(groups: dict[str, Any], kinds: dict[str, Facts]) -> str:
 
 def _emulated(path: str, facts: Facts) -> dict[str, Any]:
     """The facts of the newest line that has the kind, and under `lines` what is else in each; null is absent there."""
-    having = [line for line in lines.known() if path in catalog.load(line)]
+    having = [line for line in release_lines.known_lines() if path in catalog.load(line)]
     by_line = {line: _facts_of(path, facts, line) for line in having}
     newest = by_line[having[-1]]
     other = {
@@ -121,11 +121,11 @@ def _facts_of(path: str, facts: Facts, line: str) -> Facts:
 
 def _nearest(path: str, line: str, read: list[str]) -> list[str]:
     """The read lines that have a kind, the one whose fields and time are nearest to a line's first."""
-    place, fields = lines.known().index(line), catalog.load(line)[path]["fields"].keys()
+    place, fields = release_lines.known_lines().index(line), catalog.load(line)[path]["fields"].keys()
 
     def distance(other: str) -> tuple[int, int]:
         differing = fields ^ catalog.load(other)[path]["fields"].keys()
-        return len(differing), abs(place - lines.known().index(other))
+        return len(differing), abs(place - release_lines.known_lines().index(other))
 
     return sorted(read, key=distance)
 
@@ -140,7 +140,11 @@ def _row(path: str, facts: Facts, groups: Groups, kinds: dict[str, Facts]) -> di
     row: dict[str, Any] = {}
     for line in reversed(facts["lines"]):
         row = _together(row, by_line[line])
-    defaults = {line: other for line in lines.known() if (other := _other_defaults(path, row, by_line, line))}
+    defaults = {
+        line: other
+        for line in release_lines.known_lines()
+        if (other := _other_defaults(path, row, by_line, line))
+    }
     return row | (
         {"lines": {line: {"defaults": other} for line, other in defaults.items()}} if defaults else {}
     )

@@ -11,9 +11,9 @@ from typing import Any
 import yaml
 
 from components.identity import catalog
-from components.identity.kinds import Line, title
-from components.identity.rules import in_words
-from components.identity.texts import in_words as text_in_words
+from components.identity.kinds import ReleaseLine, title
+from components.identity.rules import describe
+from components.identity.texts import describe as text_in_words
 from components.objects.dialect import Kind, Reference
 from tools.typed_classes import family
 
@@ -39,7 +39,7 @@ _TYPES = {"string": "text", "integer": "whole number", "number": "number", "bool
 
 def page() -> str:
     """The whole page."""
-    lines = [Line(line) for line in catalog.lines()]
+    lines = [ReleaseLine(line) for line in catalog.lines()]
     families: dict[str, list[str]] = defaultdict(list)
     for label in sorted({label for line in lines for label in line.declarable()}, key=_title_in(lines)):
         having = [line for line in lines if label in line.labels()]
@@ -61,7 +61,7 @@ def load_examples() -> list[dict[str, Any]]:
     return loaded
 
 
-def _title_in(lines: list[Line]) -> Any:
+def _title_in(lines: list[ReleaseLine]) -> Any:
     def key(label: str) -> str:
         newest = next(line for line in reversed(lines) if label in line.labels())
         return title(newest.model(label)).lower()
@@ -69,7 +69,7 @@ def _title_in(lines: list[Line]) -> Any:
     return key
 
 
-def _contents(lines: list[Line], families: Mapping[str, list[str]]) -> Iterator[str]:
+def _contents(lines: list[ReleaseLine], families: Mapping[str, list[str]]) -> Iterator[str]:
     for name, labels in sorted(families.items()):
         named = (f"[{_title_in(lines)(label)}](#{_anchor(label)})" for label in labels)
         yield f"- **{_heading(name)}**: {', '.join(named)}"
@@ -86,7 +86,7 @@ def _anchor(label: str) -> str:
     return label.replace(".", "")
 
 
-def _kind(label: str, having: list[Line], example: Mapping[str, Any] | None) -> Iterator[str]:
+def _kind(label: str, having: list[ReleaseLine], example: Mapping[str, Any] | None) -> Iterator[str]:
     newest = having[-1]
     kind = newest.kind(label)
     yield f"### {label}\n"
@@ -95,7 +95,7 @@ def _kind(label: str, having: list[Line], example: Mapping[str, Any] | None) -> 
     yield f"{said}, told apart by {key}. {' '.join(_facts(label, having))}".rstrip() + "\n"
     yield "| field | form | |"
     yield "|---|---|---|"
-    lines_of: dict[str, list[Line]] = {}
+    lines_of: dict[str, list[ReleaseLine]] = {}
     for line in having:
         for field in line.fields(label):
             lines_of.setdefault(field, []).append(line)
@@ -114,18 +114,18 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def _facts(label: str, having: list[Line]) -> Iterator[str]:
+def _facts(label: str, having: list[ReleaseLine]) -> Iterator[str]:
     """What is peculiar about a kind."""
     newest = having[-1]
     kind = newest.kind(label)
     if [line.line for line in having] != list(catalog.lines()):
         yield f"In {', '.join(line.line for line in having)} only."
-    if newest.enterprise(label):
+    if newest.needs_enterprise(label):
         yield "Every write needs an enterprise licence."
-    if newest.loose(label):
+    if newest.allows_duplicates(label):
         yield "authentik allows several that are called the same; gatehouse does not."
-    if newest.space(label) != label:
-        others = newest.space(label).removeprefix("@").removeprefix("any_").replace("_", " ")
+    if newest.name_space(label) != label:
+        others = newest.name_space(label).removeprefix("@").removeprefix("any_").replace("_", " ")
         yield f"No two objects of this family may be called the same ({others})."
     if kind.aliases:
         yield f"Others may also name it by its `{'`, `'.join(kind.aliases)}`."
@@ -144,7 +144,7 @@ def _facts(label: str, having: list[Line]) -> Iterator[str]:
     if kind.effect:
         named = _joined(sorted(kind.effect.fields))
         yield f"gatehouse has it applied when {named} changed or it is not in effect yet, and waits for the end."
-    yield from in_words(newest, label)
+    yield from describe(newest, label)
 
 
 def _joined(names: Iterable[str]) -> str:
@@ -178,7 +178,7 @@ def _form(facts: Mapping[str, Any], reference: Reference | None) -> str:
     return f"{form}, at most {longest} characters" if longest else form
 
 
-def _notes(label: str, field: str, lines: list[Line], having: list[Line]) -> Iterator[str]:
+def _notes(label: str, field: str, lines: list[ReleaseLine], having: list[ReleaseLine]) -> Iterator[str]:
     newest = lines[-1]
     kind = newest.kind(label)
     facts = newest.fields(label)[field]
@@ -199,7 +199,7 @@ def _notes(label: str, field: str, lines: list[Line], having: list[Line]) -> Ite
         yield f"default `{json.dumps(default, ensure_ascii=False)}`"
 
 
-def _targets(line: Line, reference: Reference) -> str:
+def _targets(line: ReleaseLine, reference: Reference) -> str:
     if len(reference.to) == 1 and reference.to[0].startswith("@"):
         return f"any {reference.to[0].removeprefix('@any_').removeprefix('@').replace('_', ' ')}"
     named = _joined(label for to in reference.to for label in line.members(to))

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import models_json_schema
 from pydantic_core import PydanticUndefined
 
-from components.secrets import FORMS, SSH_KEYS
+from components.secrets import SECRET_FORMS, SSH_KEYS
 from components.settings.apps import App
 from components.settings.base import Model
 from components.settings.model import Settings
@@ -248,7 +248,7 @@ def _secrets() -> str:
     ]  # fmt: skip
     lines += [
         f"| `{name}` | {form.length} | {form.limit} | {'yes' if form.rotates else 'no'} |"
-        for name, form in FORMS.items()
+        for name, form in SECRET_FORMS.items()
     ]
     lines += [
         f"| `{name}` | | an ed25519 private key in OpenSSH's format, without a passphrase | no |"

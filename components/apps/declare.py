@@ -47,7 +47,7 @@ def declare(plan: Plan, settings: Settings, secrets: Secrets) -> None:
                 "type": outpost.protocol,
                 "providers": [app.key for app in served],
                 "config": {"authentik_host": context.authentik},
-                "token": secrets.closed(outpost.token),
+                "token": secrets.as_secret(outpost.token),
             },
         )
     _declare_login(plan, settings, raw)

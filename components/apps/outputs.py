@@ -21,15 +21,15 @@ def outputs(settings: Settings, secrets: Secrets) -> dict[str, Any]:
     told: dict[str, dict[str, SecretStr]] = {"clientSecrets": {}}
     for app in settings.apps:
         for output, name in app.secret_outputs().items():
-            told.setdefault(output, {})[app.key] = secrets.closed(name)
+            told.setdefault(output, {})[app.key] = secrets.as_secret(name)
     passwords: dict[str, SecretStr] = {
-        person.username: secrets.closed(f"person/{person.id}/password")
+        person.username: secrets.as_secret(f"person/{person.id}/password")
         for person in settings.people
         if not person.adopt
     }
     handed = {
         "outpostTokens": {
-            outpost.protocol: secrets.closed(outpost.token)
+            outpost.protocol: secrets.as_secret(outpost.token)
             for outpost, _ in outposts(settings)
             if isinstance(settings.box, Elsewhere)
         },

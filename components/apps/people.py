@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.identity.kinds import Line
+from components.identity.kinds import ReleaseLine
 from components.identity.plan import Plan
 from components.secrets import Secrets
 from components.settings import Settings
@@ -22,7 +22,7 @@ def declare_people(plan: Plan, settings: Settings, secrets: Secrets) -> None:
 
     A person's first password is derived. Somebody who is taken over keeps theirs, unless it is overridden.
     """
-    line = Line(settings.authentik.line)
+    line = ReleaseLine(settings.authentik.line)
     none: dict[str, dict[str, list[str]]] = {
         kind: {name: [] for name in names if name in line.fields(kind)}
         for kind, names in _NOTHING_MORE.items()
@@ -49,7 +49,7 @@ def declare_people(plan: Plan, settings: Settings, secrets: Secrets) -> None:
                 "email": person.email,
                 "is_active": person.active,
                 "groups": list(person.groups),
-                "password": secrets.closed(name) if ours else None,
+                "password": secrets.as_secret(name) if ours else None,
                 **none[USER],
             },
             adopt=person.adopt,

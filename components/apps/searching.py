@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from components.apps.people import GROUP, USER
-from components.identity.kinds import Line
+from components.identity.kinds import ReleaseLine
 from components.identity.ldap_search import ROLE
 from components.identity.plan import Plan
 from components.settings import App
@@ -16,7 +16,7 @@ def declare_search(plan: Plan, app: App, context: AppContext) -> None:
     name = app.bind_account
     if name is None:
         return
-    line = Line(context.line)
+    line = ReleaseLine(context.line)
     origin, logical = dotted("apps", app.key), f"{app.id}/search"
     own = "roles" in line.fields(USER)
     plan.add(ROLE, name, {}, logical_name=logical, origin=origin)
@@ -29,7 +29,7 @@ def declare_search(plan: Plan, app: App, context: AppContext) -> None:
             "name": f"{app.key} looks people up",
             "type": "service_account",
             "path": "gatehouse",
-            "password": context.secrets.closed(f"app/{app.id}/bind-password"),
+            "password": context.secrets.as_secret(f"app/{app.id}/bind-password"),
             **({"roles": [name], "groups": []} if own else {"groups": [name]}),
         },
         logical_name=logical,

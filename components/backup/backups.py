@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_command as command
 
-from components import access
+from components import ssh
 from components.backup.files import File, files, scripts_hash
 from components.host.host import Host
-from components.logical import logical
+from components.logical_names import logical_name
 from components.secrets import Secrets
 from components.settings import Settings
 
@@ -60,7 +60,7 @@ class Backups(pulumi.ComponentResource):
                     "client": name,
                     "address": address,
                     "port": host.port,
-                    "ssh": access.ssh_command(name),
+                    "ssh": ssh.ssh_command(name),
                     "host_public": args.host_public,
                     "files": args.files,
                     "shown": args.shown,
@@ -71,7 +71,7 @@ class Backups(pulumi.ComponentResource):
         )
         secret: pulumi.Output[str] = pulumi.Output.secret(order)
         command.local.Command(
-            logical(name, "backups"),
+            logical_name(name, "backups"),
             create=_INSTALL,
             update=_INSTALL,
             delete=f"{_INSTALL} --remove",

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_docker as docker
 
-from components.containers.networks import NETWORKS, Net
-from components.containers.spec import DATA, Spec
-from components.logical import logical
+from components.containers.networks import NETWORKS, Network
+from components.containers.spec import DATA, ContainerSpec
+from components.logical_names import logical_name
 
 
 @dataclass(frozen=True, kw_only=True)
 class ContainersArgs:
     """What runs on a box, and how its Docker is reached."""
 
-    specs: Sequence[Spec]
+    specs: Sequence[ContainerSpec]
     """All containers, each after what it needs."""
     docker: pulumi.Input[str]
     """Where Docker's provider finds the box."""
@@ -40,7 +40,7 @@ class Containers(pulumi.ComponentResource):
         super().__init__("gatehouse:containers:Containers", name, None, opts)
         self._client, self._args = name, args
         self._provider = docker.Provider(
-            logical(name, "docker"),
+            logical_name(name, "docker"),
             host=args.docker,
             ssh_opts=[*args.ssh],
             opts=pulumi.ResourceOptions(parent=self),
@@ -73,9 +73,9 @@ class Containers(pulumi.ComponentResource):
             delete_before_replace=True,
         )
 
-    def _network(self, net: Net) -> docker.Network:
+    def _network(self, net: Network) -> docker.Network:
         return docker.Network(
-            logical(self._client, net.name),
+            logical_name(self._client, net.name),
             name=net.name,
             internal=net.internal or None,
             ipam_configs=[docker.NetworkIpamConfigArgs(subnet=net.subnet)],
@@ -86,7 +86,7 @@ class Containers(pulumi.ComponentResource):
         if name not in self._images:
             short = name.split(":", maxsplit=1)[0].rsplit("/", maxsplit=1)[-1]
             self._images[name] = docker.RemoteImage(
-                logical(self._client, short),
+                logical_name(self._client, short),
                 name=name,
                 keep_locally=True,  # so that going back to it needs no registry
                 opts=pulumi.ResourceOptions.merge(
@@ -95,9 +95,9 @@ class Containers(pulumi.ComponentResource):
             )
         return pulumi.Output.from_input(self._images[name].image_id)
 
-    def _container(self, spec: Spec, needs: Sequence[pulumi.Resource]) -> docker.Container:
+    def _container(self, spec: ContainerSpec, needs: Sequence[pulumi.Resource]) -> docker.Container:
         return docker.Container(
-            logical(self._client, spec.name),
+            logical_name(self._client, spec.name),
             name=spec.hostname,
             image=self._image(spec.image),
             command=[*spec.command] or None,

@@ -11,7 +11,7 @@ NPM, AUTHENTIK_SERVER = -2, -3
 
 
 @dataclass(frozen=True)
-class Net:
+class Network:
     """One of Docker's networks on the box; an internal one has no way out."""
 
     name: str
@@ -26,9 +26,9 @@ class Net:
 # What apps join, and where NPM and authentik's outpost reach them; of these two, the guard in harden.sh lets apps reach
 # NPM's 80 and 443 alone. Any change of a network replaces it. Its name is the first in the alphabet: Docker takes that
 # one for published ports and for the way out.
-APPS = Net("gatehouse", "172.31.240.0/24")
-DATA_NET = Net("gatehouse-data", "172.31.241.0/24", internal=True)
-EDGE = Net("gatehouse-edge", "172.31.242.0/24")
+APPS = Network("gatehouse", "172.31.240.0/24")
+DATA_NET = Network("gatehouse-data", "172.31.241.0/24", internal=True)
+EDGE = Network("gatehouse-edge", "172.31.242.0/24")
 NETWORKS = (APPS, DATA_NET, EDGE)
 # The proxy is led there by address: a name would also be looked up where the apps are.
 AUTHENTIK_ADDRESS = EDGE.host(AUTHENTIK_SERVER)

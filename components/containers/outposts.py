@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from components.containers.networks import APPS, AUTHENTIK_ADDRESS, EDGE, WORLD
-from components.containers.spec import Port, Spec
+from components.containers.spec import ContainerSpec, Port
 from components.secrets import Secrets
 from components.settings import Settings
 from components.settings.outposts import Outpost, openings, outposts
 
 
-def outpost_spec(outpost: Outpost, settings: Settings, secrets: Secrets) -> Spec:
+def outpost_spec(outpost: Outpost, settings: Settings, secrets: Secrets) -> ContainerSpec:
     """One outpost: apps reach it where they are, and it reaches authentik where they are not.
 
     It is healthy once authentik has taken its token, so that it comes after the outpost in authentik.
     """
     is_open = outpost.opening in openings(settings)
     protocol = "udp" if outpost.transport == "udp" else None
-    return Spec(
+    return ContainerSpec(
         name=outpost.protocol,
         needs=("authentik-server",),
         outpost=outpost.title,
@@ -35,6 +35,6 @@ def outpost_spec(outpost: Outpost, settings: Settings, secrets: Secrets) -> Spec
     )
 
 
-def outpost_specs(settings: Settings, secrets: Secrets) -> list[Spec]:
+def outpost_specs(settings: Settings, secrets: Secrets) -> list[ContainerSpec]:
     """The containers of all outposts that a client needs."""
     return [outpost_spec(outpost, settings, secrets) for outpost, _ in outposts(settings)]

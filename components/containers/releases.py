@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.containers.spec import Folder, Volume
-from components.lines import uses_redis
 from components.problems import Problem, Problems
+from components.release_lines import uses_redis
 from components.settings.base import dotted
 
 IMAGE = "ghcr.io/goauthentik/server"  # never :latest, which stands still at 2025.2

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from components.containers.networks import DATA_NET, LOOPBACK, Net
+from components.containers.networks import DATA_NET, LOOPBACK, Network
 
 DATA = "/srv/gatehouse"
 """The folder of the box that holds all data."""
@@ -49,7 +49,7 @@ class Volume(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spec:
+class ContainerSpec:
     """One container; `env` is secret as a whole."""
 
     name: str
@@ -64,7 +64,7 @@ class Spec:
     command: tuple[str, ...] = ()
     env: dict[str, str] = field(default_factory=dict, repr=False)
     volumes: tuple[Volume, ...] = ()
-    networks: tuple[Net, ...] = (DATA_NET,)
+    networks: tuple[Network, ...] = (DATA_NET,)
     place: int | None = None
     """Which address it has in each of them, if others know it by its address."""
     ports: tuple[Port, ...] = ()
@@ -89,7 +89,7 @@ class Spec:
         return f"gatehouse-{self.name}"
 
 
-def folders(specs: Iterable[Spec]) -> list[Folder]:
+def folders(specs: Iterable[ContainerSpec]) -> list[Folder]:
     """All folders that volumes of these containers need, outer ones first; an outer one is like what is in it."""
     found: dict[str, Folder] = {}
     for spec in specs:
@@ -100,12 +100,12 @@ def folders(specs: Iterable[Spec]) -> list[Folder]:
     return [found[path] for path in sorted(found)]
 
 
-def answering(specs: Iterable[Spec]) -> Mapping[str, frozenset[int]]:
+def loopback_ports(specs: Iterable[ContainerSpec]) -> Mapping[str, frozenset[int]]:
     """For each container, the ports of the box's loopback at which nothing answers without it."""
     by_name = {spec.name: spec for spec in specs}
     found: dict[str, frozenset[int]] = {}
 
-    def add(spec: Spec, ports: frozenset[int]) -> None:
+    def add(spec: ContainerSpec, ports: frozenset[int]) -> None:
         found[spec.name] = found.get(spec.name, frozenset()) | ports
         for name in spec.needs:
             add(by_name[name], ports)

@@ -14,7 +14,7 @@ from components.containers import networks, releases
 from components.containers.networks import APPS, DATA_NET, EDGE, LOOPBACK, WORLD, WORLD6
 from components.containers.outposts import outpost_specs
 from components.containers.releases import Release
-from components.containers.spec import Folder, Port, Spec, Volume
+from components.containers.spec import ContainerSpec, Folder, Port, Volume
 from components.secrets import Secrets
 from components.settings import Settings
 
@@ -32,9 +32,9 @@ _FROM_IPV6 = "".join(
 STEP_DOWN = ("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_SETGID", "CAP_SETUID")
 
 
-def postgres(secrets: Secrets) -> Spec:
+def postgres(secrets: Secrets) -> ContainerSpec:
     """authentik's database."""
-    return Spec(
+    return ContainerSpec(
         name="postgres",
         image=releases.POSTGRES_IMAGE,
         # authentik keeps sessions and tasks in it: from 2025.10 on it opens half as many connections again.
@@ -62,9 +62,9 @@ def postgres(secrets: Secrets) -> Spec:
     )
 
 
-def redis(secrets: Secrets) -> Spec:
+def redis(secrets: Secrets) -> ContainerSpec:
     """authentik's cache, up to 2025.8."""
-    return Spec(
+    return ContainerSpec(
         name="redis",
         image=releases.REDIS_IMAGE,
         command=("sh", "-c", _REDIS_START),
@@ -77,7 +77,7 @@ def redis(secrets: Secrets) -> Spec:
     )
 
 
-def authentik(settings: Settings, secrets: Secrets, release: Release) -> tuple[Spec, Spec]:
+def authentik(settings: Settings, secrets: Secrets, release: Release) -> tuple[ContainerSpec, ContainerSpec]:
     """authentik's server and worker."""
     env = _authentik_env(settings, secrets, release)
     first = {
@@ -89,8 +89,8 @@ def authentik(settings: Settings, secrets: Secrets, release: Release) -> tuple[S
     volumes = (release.data, releases.volume("authentik/templates", "/templates"))
     stores = ("postgres", "redis") if settings.wants_redis and release.redis else ("postgres",)
 
-    def spec(role: str, **more: object) -> Spec:
-        return Spec(
+    def spec(role: str, **more: object) -> ContainerSpec:
+        return ContainerSpec(
             name=f"authentik-{role}",
             image=f"{releases.IMAGE}:{settings.authentik.version}",
             needs=stores,
@@ -157,12 +157,12 @@ def _authentik_env(settings: Settings, secrets: Secrets, release: Release) -> di
     return env
 
 
-def npm(settings: Settings, secrets: Secrets, identity: str) -> Spec:
+def npm(settings: Settings, secrets: Secrets, identity: str) -> ContainerSpec:
     """Nginx Proxy Manager: TLS, and everything that the world talks to."""
     ipv6 = settings.server is not None and settings.network.ipv6
     world = [Port(80, 80, WORLD), Port(443, 443, WORLD)]
     world6 = [Port(8080, 80, WORLD6), Port(8443, 443, WORLD6)] if ipv6 else []
-    return Spec(
+    return ContainerSpec(
         name="npm",
         image=releases.NPM_IMAGE,
         # Set at the very first start, before port 81 answers: until there is a user, anyone may make one.
@@ -193,7 +193,7 @@ def admin_identity(settings: Settings) -> str:
     return f"gatehouse@{settings.domain}"
 
 
-def all_specs(settings: Settings, secrets: Secrets, identity: str | None = None) -> list[Spec]:
+def all_specs(settings: Settings, secrets: Secrets, identity: str | None = None) -> list[ContainerSpec]:
     """All containers of a client, each after what it needs. `identity`: of NPM's administrator, if it is settled."""
     release = releases.release(settings.authentik.line)
     cache = [redis(secrets)] if settings.wants_redis else []

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from components.host import server_type
 from components.host.dns import first_address
 from components.host.user_data import user_data
-from components.logical import logical
+from components.logical_names import logical_name
 from components.secrets import Secrets, SshKey
 from components.settings import Settings
 from components.settings.host import NetworkOptions, NewServer
@@ -46,7 +46,7 @@ class CloudArgs:
     """Without one, the plugin takes HCLOUD_TOKEN."""
 
     @classmethod
-    def of(cls, settings: Settings, server: NewServer, secrets: Secrets) -> CloudArgs:
+    def from_settings(cls, settings: Settings, server: NewServer, secrets: Secrets) -> CloudArgs:
         """What a stack file says of it."""
         return cls(
             server=server,
@@ -73,7 +73,7 @@ class Cloud:
         self._client, self._args = name, args
         server, network = args.server, args.network
         self.provider = hcloud.Provider(
-            logical(name, "hcloud"),
+            logical_name(name, "hcloud"),
             token=pulumi.Output.secret(args.token.get_secret_value()) if args.token else None,
             opts=opts,
         )
@@ -82,19 +82,19 @@ class Cloud:
 
         # Without a key, Hetzner would make a root password and mail it.
         key = hcloud.SshKey(
-            logical(name, "deploy"),
+            logical_name(name, "deploy"),
             name=called,
             public_key=args.deploy_key,
             labels=labels,
             opts=self._with(delete_before_replace=True),
         )
         firewall = hcloud.Firewall(
-            logical(name, "firewall"), name=called, rules=self._rules(), labels=labels, opts=self._opts
+            logical_name(name, "firewall"), name=called, rules=self._rules(), labels=labels, opts=self._opts
         )
         self._ipv4 = self._primary_ip("ipv4", labels)
         self._ipv6 = self._primary_ip("ipv6", labels) if network.ipv6 else None
         self.volume = hcloud.Volume(
-            logical(name, "data"),
+            logical_name(name, "data"),
             name=called,
             size=server.volume_size,
             location=server.location,
@@ -105,7 +105,7 @@ class Cloud:
         )
         type_, hook = server_type.check(name, server, args.apps, self.provider)
         self.server = hcloud.Server(
-            logical(name, "server"),
+            logical_name(name, "server"),
             name=called,
             server_type=type_,
             keep_disk=True,  # so that a smaller type can be taken again later
@@ -131,11 +131,11 @@ class Cloud:
             ),
         )
         self.attachment = hcloud.VolumeAttachment(
-            logical(name, "data"), server_id=self.server.id.apply(int), volume_id=self.volume.id.apply(int),
+            logical_name(name, "data"), server_id=self.server.id.apply(int), volume_id=self.volume.id.apply(int),
             automount=True, opts=self._with(delete_before_replace=True, deleted_with=self.server),
         )  # fmt: skip
         hcloud.Rdns(
-            logical(name, "ipv4"), primary_ip_id=self._ipv4.id.apply(int), ip_address=self._ipv4.ip_address,
+            logical_name(name, "ipv4"), primary_ip_id=self._ipv4.id.apply(int), ip_address=self._ipv4.ip_address,
             dns_ptr=args.reverse, opts=self._with(deleted_with=self._ipv4),
         )  # fmt: skip
 
@@ -191,7 +191,7 @@ class Cloud:
 
     def _primary_ip(self, type_: str, labels: dict[str, str]) -> hcloud.PrimaryIp:
         return hcloud.PrimaryIp(
-            logical(self._client, type_),
+            logical_name(self._client, type_),
             name=f"gatehouse-{self._client}-{type_}",
             type=type_,
             location=self._args.server.location,

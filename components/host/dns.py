@@ -17,7 +17,7 @@ from pulumi.runtime import invoke_async
 from pydantic import SecretStr
 
 from components.host.names import record_type
-from components.logical import logical
+from components.logical_names import logical_name
 
 # The plugin that these tokens and property names are those of; as in requirements.txt.
 PLUGIN_VERSION = "6.23.1"
@@ -42,7 +42,7 @@ class DnsRecord(pulumi.CustomResource):
             "ttl": TTL_SECONDS,
             "proxied": False,
         }
-        if there := adopted().get(name):
+        if there := records_to_adopt().get(name):
             # As it is: what differs is for the run after this one, since the engine imports nothing that it changes.
             kept = pulumi.ResourceOptions(import_=there, ignore_changes=["type", "content", "ttl", "proxied"])
             opts = pulumi.ResourceOptions.merge(opts, kept)
@@ -55,7 +55,7 @@ def provider(client: str, token: SecretStr | None, opts: pulumi.ResourceOptions)
     """The Cloudflare provider; without a token in the stack file it takes CLOUDFLARE_API_TOKEN."""
     inputs: dict[str, Any] = {"apiToken": pulumi.Output.secret(token.get_secret_value())} if token else {}
     opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(version=PLUGIN_VERSION))
-    return pulumi.ProviderResource("cloudflare", logical(client, "cloudflare"), inputs, opts)
+    return pulumi.ProviderResource("cloudflare", logical_name(client, "cloudflare"), inputs, opts)
 
 
 def zone_id(domain: str, cloudflare: pulumi.ProviderResource) -> pulumi.Output[str]:
@@ -75,9 +75,9 @@ def zone_id(domain: str, cloudflare: pulumi.ProviderResource) -> pulumi.Output[s
     return pulumi.Output.from_input(look_up())
 
 
-def explain(domain: str, said: str) -> str:
+def explain(domain: str, stderr: str) -> str:
     """What a failed look-up of the zone means, in the operator's words, with Cloudflare's own at the end."""
-    words = " ".join(said.split())
+    words = " ".join(stderr.split())
     if "exactly one result" in words:
         return (
             f"zone {domain} not found at Cloudflare: add the domain to the account of this API token, or "
@@ -108,15 +108,15 @@ def declare(
     records = []
     for host in hosts:
         first = DnsRecord(
-            logical(client, f"{host}-A"), zone=zone, host=host, type="A", content=ipv4, opts=opts
+            logical_name(client, f"{host}-A"), zone=zone, host=host, type="A", content=ipv4, opts=opts
         )
         records.append(first)
-        if ipv6 is not None and adopted().get(host) != logical(client, f"{host}-A"):
+        if ipv6 is not None and records_to_adopt().get(host) != logical_name(client, f"{host}-A"):
             # After the other, which may have been a CNAME until now.
             after = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[first]))
             records.append(
                 DnsRecord(
-                    logical(client, f"{host}-AAAA"),
+                    logical_name(client, f"{host}-AAAA"),
                     zone=zone,
                     host=host,
                     type="AAAA",
@@ -134,13 +134,13 @@ def declare_fixed(
     type = record_type(target)
     return [
         DnsRecord(
-            logical(client, f"{host}-{type}"), zone=zone, host=host, type=type, content=target, opts=opts
+            logical_name(client, f"{host}-{type}"), zone=zone, host=host, type=type, content=target, opts=opts
         )
         for host in hosts
     ]
 
 
-def adopted() -> Mapping[str, str]:
+def records_to_adopt() -> Mapping[str, str]:
     """What `gatehouse up` says is to be taken over: names in the state, with what Cloudflare's plugin imports by.
 
     A host that has a CNAME until now is in it too, with the name of the record that becomes the first of its new ones:

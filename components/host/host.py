@@ -14,11 +14,11 @@ import pulumi
 import pulumi_command as command
 from pydantic import SecretStr
 
-from components import access
+from components import ssh
 from components.containers.spec import Folder
 from components.host import dns
 from components.host.cloud import ANYWHERE, Cloud, CloudArgs
-from components.logical import logical
+from components.logical_names import logical_name
 from components.secrets import Secrets, SshKey
 from components.settings import Settings
 from components.settings.host import ExistingBox, NetworkOptions, NewServer
@@ -51,7 +51,7 @@ class HostArgs:
     """Without one, the plugin takes CLOUDFLARE_API_TOKEN."""
 
     @classmethod
-    def of(
+    def from_settings(
         cls, settings: Settings, secrets: Secrets, hosts: Sequence[str], folders: Sequence[Folder]
     ) -> HostArgs:
         """What a stack file says of them."""
@@ -106,13 +106,13 @@ class Host(pulumi.ComponentResource):
             first = []
             self.generation = [box.host, str(args.rebuild)]
 
-        self.commands = command.Provider(logical(name, "command"), opts=inside)
+        self.commands = command.Provider(logical_name(name, "command"), opts=inside)
         order: pulumi.Output[str] = pulumi.Output.all(address=self.address, volume=volume).apply(
             lambda known: self._order(known["address"], known["volume"])
         )
         stdin: pulumi.Output[str] = pulumi.Output.secret(order)
         self.ready: pulumi.Resource = command.local.Command(
-            logical(name, "hardening"),
+            logical_name(name, "hardening"),
             # Only a machine that was just made may still have the host key of its first boot.
             create=f"{_PROVISION} --first-contact",
             update=_PROVISION,
@@ -146,7 +146,7 @@ class Host(pulumi.ComponentResource):
         return self.address.apply(lambda address: f"ssh://deploy@{_bracketed(address)}{port}")
 
     def admin(self, port: int) -> pulumi.Output[str]:
-        """The address of what listens on a port of the box's loopback, for `components.access.tunnel`."""
+        """The address of what listens on a port of the box's loopback, for `components.ssh.tunnel`."""
         box = self._args.box
         ssh = f":{box.port}" if isinstance(box, ExistingBox) else ""
         return self.address.apply(lambda address: f"ssh:{self._client}@{address}{ssh}/127.0.0.1:{port}")
@@ -158,7 +158,7 @@ class Host(pulumi.ComponentResource):
         order: dict[str, Any] = {
             "client": self._client,
             "address": address,
-            "ssh": access.ssh_command(self._client),
+            "ssh": ssh.ssh_command(self._client),
             "host_private": args.host_key.private,
             "host_public": args.host_key.public,
             "accounts": args.accounts,
@@ -182,7 +182,7 @@ class Host(pulumi.ComponentResource):
 def _box(settings: Settings, secrets: Secrets) -> CloudArgs | ExistingBox:
     match settings.box:
         case NewServer():
-            return CloudArgs.of(settings, settings.box, secrets)
+            return CloudArgs.from_settings(settings, settings.box, secrets)
         case ExistingBox():
             return settings.box
         case _:

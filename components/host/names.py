@@ -14,7 +14,7 @@ def served_hosts(settings: Settings) -> list[str]:
     return [settings.auth_host, *apps]
 
 
-def wanted(settings: Settings) -> dict[str, tuple[str, ...]]:
+def record_types(settings: Settings) -> dict[str, tuple[str, ...]]:
     """The types of the records that each served host gets."""
     if isinstance(settings.box, ExistingBox):
         types: tuple[str, ...] = (record_type(settings.box.host),)

@@ -116,21 +116,21 @@ class Provision:
         """All steps in order; gives the line to print. Raises BoxError."""
         try:
             known = self._reach()
-            self._look_for_others(self.real if known else self.first)
+            self._check_for_others(self.real if known else self.first)
             if not known:
                 self._install_host_key()
             cloud_init = self._wait_for_cloud_init()
             self._accounts()
             self._harden(cloud_init)
-            self._lay_out()
+            self._create_folders()
             # As deploy itself and over a new connection, as Docker's provider will come.
-            version = self._enter("docker version --format '{{.Server.Version}}'", root=False).strip()
+            version = self._run_patiently("docker version --format '{{.Server.Version}}'", root=False).strip()
         except (UnreachableError, HostKeyMismatchError, KeyRefusedError) as error:
             raise BoxError(self._explain(error)) from None
         self.done.append(f"docker {version} answers")
         return f"{self.order.address}: " + ", ".join(self.done)
 
-    def _look_for_others(self, way: Shell) -> None:
+    def _check_for_others(self, way: Shell) -> None:
         if not self.order.guarded:
             return
         port = str(self.order.port)
@@ -155,21 +155,21 @@ class Provision:
             self._retrying()(self.first.run, _text("accounts.sh"), stdin=self._account_lines())
         # Last, since no new connection gets in by the old key after this.
         self._retrying()(self._replace_host_key)
-        self._enter("true", root=False)
+        self._run_patiently("true", root=False)
         self.done.append("host key installed")
 
     def _replace_host_key(self) -> None:
-        if not self._knock():  # else it has been replaced, and the connection was lost before that was said
+        if not self._probe():  # else it has been replaced, and the connection was lost before that was said
             self.first.run(_text("host_key.sh"), stdin=self.order.host_private)
 
-    def _enter(self, script: str, *arguments: str, **how: Any) -> str:
+    def _run_patiently(self, script: str, *arguments: str, **how: Any) -> str:
         """Run a script on the box, again when the way there was lost: sshd is reloaded while the box settles."""
         said: str = self._retrying()(self.real.run, script, *arguments, **how)
         return said
 
     def _reach(self) -> bool:
         """Wait until the box lets us in; False if it still has the host key of the first contact."""
-        return bool(self._retrying()(self._knock))
+        return bool(self._retrying()(self._probe))
 
     def _retrying(self) -> Retrying:
         return Retrying(
@@ -188,7 +188,7 @@ class Provision:
         self._answered = self._answered or time.monotonic()
         return time.monotonic() - self._answered < self.order.settle_seconds
 
-    def _knock(self) -> bool:
+    def _probe(self) -> bool:
         try:
             self.real.run("true", root=False, timeout=60)
         except HostKeyMismatchError:
@@ -235,31 +235,31 @@ class Provision:
             [ "$code" != 124 ] || { echo "cloud-init has not ended after $1 s" >&2; exit 1; }
             cloud-init status 2>/dev/null | sed -n 's/^status: //p'
         """
-        return self._enter(script, str(CLOUD_INIT_SECONDS), timeout=CLOUD_INIT_SECONDS + 60).strip()
+        return self._run_patiently(script, str(CLOUD_INIT_SECONDS), timeout=CLOUD_INIT_SECONDS + 60).strip()
 
     def _account_lines(self) -> str:
         return "".join(f"{name} {key.strip()}\n" for name, key in self.order.accounts)
 
     def _accounts(self) -> None:
-        self._enter(_text("accounts.sh"), stdin=self._account_lines())
+        self._run_patiently(_text("accounts.sh"), stdin=self._account_lines())
 
-    def _lay_out(self) -> None:
+    def _create_folders(self) -> None:
         lines = (
             f"{path} {mode} {'-' if owner is None else owner}\n" for path, mode, owner in self.order.folders
         )
         volume = [self.order.volume] if self.order.volume else []
-        self._enter(_text("layout.sh"), *volume, stdin="".join(lines))
+        self._run_patiently(_text("layout.sh"), *volume, stdin="".join(lines))
 
     def _harden(self, cloud_init: str) -> None:
         wanted = hardening_record(self.order.hardening)
-        if self._enter("cat /etc/gatehouse/hardening 2>/dev/null || true").strip() == wanted:
+        if self._run_patiently("cat /etc/gatehouse/hardening 2>/dev/null || true").strip() == wanted:
             self.done.append("already hardened")
             return
         install = """
             set -e; umask 022; cd /usr/local/lib; mkdir -p gatehouse; new=$(mktemp gatehouse/.harden.XXXXXX)
             cat >"$new"; chmod 0755 "$new"; mv -f "$new" gatehouse/harden
         """
-        self._enter(install, stdin=hardening_script())
+        self._run_patiently(install, stdin=hardening_script())
         # As a unit of its own, so that it comes to its end when the connection to us does not last as long.
         start = """
             unit=gatehouse-harden-$$
@@ -267,7 +267,7 @@ class Provision:
               { journalctl -q -o cat -n 25 -u $unit >&2; exit 1; }
         """
         try:
-            self._enter(start, *self.order.hardening, timeout=HARDEN_SECONDS)
+            self._run_patiently(start, *self.order.hardening, timeout=HARDEN_SECONDS)
         except BoxError as error:
             note = f" (cloud-init had ended as `{cloud_init}`)" if cloud_init not in ("done", "none") else ""
             raise type(error)(f"hardening did not end well{note}: {error}") from None

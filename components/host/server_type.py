@@ -5,7 +5,7 @@ from __future__ import annotations
 import pulumi
 from pulumi.runtime import invoke_async
 
-from components.logical import logical
+from components.logical_names import logical_name
 from components.settings.host import NewServer, type_problems
 
 
@@ -38,15 +38,15 @@ def check(
             raise pulumi.RunError("; ".join(refusals))
 
     hook = pulumi.ResourceHook(
-        logical(client, "server-type"), refuse, pulumi.ResourceHookOptions(on_dry_run=True)
+        logical_name(client, "server-type"), refuse, pulumi.ResourceHookOptions(on_dry_run=True)
     )
     binding = pulumi.ResourceHookBinding(before_create=[hook], before_update=[hook])
     return pulumi.Output.from_input(look_up()), binding
 
 
-def explain(server: NewServer, said: str) -> str:
+def explain(server: NewServer, stderr: str) -> str:
     """What a failed look-up means, with Hetzner's own words at the end."""
-    words = " ".join(said.split())
+    words = " ".join(stderr.split())
     if "unauthorized" in words or "token" in words:
         return (
             f"Hetzner refused the API token: check gatehouse:hetznerToken or HCLOUD_TOKEN (64 characters, "

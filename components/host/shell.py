@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.ssh_words import Cause, cause, last_words
+from components.ssh_errors import Cause, find_cause, last_line
 
 # OpenSSH's exit status for its own failures, as against those of the remote command (ssh(1)).
 _OWN_FAILURE = 255
@@ -34,7 +34,7 @@ class KeyRefusedError(BoxError):
 class Shell:
     """One way into a box.
 
-    `ssh` is the command up to its options (`components.access.ssh_command`), `known_hosts` a file with the
+    `ssh` is the command up to its options (`components.ssh.ssh_command`), `known_hosts` a file with the
     one key line that is accepted, under `alias`.
     """
 
@@ -102,9 +102,9 @@ class Shell:
             )
         return done.stdout
 
-    def _failure(self, said: str) -> BoxError:
-        words = f"{self.address}: {last_words(said)}"
-        match cause(said):
+    def _failure(self, stderr: str) -> BoxError:
+        words = f"{self.address}: {last_line(stderr)}"
+        match find_cause(stderr):
             case Cause.OTHER_MACHINE:
                 return HostKeyMismatchError(words)
             case Cause.KEY_REFUSED:

@@ -3,7 +3,7 @@
 An application without a provider opens nothing. So one that has a provider is declared in two parts: the application
 itself, without its provider, and its access, which comes after the application, the provider and every binding. The
 access sees that all bindings are there as they are wanted, and only then attaches the provider. On the way down it goes
-first, and detaches the provider. `components.identity.split` makes the two parts.
+first, and detaches the provider. `components.identity.spec_graph` makes the two parts.
 
 On the server the access is no object of its own: it is those fields of the application that open it.
 """
@@ -57,7 +57,7 @@ def access_kind(application: Kind) -> Kind:
     )
 
 
-def text(subject: str, name: str, binding: Mapping[str, Any]) -> str:
+def binding_text(subject: str, name: str, binding: Mapping[str, Any]) -> str:
     """A binding as the access names it: "group staff", "policy office-hours (negated)"."""
     marks = [
         *(["negated"] if binding.get("negate") else []),
@@ -66,7 +66,7 @@ def text(subject: str, name: str, binding: Mapping[str, Any]) -> str:
     return f"{subject} {name}" + (f" ({', '.join(marks)})" if marks else "")
 
 
-def effect(subject: str, name: str, binding: Mapping[str, Any], mode: Any) -> str:
+def binding_effect(subject: str, name: str, binding: Mapping[str, Any], mode: Any) -> str:
     """What a binding does, in words: "lets the group guests in"."""
     who = {
         ("group", False): f"the group {name}",
@@ -81,12 +81,12 @@ def effect(subject: str, name: str, binding: Mapping[str, Any], mode: Any) -> st
     return f"keeps out all but {who}" if mode == "all" else f"lets {who} in"
 
 
-def _bound(binding: Mapping[str, Any]) -> list[Any]:
+def _binding_key(binding: Mapping[str, Any]) -> list[Any]:
     """What a binding binds to what."""
     return [binding.get(name) for name in ("target", *SUBJECTS)]
 
 
-class Access:
+class AccessEngine:
     """Puts the access of applications in place. It speaks as `objects.reconcile.Reconciler` does."""
 
     def __init__(self, dialect: Dialect, general: Reconciler) -> None:
@@ -94,18 +94,18 @@ class Access:
         self._store = general.store
         self._run = general.run
         self._begun = general.creates
-        self._words = ObjectErrors(dialect)
-        self._writer = Writer(dialect, general.store, self._words)
+        self._errors = ObjectErrors(dialect)
+        self._writer = Writer(dialect, general.store, self._errors)
         self._application = dialect.kind(APPLICATION)
         self._binding = dialect.kind(BINDING)
 
     def create(self, desired: DesiredObject) -> ObjectState:
         """Attach the provider, once the bindings are there."""
-        return self._put(desired, None)
+        return self._apply(desired, None)
 
     def update(self, prior: ObjectState, desired: DesiredObject) -> ObjectState:
         """Remove bindings that are no longer wanted, and only then attach providers and change the mode."""
-        return self._put(desired, prior)
+        return self._apply(desired, prior)
 
     def read(self, kind: Kind, prior: ObjectState) -> ObjectState | None:
         """What is attached, and which of the bindings are there."""
@@ -114,14 +114,16 @@ class Access:
         if item is None:
             return None
         if prior.pk == UNKNOWN_PK:
-            prior = self._taken_in(prior, item)
+            prior = self._recover(prior, item)
         fields = {name: value for name, value in prior.fields.items() if name in OPENING}
         seen = field_values.observe(self._store, self._dialect, self._application, fields, item)
         known = prior.memory.get("bindings", {})
         there = {str(each[self._binding.pk]): each for each in self._bindings(item)}
         bindings = [each for each in prior.fields.get("bindings", []) if known.get(each) in there]
         foreign = {
-            pk: self._effect(each, item) for pk, each in there.items() if pk not in set(known.values())
+            pk: self._binding_effect(each, item)
+            for pk, each in there.items()
+            if pk not in set(known.values())
         }
         called = self._store.name_of(self._application, item)
         rest = {"foreign": prior.fields["foreign"]} if "foreign" in prior.fields else {}
@@ -132,9 +134,9 @@ class Access:
             memory={**prior.memory, "foreign": foreign},
         )
 
-    def _taken_in(self, prior: ObjectState, item: Object) -> ObjectState:
+    def _recover(self, prior: ObjectState, item: Object) -> ObjectState:
         """The access of a client whose state was lost: bindings are known by what they say alone."""
-        there = {self._said(each): str(each[self._binding.pk]) for each in self._bindings(item)}
+        there = {self._binding_text(each): str(each[self._binding.pk]) for each in self._bindings(item)}
         known = {each: there[each] for each in prior.fields.get("bindings", []) if each in there}
         memory = {"before": {}, "bindings": known, "adopted": []}
         return replace(prior, pk=str(item[self._application.pk]), memory=memory)
@@ -152,42 +154,42 @@ class Access:
         before = prior.memory.get("before", {})
         fields: Fields = {}
         for name in PROVIDERS:
-            attached = self._attached(name, item)
+            attached = self._attached_name(name, item)
             if self._application.references[name].many:
                 fields[name] = [each for each in attached if each in before.get(name, [])]
             elif attached != before.get(name):
                 fields[name] = None
-        body = {name: self._sent(name, value) for name, value in fields.items()}
+        body = {name: self._to_server(name, value) for name, value in fields.items()}
         self._writer.update(self._application, self._declared(logical, fields), item, body, {})
         return "detached"
 
-    def _put(self, desired: DesiredObject, prior: ObjectState | None) -> ObjectState:
+    def _apply(self, desired: DesiredObject, prior: ObjectState | None) -> ObjectState:
         item = self._find(replace(prior, fields=desired.fields) if prior else ObjectState("", desired.fields))
         if item is None:
-            raise self._words.not_found(
+            raise self._errors.not_found(
                 self._application, desired.logical, {"slug": desired.fields["application"]}
             )
         pk = str(item[self._application.pk])
         self._run.claim(self._dialect.kind(ACCESS), {"pk": pk})
         bindings = self._wanted_bindings(desired, item)
         ours = set(bindings.values())
-        self._remove(desired.logical, item, self._former(prior, item) - ours)
+        self._remove(desired.logical, item, self._former_bindings(prior, item) - ours)
         self._forget_gone(item)
         note = self._remove_foreign(desired, item, prior, ours)
         fields = {name: value for name, value in desired.fields.items() if name in OPENING}
         for name in PROVIDERS:
             if prior and name in prior.fields and name not in fields:
                 fields[name] = [] if self._application.references[name].many else None
-        opening = self._opening(item, ours) if fields.get("policy_engine_mode") == "any" else ""
+        opening = self._opening_effect(item, ours) if fields.get("policy_engine_mode") == "any" else ""
         if opening:
             del fields["policy_engine_mode"]
             note = (
                 f"needs all of its bindings still, since one {opening}: run `gatehouse up` once that has gone"
             )
-        body = {name: self._sent(name, value) for name, value in fields.items()}
+        body = {name: self._to_server(name, value) for name, value in fields.items()}
         item = self._writer.update(self._application, self._declared(desired.logical, fields), item, body, {})
         memory = {
-            "before": prior.memory.get("before", {}) if prior else self._before(item, pk),
+            "before": prior.memory.get("before", {}) if prior else self._original(item, pk),
             "bindings": bindings,
             "adopted": [
                 each for each in bindings.values() if self._run.original(self._binding, each) is not None
@@ -196,24 +198,26 @@ class Access:
         seen = {**desired.fields, "policy_engine_mode": "all"} if opening else desired.fields
         return ObjectState(pk, seen, memory=memory, note=note)
 
-    def _former(self, prior: ObjectState | None, item: Object) -> set[str]:
+    def _former_bindings(self, prior: ObjectState | None, item: Object) -> set[str]:
         """Bindings of the application that this stack made.
 
         A run that was killed before it came to the access leaves some that only the notes of what it sent know.
         """
         known = prior.memory if prior else {}
         former = set(known.get("bindings", {}).values()) - set(known.get("adopted", ()))
-        sent = [_bound(body) for body in self._begun.bodies(self._binding.name).values()]
-        return former | {str(each[self._binding.pk]) for each in self._bindings(item) if _bound(each) in sent}
+        sent = [_binding_key(body) for body in self._begun.bodies(self._binding.name).values()]
+        return former | {
+            str(each[self._binding.pk]) for each in self._bindings(item) if _binding_key(each) in sent
+        }
 
     def _forget_gone(self, item: Object) -> None:
         """Forget what was noted of bindings that are no longer there: one that is made by hand later is not ours."""
-        there = [_bound(each) for each in self._bindings(item)]
+        there = [_binding_key(each) for each in self._bindings(item)]
         for logical, body in self._begun.bodies(self._binding.name).items():
-            if body.get("target") == item["pk"] and _bound(body) not in there:
+            if body.get("target") == item["pk"] and _binding_key(body) not in there:
                 self._begun.discard(self._binding.name, logical)
 
-    def _opening(self, item: Object, ours: set[str]) -> str:
+    def _opening_effect(self, item: Object, ours: set[str]) -> str:
         """What a binding that is not wanted does as soon as one binding is enough, if that opens the application.
 
         The engine deletes bindings of ours last, and those of a killed run may not be known here.
@@ -223,7 +227,7 @@ class Access:
         for each in self._bindings(item):
             opens = each.get("policy") or each.get("negate")
             if str(each[self._binding.pk]) not in ours and opens and each.get("enabled") is not False:
-                return effect(*self._subject(each), each, "any")
+                return binding_effect(*self._subject(each), each, "any")
         return ""
 
     def _wanted_bindings(self, desired: DesiredObject, item: Object) -> dict[str, str]:
@@ -233,7 +237,7 @@ class Access:
                 self._store.forget(self._binding)
             there: dict[str, str] = {}
             for each in self._bindings(item):
-                there.setdefault(self._said(each), str(each[self._binding.pk]))
+                there.setdefault(self._binding_text(each), str(each[self._binding.pk]))
             missing = [each for each in desired.fields.get("bindings", []) if each not in there]
             if not missing:
                 return {each: there[each] for each in desired.fields.get("bindings", [])}
@@ -241,7 +245,7 @@ class Access:
             f"{desired.fields['application']} stays as it is, since its binding to {' and '.join(missing)} is not "
             "there "
             "as it is declared",
-            self._words.place(desired.logical),
+            self._errors.place(desired.logical),
             "Somebody has changed or deleted it meanwhile. Run `gatehouse up` again: it refreshes first and repairs it",
         )
 
@@ -264,7 +268,7 @@ class Access:
         What the operator has agreed to is what was shown.
         """
         foreign = {
-            str(each[self._binding.pk]): self._effect(each, item)
+            str(each[self._binding.pk]): self._binding_effect(each, item)
             for each in self._bindings(item)
             if str(each[self._binding.pk]) not in ours
         }
@@ -279,15 +283,15 @@ class Access:
         gone = [f"the binding that {does}" for pk, does in sorted(foreign.items()) if pk not in left]
         return f"removed {', '.join(gone)}" if gone else ""
 
-    def _before(self, item: Object, pk: str) -> Fields:
+    def _original(self, item: Object, pk: str) -> Fields:
         """What was attached to an adopted application; nothing to one that this stack made."""
         before = self._run.original(self._application, pk)
         if before is None:
             return {}
-        attached = {name: before.get(name, self._attached(name, item)) for name in PROVIDERS}
+        attached = {name: before.get(name, self._attached_name(name, item)) for name in PROVIDERS}
         return {name: value for name, value in attached.items() if not is_empty(value)}
 
-    def _attached(self, name: str, item: Object) -> Any:
+    def _attached_name(self, name: str, item: Object) -> Any:
         return field_values.to_declared(self._store, self._dialect, self._application, name, item.get(name))
 
     def _find(self, prior: ObjectState) -> Object | None:
@@ -297,18 +301,18 @@ class Access:
     def _bindings(self, item: Object) -> list[Object]:
         return [each for each in self._store.all(self._binding) if str(each["target"]) == str(item["pk"])]
 
-    def _said(self, binding: Object) -> str:
-        return text(*self._subject(binding), binding)
+    def _binding_text(self, binding: Object) -> str:
+        return binding_text(*self._subject(binding), binding)
 
-    def _effect(self, binding: Object, item: Object) -> str:
-        return effect(*self._subject(binding), binding, item.get("policy_engine_mode"))
+    def _binding_effect(self, binding: Object, item: Object) -> str:
+        return binding_effect(*self._subject(binding), binding, item.get("policy_engine_mode"))
 
     def _subject(self, binding: Object) -> tuple[str, str]:
         """What a binding is about, and its name."""
         subject = next((name for name in SUBJECTS if not is_empty(binding.get(name))), SUBJECTS[0])
         return subject, self._store.name_for(self._binding.references[subject], binding.get(subject))
 
-    def _sent(self, name: str, value: Any) -> Any:
+    def _to_server(self, name: str, value: Any) -> Any:
         return field_values.to_server(self._store, self._application, name, value)
 
     @staticmethod

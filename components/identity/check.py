@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from components.identity import catalog
-from components.identity.exceptions import OWNED_BY_OTHER_SIDE
-from components.identity.kinds import Line
-from components.identity.rules import rule_doubts, rule_problems
-from components.identity.specs import Spec
-from components.identity.texts import mistake, overlooked
+from components.identity.kind_exceptions import OWNED_BY_OTHER_SIDE
+from components.identity.kinds import ReleaseLine
+from components.identity.rules import rule_problems, rule_warnings
+from components.identity.specs import ObjectSpec
+from components.identity.texts import text_problem, unknown_units
 from components.objects.values import has_null, is_empty, is_plain
 from components.problems import Problem, nearest, warning
 
@@ -22,7 +22,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "array": (list, tuple),
     "object": (dict,),
 }
-_SAID = {
+_TYPE_NAMES = {
     "string": "a text",
     "integer": "a whole number",
     "number": "a number",
@@ -32,14 +32,14 @@ _SAID = {
 }
 
 
-def kind_problems(line: Line, spec: Spec) -> Iterator[Problem]:
+def kind_problems(line: ReleaseLine, spec: ObjectSpec) -> Iterator[Problem]:
     """Whether the kind exists in this line and may be declared."""
     if spec.kind in line.labels():
-        why = line.why_not(spec.kind)
+        why = line.undeclarable_reason(spec.kind)
         if why is not None:
             yield Problem(spec.where, f"this kind is not configuration: {why}", "Leave it out")
         return
-    since = [other for other in catalog.lines() if spec.kind in Line(other).labels()]
+    since = [other for other in catalog.lines() if spec.kind in ReleaseLine(other).labels()]
     if since:
         yield Problem(
             spec.where,
@@ -50,7 +50,7 @@ def kind_problems(line: Line, spec: Spec) -> Iterator[Problem]:
         yield Problem(spec.where, "there is no such kind", _nearest(spec.kind, line.labels(), "kinds"))
 
 
-def field_problems(line: Line, spec: Spec) -> Iterator[Problem]:
+def field_problems(line: ReleaseLine, spec: ObjectSpec) -> Iterator[Problem]:
     """Unknown fields, wrong types and values, missing required fields. References are checked elsewhere."""
     known = line.fields(spec.kind)
     references = line.kind(spec.kind).references
@@ -81,7 +81,7 @@ def field_problems(line: Line, spec: Spec) -> Iterator[Problem]:
     yield from rule_problems(line, spec)
 
 
-def _sealed(line: Line, spec: Spec, name: str, value: Any) -> Iterator[Problem]:
+def _sealed(line: ReleaseLine, spec: ObjectSpec, name: str, value: Any) -> Iterator[Problem]:
     """A field with a secret in it: no text may show any of it."""
     kind, facts, where = line.kind(spec.kind), line.fields(spec.kind)[name], f"{spec.where}, {name}"
     if name in kind.references or name in kind.key.fields:
@@ -90,14 +90,14 @@ def _sealed(line: Line, spec: Spec, name: str, value: Any) -> Iterator[Problem]:
         yield Problem(where, "its secret value is not what the field takes", f"Give it {_article(facts)}")
 
 
-def _unknown(line: Line, kind: str, name: str, where: str) -> Problem:
+def _unknown(line: ReleaseLine, kind: str, name: str, where: str) -> Problem:
     if name in OWNED_BY_OTHER_SIDE.get(kind, {}):
         side = OWNED_BY_OTHER_SIDE[kind][name]
         return Problem(where, "this relation is declared from its other side", f"Declare {side} instead")
     having = [
         other
         for other in catalog.lines()
-        if kind in Line(other).labels() and name in Line(other).fields(kind)
+        if kind in ReleaseLine(other).labels() and name in ReleaseLine(other).fields(kind)
     ]
     if having:
         order = catalog.lines()
@@ -151,7 +151,7 @@ def _text(where: str, facts: Mapping[str, Any], value: str) -> Iterator[Problem]
     longest, length = facts.get("maxLength"), len(value.strip())
     if longest is not None and length > longest:
         yield Problem(where, f"has {length} characters", f"Use at most {longest}")
-    wrong = mistake(facts, value)
+    wrong = text_problem(facts, value)
     if wrong is not None:
         yield Problem(where, *wrong)
 
@@ -167,12 +167,12 @@ def _object(where: str, known: Mapping[str, Any], value: Mapping[str, Any]) -> I
             yield Problem(where, f"{name} is missing", f"Give it {_article(facts)}")
 
 
-def doubts(line: Line, spec: Spec) -> Iterator[Problem]:
+def field_warnings(line: ReleaseLine, spec: ObjectSpec) -> Iterator[Problem]:
     """What authentik takes, or may take, and what is hardly meant."""
-    if line.enterprise(spec.kind):
+    if line.needs_enterprise(spec.kind):
         what = "authentik takes objects of this kind with an enterprise licence only"
         yield warning(spec.where, what, "Without one, leave it out")
-    yield from rule_doubts(line, spec)
+    yield from rule_warnings(line, spec)
     known = line.fields(spec.kind)
     for name, value in spec.fields.items():
         where = f"{spec.where}, {name}"
@@ -180,7 +180,7 @@ def doubts(line: Line, spec: Spec) -> Iterator[Problem]:
             yield warning(
                 where, "a null in it gets lost on its way through the engine", "Leave that member out"
             )
-        for unit in overlooked(known.get(name, {}), value):
+        for unit in unknown_units(known.get(name, {}), value):
             yield warning(where, f"authentik skips the unit {unit!r} without a word", "Correct it")
 
 
@@ -189,14 +189,14 @@ def _nearest(name: str, known: Iterable[str], what: str) -> str:
 
 
 def _article(facts: Mapping[str, Any]) -> str:
-    said = _SAID.get(facts["type"], "a value")
+    said = _TYPE_NAMES.get(facts["type"], "a value")
     return f"{said} of {_list(facts['enum'])}" if "enum" in facts else said
 
 
 def _kind_of(value: Any) -> str:
     for name, types in _TYPES.items():
         if isinstance(value, types) and (not isinstance(value, bool) or name == "boolean"):
-            return _SAID[name]
+            return _TYPE_NAMES[name]
     return f"a {type(value).__name__}"
 
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from components.identity.door import ADMITTED, READY, READY_PATH, SILENT_ELSEWHERE, Door
-from components.identity.kinds import Line, defaults
-from components.identity.rights import TOKEN, Rights, takes_away
+from components.identity.bootstrap import ADMITTED, READY, READY_PATH, SILENT_ELSEWHERE, Bootstrap
+from components.identity.kinds import ReleaseLine, defaults
+from components.identity.rights import TOKEN, Rights, reduces_rights
 from components.objects.dialect import Kind
 from components.objects.errors import ObjectError
 from components.objects.http import Endpoint, Http, RefusedError
@@ -31,7 +31,7 @@ READS = 3
 class Authentik:
     """One authentik server. The first request opens the way to it and waits until it lets us in."""
 
-    def __init__(self, address: str, token: str, bootstrap: str | None, line: Line) -> None:
+    def __init__(self, address: str, token: str, bootstrap: str | None, line: ReleaseLine) -> None:
         """`address`: "ssh:<client>@<ip>/127.0.0.1:9000" or a URL. `bootstrap`: the token of the first start."""
         self.where = f"authentik at {address}"
         self._address = address
@@ -39,7 +39,7 @@ class Authentik:
         self._bootstrap = bootstrap
         self._line = line
         self._lock = threading.Lock()
-        self._guarding = threading.Lock()
+        self._guard_lock = threading.Lock()
         self._account = ""
         self._http: Http | None = None
         self._failure: Exception | None = None
@@ -58,7 +58,7 @@ class Authentik:
 
     def list_objects(self, kind: Kind) -> Sequence[Mapping[str, Any]]:
         """All pages of a kind's list; read again if it changed while it was being read."""
-        flag = {} if kind.name.startswith("@") else self._line.flag(kind.name)
+        flag = {} if kind.name.startswith("@") else self._line.list_params(kind.name)
         found: dict[str, Mapping[str, Any]] = {}
         for _ in range(READS):
             found, steady = self._pages(kind, flag)
@@ -105,8 +105,8 @@ class Authentik:
 
     def explain(self, kind: Kind, payload: Any) -> str:
         """authentik's own words, by field; nothing about fields that hold secrets but that they were refused."""
-        words = "; ".join(_sayings(payload, kind.hidden))
-        if kind.name in self._line.labels() and self._line.enterprise(kind.name):
+        words = "; ".join(_messages(payload, kind.hidden))
+        if kind.name in self._line.labels() and self._line.needs_enterprise(kind.name):
             words = f"{words} (objects of this kind need an enterprise licence)".strip()
         return words
 
@@ -125,11 +125,11 @@ class Authentik:
         Such writes are made one at a time, each looked at right before it: two of them might each rely on what the
         other one takes away.
         """
-        if not takes_away(kind.name, item, body, self.me):
+        if not reduces_rights(kind.name, item, body, self.me):
             yield
             return
-        with self._guarding:
-            objection = self._objection(kind, item, body)
+        with self._guard_lock:
+            objection = self._denial(kind, item, body)
             if objection:
                 place = f"{self.where}, {kind.title} {kind.key.display_name(item)!r}"
                 raise ObjectError(objection[0], place, objection[1])
@@ -140,7 +140,7 @@ class Authentik:
         self._ready()
         return self._account
 
-    def _objection(
+    def _denial(
         self, kind: Kind, item: Mapping[str, Any], body: Mapping[str, Any] | None
     ) -> tuple[str, str] | None:
         if kind.name == TOKEN:
@@ -152,9 +152,9 @@ class Authentik:
                 "Let the stack work with another one first (gatehouse:authentik.token)",
             )
         rights = Rights.read(self)
-        after = rights.after()
-        after.change(kind.name, str(item[kind.pk]), body)
-        return rights.objection(after)
+        after = rights.copy()
+        after.apply(kind.name, str(item[kind.pk]), body)
+        return rights.denial(after)
 
     def effect_log(self, kind: Kind, item: Mapping[str, Any]) -> Sequence[str]:
         """What the worker's last task about the object said that went wrong; everything, where it marked nothing."""
@@ -175,11 +175,11 @@ class Authentik:
 
     def is_reachable(self) -> bool:
         """Whether it is up and takes our token at the first look. Waits for nothing, and writes nothing."""
-        from components.access import AccessError  # noqa: PLC0415  (ssh and keys, which a preview does not need)
+        from components.ssh import AccessError  # noqa: PLC0415  (ssh and keys, which a preview does not need)
 
         with self._lock:
             try:
-                self._http = self._http or self._opened(ready=0.0, admitted=0.0)
+                self._http = self._http or self._open(ready=0.0, admitted=0.0)
             except (ObjectError, AccessError):
                 return False
         return True
@@ -191,7 +191,7 @@ class Authentik:
             if self._http is None:
                 ours = self._address.startswith("ssh:")
                 try:
-                    self._http = self._opened(
+                    self._http = self._open(
                         READY if ours else patience(), ADMITTED, None if ours else SILENT_ELSEWHERE
                     )
                 except Exception as failure:
@@ -199,25 +199,27 @@ class Authentik:
                     raise
             return self._http
 
-    def _opened(self, ready: float, admitted: float, silence: float | None = None) -> Http:
-        http = Http(lambda: _way(self._address), self.where, alive=READY_PATH)
-        door = Door(http, self._token, self._bootstrap, ready=ready, silence=silence, admitted=admitted)
-        young = door.open()
-        self._account = door.account
+    def _open(self, ready: float, admitted: float, silence: float | None = None) -> Http:
+        http = Http(lambda: _endpoint(self._address), self.where, alive=READY_PATH)
+        bootstrap = Bootstrap(
+            http, self._token, self._bootstrap, ready=ready, silence=silence, admitted=admitted
+        )
+        young = bootstrap.run()
+        self._account = bootstrap.account
         self._settled_at = time.monotonic() + (SETTLING if young else min(BRIEF, SETTLING))
         return http
 
 
-def _way(address: str) -> Endpoint:
+def _endpoint(address: str) -> Endpoint:
     """How an address is reached: as it is, or through a tunnel."""
     if not address.startswith("ssh:"):
         return Endpoint(address.rstrip("/"))
-    from components.access import tunnel  # noqa: PLC0415  (ssh and keys, which a preview does not need)
+    from components.ssh import tunnel  # noqa: PLC0415  (ssh and keys, which a preview does not need)
 
     return tunnel(address)
 
 
-def _sayings(payload: Any, hidden: frozenset[str], field: str = "") -> list[str]:
+def _messages(payload: Any, hidden: frozenset[str], field: str = "") -> list[str]:
     """authentik's errors, flat: {"name": ["must be unique"]} -> ["name: must be unique"]."""
     if isinstance(payload, dict):
         return [
@@ -226,13 +228,13 @@ def _sayings(payload: Any, hidden: frozenset[str], field: str = "") -> list[str]
             for saying in (
                 [f"{name}: refused"]
                 if name in hidden
-                else _sayings(
+                else _messages(
                     inner, hidden, field if name in {"detail", "non_field_errors"} else f"{field}{name}."
                 )
             )
         ]
     if isinstance(payload, list):
-        return [saying for inner in payload for saying in _sayings(inner, hidden, field)]
+        return [saying for inner in payload for saying in _messages(inner, hidden, field)]
     if payload is None:
         return []
     prefix = f"{field.rstrip('.')}: " if field else ""

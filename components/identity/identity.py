@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 
 import pulumi
 
-from components.identity.plan import Examined
+from components.identity.plan import ResolvedPlan
 from components.identity.registration import register
-from components.logical import logical
+from components.logical_names import logical_name
 
 
 @dataclass(frozen=True, kw_only=True)
 class IdentityArgs:
     """What is wanted of an authentik, and how it is reached."""
 
-    wanted: Examined
+    wanted: ResolvedPlan
     address: pulumi.Input[str]
-    """Its URL, or a way through ssh (see `components.access.tunnel`)."""
+    """Its URL, or a way through ssh (see `components.ssh.tunnel`)."""
     token: pulumi.Input[str] = field(repr=False)
     bootstrap: pulumi.Input[str] | None = field(default=None, repr=False)
     """The token of its first start, which lets gatehouse in before its own is there."""
@@ -45,7 +45,7 @@ class Identity:
             values["bootstrap"] = pulumi.Output.secret(args.bootstrap)
         provider = pulumi.ProviderResource(
             "pulumi-python",
-            logical(name, "authentik"),
+            logical_name(name, "authentik"),
             {f"{pulumi.get_project()}:{key}": value for key, value in values.items()},
             opts,
         )
@@ -54,5 +54,5 @@ class Identity:
             args.wanted,
             provider,
             pulumi.ResourceOptions.merge(opts, waiting),
-            called=lambda logical_name: logical(name, logical_name),
+            called=lambda bare: logical_name(name, bare),
         )

@@ -16,7 +16,7 @@ from typing import Any
 
 from components.identity import catalog
 from components.identity.access import ACCESS, APPLICATION, access_kind
-from components.identity.exceptions import (
+from components.identity.kind_exceptions import (
     EFFECTS,
     MERGED,
     OWNED_BY_OTHER_SIDE,
@@ -50,7 +50,7 @@ _RECORDS = {
 }
 
 
-class Line:
+class ReleaseLine:
     """The kinds of one release line."""
 
     def __init__(self, line: str) -> None:
@@ -73,14 +73,14 @@ class Line:
 
     def declarable(self) -> list[str]:
         """The kinds that are configuration."""
-        return [label for label in self._rows if self.why_not(label) is None]
+        return [label for label in self._rows if self.undeclarable_reason(label) is None]
 
-    def why_not(self, label: str) -> str | None:
+    def undeclarable_reason(self, label: str) -> str | None:
         """Why a kind cannot be declared; None if it can."""
         row = self._rows[label][1]
         return None if row["manage"] != "no" else _RECORDS.get(row.get("manage_why", ""), "it is a record")
 
-    def enterprise(self, label: str) -> bool:
+    def needs_enterprise(self, label: str) -> bool:
         """Whether every write needs a licence."""
         return bool(self._rows[label][1].get("enterprise"))
 
@@ -108,7 +108,7 @@ class Line:
         """Where the kind's list is."""
         return self._rows[label][0]
 
-    def space(self, label: str) -> str:
+    def name_space(self, label: str) -> str:
         """The name space of the kind: itself, or the family that it shares its names with."""
         return str(self._rows[label][1].get("space", label))
 
@@ -122,7 +122,7 @@ class Line:
             if not fields.keys().isdisjoint([rule["f"]] if isinstance(rule["f"], str) else rule["f"])
         ]
 
-    def loose(self, label: str) -> bool:
+    def allows_duplicates(self, label: str) -> bool:
         """Whether authentik allows several objects with one natural key."""
         return bool(self._rows[label][1].get("loose"))
 
@@ -132,7 +132,7 @@ class Line:
         usual = {**row.get("defaults", {}), **row.get("lines", {}).get(self.line, {}).get("defaults", {})}
         return {name: value for name, value in usual.items() if name in self._catalog[path]["fields"]}
 
-    def flag(self, label: str) -> dict[str, str]:
+    def list_params(self, label: str) -> dict[str, str]:
         """Query parameters that a full list of the kind needs."""
         name, _, value = self._rows[label][1].get("flag", "").partition("=")
         return {name: value} if name else {}
@@ -150,10 +150,10 @@ class Line:
     def kind(self, label: str) -> Kind:
         """A kind's facts for the engine. Raises KeyError for a kind that this line does not have."""
         if label not in self._kinds:
-            self._kinds[label] = self._built(label)
+            self._kinds[label] = self._build(label)
         return self._kinds[label]
 
-    def _built(self, label: str) -> Kind:
+    def _build(self, label: str) -> Kind:
         if label == _PERMISSION.name:
             return _PERMISSION
         if label == ACCESS:
@@ -175,7 +175,7 @@ class Line:
             name: self._reference(ref) for name, ref in row["refs"].items() if name in facts and ref["to"]
         }
         references = {name: ref for name, ref in references.items() if ref.to}
-        owner = OWNERS.get(self.space(label), ())
+        owner = OWNERS.get(self.name_space(label), ())
         write_only = {name for name, field in facts.items() if field.get("write_only")}
         return Kind(
             name=label,
@@ -201,17 +201,17 @@ class Line:
                 for name, field in facts.items()
                 if "fields" in field or "fields" in field.get("items", {})
             ),
-            free_form=frozenset(name for name, field in facts.items() if _is_free(field)),
+            free_form=frozenset(name for name, field in facts.items() if _is_free_form(field)),
             merged=MERGED.get(label, frozenset()),
             shared=SHARED.get(label, frozenset()),
             instants=frozenset(name for name, field in facts.items() if field.get("format") == "date-time"),
-            empty_values=dict(self._cleared(label, facts)),
+            empty_values=dict(self._empty_values(label, facts)),
             never_null=frozenset(name for name, field in facts.items() if not field.get("nullable")),
             always_sent=tuple(name for name in row.get("repeat", ()) if name in facts),
             additions={name: frozenset(value) for name, value in row.get("adds", {}).items()},
             sequential_pk=bool(row.get("counted")),
             emptied_first=RELEASED.get(label, frozenset()),
-            dependents=tuple(self._bystanders(row)),
+            dependents=tuple(self._dependents(row)),
             groups=tuple(name for name in TOGETHER if path in self._groups[name[1:]]),
             shadows=tuple(self._labels[each] for each in row.get("also_lists", ()) if each in self._labels),
         )
@@ -226,7 +226,7 @@ class Line:
         kinds = (family,) if family else tuple(self._labels[path] for path in to)
         return Reference(kinds, bool(ref.get("many")), ref.get("by", ""), bool(ref.get("cascade")))
 
-    def _bystanders(self, row: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
+    def _dependents(self, row: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
         """Who would be deleted along: (kind, its field, our field that it is compared with)."""
         seen = set()
         for cascade in row.get("cascades", ()):
@@ -242,7 +242,7 @@ class Line:
             seen.add((family, via, row["pk"]))
         return sorted(seen)
 
-    def _cleared(self, label: str, facts: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    def _empty_values(self, label: str, facts: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
         known = self.defaults(label)
         generated = self._rows[label][1].get(
             "generated", ()
@@ -266,10 +266,10 @@ class Line:
                 yield name, ""
 
 
-def _is_free(facts: Mapping[str, Any]) -> bool:
+def _is_free_form(facts: Mapping[str, Any]) -> bool:
     """Whether a field is JSON of which the schema says nothing more."""
     if facts["type"] == "array":
-        return _is_free(facts.get("items", {"type": ""}))
+        return _is_free_form(facts.get("items", {"type": ""}))
     return facts["type"] in {"object", "any"} and "fields" not in facts
 
 

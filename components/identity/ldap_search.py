@@ -36,7 +36,7 @@ LDAP_SEARCH_KIND = Kind(
 _ASSIGNED = "/rbac/permissions/assigned_by_roles/{}/{}/"
 
 
-class LdapSearch:
+class LdapSearchEngine:
     """Gives and takes the permission. It speaks as `objects.reconcile.Reconciler` does."""
 
     def __init__(self, dialect: Dialect, general: Reconciler) -> None:
@@ -51,7 +51,7 @@ class LdapSearch:
         except UnresolvedNameError as missing:
             raise self._words.unresolved_name(desired.logical, missing.kinds[0], missing) from None
         self._write(desired.logical, "POST", "assign", provider, role)
-        if not self._is_given(desired.logical, provider, role):
+        if not self._has_permission(desired.logical, provider, role):
             raise ObjectError(
                 f"the role {desired.fields['role']} may not search after it was allowed to",
                 self._words.place(desired.logical),
@@ -66,7 +66,7 @@ class LdapSearch:
             provider, role = self._pks(prior.fields)
         except UnresolvedNameError:
             return None
-        given = self._is_given(str(prior.fields["provider"]), provider, role)
+        given = self._has_permission(str(prior.fields["provider"]), provider, role)
         return replace(prior, pk=f"{provider}/{role}") if given else None
 
     def update(self, prior: ObjectState, desired: DesiredObject) -> ObjectState:
@@ -88,7 +88,7 @@ class LdapSearch:
         )
         return str(provider), str(role)
 
-    def _is_given(self, logical: str, provider: str, role: str) -> bool:
+    def _has_permission(self, logical: str, provider: str, role: str) -> bool:
         asked = {"uuid": role, "page_size": "100"}
         try:
             given = self._dialect.request("GET", "/rbac/permissions/roles/", params=asked)["results"]

@@ -12,24 +12,24 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from components.identity import catalog, check
-from components.identity.exceptions import EXCLUSIVE, UNIQUE
-from components.identity.kinds import Line
-from components.identity.lifetimes import too_long
-from components.identity.naming import Naming
-from components.identity.specs import Spec
-from components.identity.split import Edges, Split, split
+from components.identity.kind_exceptions import EXCLUSIVE, UNIQUE
+from components.identity.kinds import ReleaseLine
+from components.identity.lifetimes import lifetime_problems
+from components.identity.name_index import NameIndex
+from components.identity.spec_graph import Edges, SpecGraph, build_graph
+from components.identity.specs import ObjectSpec
 from components.problems import Problem, Problems
 
 
 @dataclass(frozen=True)
-class Examined:
+class ResolvedPlan:
     """The objects of one authentik after they were looked through."""
 
-    line: Line
-    specs: tuple[Spec, ...]
+    line: ReleaseLine
+    specs: tuple[ObjectSpec, ...]
     """The objects as they were added."""
     problems: tuple[Problem, ...]
-    whole: Split
+    graph: SpecGraph
     """The objects as they are registered."""
     order: tuple[int, ...]
     """Their numbers, each after those that it refers to; empty where they refer to each other in a circle."""
@@ -41,19 +41,19 @@ class Plan:
     def __init__(self, line: str) -> None:
         """Raises Problems for a line that this gatehouse does not know."""
         try:
-            self._line = Line(line)
+            self._line = ReleaseLine(line)
         except KeyError:
             known = ", ".join(catalog.lines())
             raise Problems(
                 [
                     Problem(
                         f"authentik {line}",
-                        f"this gatehouse knows {known}, and so nothing newer than {catalog.newest()}",
+                        f"this gatehouse knows {known}, and so nothing newer than {catalog.newest_line()}",
                         "Update gatehouse, or extract that line's catalog with `gatehouse catalog`",
                     )
                 ]
             ) from None
-        self._specs: list[Spec] = []
+        self._specs: list[ObjectSpec] = []
 
     def add(
         self,
@@ -83,7 +83,7 @@ class Plan:
         over does not get. `owner`: the object that has this one, by which one that is taken over is found. `keep`:
         fields that taking over never changes, each with the command that declares what is there. `foreign`: what
         happens to an application's bindings that nobody declares (keep or remove). `searcher`: the role that may read
-        an LDAP provider's whole directory. Nothing is checked here; `examine` reports everything together.
+        an LDAP provider's whole directory. Nothing is checked here; `resolve` reports everything together.
         """
         whole = {key: value for key, value in fields.items() if value is not None}
         if kind in self._line.labels():
@@ -91,7 +91,7 @@ class Plan:
             if len(key.fields) == 1 and key.fields[0] not in self._line.kind(kind).references:
                 whole.setdefault(key.fields[0], name)
         self._specs.append(
-            Spec(
+            ObjectSpec(
                 kind,
                 name,
                 whole,
@@ -109,45 +109,45 @@ class Plan:
         )
 
     @property
-    def specs(self) -> Sequence[Spec]:
+    def specs(self) -> Sequence[ObjectSpec]:
         """Everything that was added."""
         return self._specs
 
     def problems(self) -> list[Problem]:
         """Everything that is not right, in the order in which it was added."""
-        return [*self.examine().problems]
+        return [*self.resolve().problems]
 
-    def examine(self) -> Examined:
+    def resolve(self) -> ResolvedPlan:
         """Look through everything that was added, as a whole."""
         problems: list[Problem] = []
-        sound: dict[int, Spec] = {}
+        sound: dict[int, ObjectSpec] = {}
         for index, spec in enumerate(self._specs):
             wrong = list(check.kind_problems(self._line, spec))
             if not wrong:
                 sound[index] = spec
                 wrong = list(check.field_problems(self._line, spec))
             problems += wrong
-        naming = Naming(self._line)
+        names = NameIndex(self._line)
         for spec in sound.values():
-            naming.add(spec)
-        problems += self._duplicates(sound, naming)
-        problems += self._taken_twice(sound, naming)
+            names.add(spec)
+        problems += self._duplicates(sound, names)
+        problems += self._exclusive_conflicts(sound, names)
         position = {id(spec): index for index, spec in sound.items()}
         edges: Edges = {}
         for index, spec in sound.items():
-            problems += check.doubts(self._line, spec)
-            problems += too_long(self._line, naming, spec)
-            for field, reference, written in naming.written(spec):
-                objections = list(naming.objections(spec, field, reference, written))
+            problems += check.field_warnings(self._line, spec)
+            problems += lifetime_problems(self._line, names, spec)
+            for field, reference, written in names.references_in(spec):
+                objections = list(names.name_problems(spec, field, reference, written))
                 problems += objections
-                target, name = naming.meant(reference, written)
+                target, name = names.find(reference, written)
                 if target is not None:
                     edges.setdefault((index, field), {})[written] = (name, position[id(target)])
-                elif not objections and not naming.is_default(reference, written):
-                    problems.append(naming.dangling(spec, field, reference, written))
-        whole = split(sound, edges)
+                elif not objections and not names.is_default(reference, written):
+                    problems.append(names.dangling_warning(spec, field, reference, written))
+        whole = build_graph(sound, edges)
         try:
-            order = list(TopologicalSorter(whole.graph()).static_order())
+            order = list(TopologicalSorter(whole.predecessors()).static_order())
         except CycleError as error:
             circle = " -> ".join(whole.specs[index].where for index in error.args[1])
             problems.append(
@@ -156,14 +156,14 @@ class Plan:
                 )
             )
             order = []
-        return Examined(self._line, tuple(self._specs), tuple(problems), whole, tuple(order))
+        return ResolvedPlan(self._line, tuple(self._specs), tuple(problems), whole, tuple(order))
 
-    def _duplicates(self, sound: Mapping[int, Spec], naming: Naming) -> Iterator[Problem]:
-        spaces: dict[tuple[str, str], Spec] = {}
-        logicals: dict[tuple[str, str], Spec] = {}
+    def _duplicates(self, sound: Mapping[int, ObjectSpec], names: NameIndex) -> Iterator[Problem]:
+        spaces: dict[tuple[str, str], ObjectSpec] = {}
+        logicals: dict[tuple[str, str], ObjectSpec] = {}
         for spec in sound.values():
-            called = naming.called(spec, resolved=True)
-            first = spaces.setdefault((self._line.space(spec.kind), called), spec)
+            called = names.display_name(spec, resolved=True)
+            first = spaces.setdefault((self._line.name_space(spec.kind), called), spec)
             if first is not spec:
                 what = f"{called!r} is declared twice (the other: {first.where}) in one name space"
                 yield Problem(
@@ -174,13 +174,13 @@ class Plan:
                     spec.where, f"the logical name {spec.logical!r} is used twice", "Give one another"
                 )
 
-    def _taken_twice(self, sound: Mapping[int, Spec], naming: Naming) -> Iterator[Problem]:
+    def _exclusive_conflicts(self, sound: Mapping[int, ObjectSpec], names: NameIndex) -> Iterator[Problem]:
         """What one object at most may have: authentik refuses a second, or takes it from the first without a word."""
-        owners: dict[tuple[str, str], Spec] = {}
+        owners: dict[tuple[str, str], ObjectSpec] = {}
         for spec in sound.values():
             mine = [
-                (spec.kind, naming.meant(reference, name)[1])
-                for field, reference, name in naming.written(spec)
+                (spec.kind, names.find(reference, name)[1])
+                for field, reference, name in names.references_in(spec)
                 if field in EXCLUSIVE.get(spec.kind, ())
             ]
             for field in UNIQUE.get(spec.kind, ()):

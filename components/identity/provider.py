@@ -11,12 +11,12 @@ from typing import Any
 from pulumi.dynamic import DiffResult
 
 from components.identity import check
-from components.identity.access import ACCESS, FOREIGN, Access
-from components.identity.catalog import newest
+from components.identity.access import ACCESS, FOREIGN, AccessEngine
+from components.identity.catalog import newest_line
 from components.identity.dialect import Authentik
-from components.identity.kinds import Line
-from components.identity.ldap_search import LDAP_SEARCH, LdapSearch
-from components.identity.specs import Spec
+from components.identity.kinds import ReleaseLine
+from components.identity.ldap_search import LDAP_SEARCH, LdapSearchEngine
+from components.identity.specs import ObjectSpec
 from components.objects.dialect import Config, Dialect, Kind
 from components.objects.engine import Engine
 from components.objects.outage import say
@@ -30,7 +30,7 @@ class AuthentikProvider(ObjectProvider):
 
     def dialect(self, config: Config) -> Dialect:
         """The server that the explicit provider's values name."""
-        self._line = Line(config("line") or newest())
+        self._line = ReleaseLine(config("line") or newest_line())
         self._server = Authentik(
             config("address") or "", config("token") or "", config("bootstrap"), self._line
         )
@@ -39,8 +39,8 @@ class AuthentikProvider(ObjectProvider):
     def engine(self, kind: Kind, general: Reconciler) -> Engine:
         """The general one, but for what is no object of authentik's."""
         if kind.name == LDAP_SEARCH:
-            return LdapSearch(self._server, general)
-        return Access(self._server, general) if kind.name == ACCESS else general
+            return LdapSearchEngine(self._server, general)
+        return AccessEngine(self._server, general) if kind.name == ACCESS else general
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """As of any object; of an access, also say what bindings do that the stack file does not have."""
@@ -55,7 +55,9 @@ class AuthentikProvider(ObjectProvider):
 
     def failures(self, _desired: DesiredObject) -> Iterable[tuple[str, str]]:
         """What the catalog of the line says against the fields; a plan has asked the same before."""
-        spec = Spec(_desired.kind, _desired.logical, _desired.fields, _desired.adopt, sealed=_desired.sealed)
+        spec = ObjectSpec(
+            _desired.kind, _desired.logical, _desired.fields, _desired.adopt, sealed=_desired.sealed
+        )
         return [
             (problem.where.removeprefix(spec.where).removeprefix(", "), f"{problem.what}. {problem.remedy}")
             for problem in check.field_problems(self._line, spec)

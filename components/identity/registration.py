@@ -13,7 +13,7 @@ from typing import Any
 import pulumi
 from pydantic import SecretStr
 
-from components.identity.plan import Examined
+from components.identity.plan import ResolvedPlan
 from components.identity.provider import AuthentikProvider
 from components.objects.dialect import Reference
 from components.objects.resource import ObjectResource, resource_class, type_token
@@ -24,7 +24,7 @@ _Names = dict[tuple[int, str], pulumi.Output[str]]
 
 
 def register(
-    examined: Examined,
+    resolved: ResolvedPlan,
     provider: pulumi.ProviderResource,
     opts: pulumi.ResourceOptions | None = None,
     *,
@@ -36,21 +36,21 @@ def register(
 
     Raises Problems where the plan has errors; nothing was registered then.
     """
-    refuse(examined.problems)
+    refuse(resolved.problems)
     made: dict[int, ObjectResource] = {}
     names: _Names = {}
-    whole = examined.whole
-    for index in examined.order:
+    whole = resolved.graph
+    for index in resolved.order:
         spec = whole.specs[index]
-        kind = examined.line.kind(spec.kind)
+        kind = resolved.line.kind(spec.kind)
         fields = {
-            field: _linked(
+            field: _with_links(
                 kind.references.get(field), value, whole.edges.get((index, field), {}), made, names
             )
             for field, value in spec.fields.items()
         }
         aliases = [pulumi.Alias(type_=type_token(former)) for former in spec.formerly]
-        after = [made[other] for other in sorted(whole.waits.get(index, ()))]
+        after = [made[other] for other in sorted(whole.after.get(index, ()))]
         own = pulumi.ResourceOptions(provider=provider, aliases=aliases, depends_on=after)
         made[index] = resource_class(spec.kind)(
             _PROVIDER,
@@ -69,7 +69,7 @@ def register(
     return {(whole.specs[index].kind, whole.specs[index].name): item for index, item in made.items()}
 
 
-def _linked(
+def _with_links(
     reference: Reference | None,
     value: Any,
     meant: Mapping[str, tuple[str, int]],

@@ -68,11 +68,11 @@ class Rights:
         )
         return Rights(server.me(), users, groups)
 
-    def after(self) -> Rights:
+    def copy(self) -> Rights:
         """A copy, to be changed."""
         return Rights(self.me, deepcopy(self.users), deepcopy(self.groups))
 
-    def change(self, kind: str, pk: str, fields: Item | None) -> None:
+    def apply(self, kind: str, pk: str, fields: Item | None) -> None:
         """Give an object, or a new one, these fields as the server has them; None deletes it."""
         if kind == ROLE and fields is None:
             for item in (*self.users.values(), *self.groups.values()):
@@ -101,11 +101,11 @@ class Rights:
             and any(self._is_superuser(group) for group in user.get("groups") or ())
         }
 
-    def objection(self, after: Rights) -> tuple[str, str] | None:
+    def denial(self, after: Rights) -> tuple[str, str] | None:
         """Why the changes that led to `after` must not be made, and what to do; None where they may."""
         had, has = self.administrators(), after.administrators()
         lost = ""
-        if self.me in had - has or (self.me not in had and self._given(self.me) - after._given(self.me)):
+        if self.me in had - has or (self.me not in had and self._grants(self.me) - after._grants(self.me)):
             name = self.users[self.me].get("username")
             lost = f"the account that this stack works with, {name!r}, would lose its rights"
         elif any(map(self._is_person, had)) and not any(map(after._is_person, has)):
@@ -123,7 +123,7 @@ class Rights:
     def _is_person(self, pk: str) -> bool:
         return not str(self.users[pk].get("type", "")).endswith("service_account")
 
-    def _given(self, pk: str) -> set[str]:
+    def _grants(self, pk: str) -> set[str]:
         """Everything that may give rights to an active account: its roles and groups, and those of its groups."""
         user = self.users.get(pk, {})
         if not user.get("is_active", True):
@@ -141,7 +141,7 @@ class Rights:
         return given
 
 
-def takes_away(kind: str, item: Item, fields: Item | None, me: Callable[[], str]) -> bool:
+def reduces_rights(kind: str, item: Item, fields: Item | None, me: Callable[[], str]) -> bool:
     """Whether a change to an object, None for its deletion, may take rights away from us or from an administrator.
 
     Told from the object alone, since most changes are of people and groups that have no rights. `me`: the pk of our

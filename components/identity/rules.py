@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from components.identity.kinds import Line
-from components.identity.specs import Spec
+from components.identity.kinds import ReleaseLine
+from components.identity.specs import ObjectSpec
 from components.objects.values import is_empty, is_plain
 from components.problems import Problem, warning
 
@@ -21,22 +21,22 @@ _OF_VALUES = frozenset({"reserved", "no_space", "kubeconfig", "server_overwrites
 """Rules about a value that is given: they count for an object that is taken over, too."""
 
 
-def rule_problems(line: Line, spec: Spec) -> Iterator[Problem]:
+def rule_problems(line: ReleaseLine, spec: ObjectSpec) -> Iterator[Problem]:
     """Rules of the kind that this object breaks. Of one that is taken over, only what is declared is known."""
-    for rule, values, fields in _applying(line, spec):
-        yield from _broken(rule, spec, values, fields)
+    for rule, values, fields in _applicable(line, spec):
+        yield from _violation(rule, spec, values, fields)
 
 
-def rule_doubts(line: Line, spec: Spec) -> Iterator[Problem]:
+def rule_warnings(line: ReleaseLine, spec: ObjectSpec) -> Iterator[Problem]:
     """What authentik takes and then does away with by itself."""
-    for rule, values, fields in _applying(line, spec):
+    for rule, values, fields in _applicable(line, spec):
         ends = rule["rule"] == "server_overwrites" or (rule["rule"] == "max" and "expires" not in spec.fields)
         if ends and fields == ["expires"] and values.get("expiring"):
-            what = f"authentik ends it 30 minutes after it is written{_why(rule)}, and then deletes it"
+            what = f"authentik ends it 30 minutes after it is written{_condition_text(rule)}, and then deletes it"
             yield warning(spec.where, what, "Set expiring to false if it is to stay")
 
 
-def _applying(line: Line, spec: Spec) -> Iterator[tuple[Rule, dict[str, Any], list[str]]]:
+def _applicable(line: ReleaseLine, spec: ObjectSpec) -> Iterator[tuple[Rule, dict[str, Any], list[str]]]:
     """The rules that hold for this object, with its values over authentik's defaults and the fields of each."""
     known = line.fields(spec.kind)
     told = {name: facts["default"] for name, facts in known.items() if "default" in facts}
@@ -52,11 +52,11 @@ def _applying(line: Line, spec: Spec) -> Iterator[tuple[Rule, dict[str, Any], li
             yield rule, values, fields
 
 
-def in_words(line: Line, kind: str) -> Iterator[str]:
+def describe(line: ReleaseLine, kind: str) -> Iterator[str]:
     """The rules of a kind, a sentence each."""
     for rule in line.rules(kind):
         fields = [f"`{name}`" for name in _fields(rule) if name in line.fields(kind)]
-        named, why = ", ".join(fields), _why(rule)
+        named, why = ", ".join(fields), _condition_text(rule)
         match rule["rule"]:
             case "required_if" | "not_empty" | "not_empty_if":
                 yield f"{named} must be given{why}."
@@ -98,10 +98,12 @@ def _holds(rule: Rule, values: Mapping[str, Any]) -> bool:
     return True
 
 
-def _broken(rule: Rule, spec: Spec, values: Mapping[str, Any], fields: list[str]) -> Iterator[Problem]:
+def _violation(
+    rule: Rule, spec: ObjectSpec, values: Mapping[str, Any], fields: list[str]
+) -> Iterator[Problem]:
     filled = [name for name in fields if not is_empty(values.get(name))]
     said, where = " or ".join(fields), spec.where
-    why = _why(rule)
+    why = _condition_text(rule)
     match rule["rule"]:
         case "required_if" | "not_empty" | "not_empty_if":
             for name in fields:
@@ -152,18 +154,18 @@ def _loadable(config: Any) -> bool:
     )  # fmt: skip
 
 
-def _why(rule: Rule) -> str:
+def _condition_text(rule: Rule) -> str:
     """The condition in words."""
     if "when_set" in rule:
         return f", since {rule['when_set']} is set"
     if "unless" in rule:
-        return "".join(f", unless {name} is {_said(value)}" for name, value in rule["unless"].items())
+        return "".join(f", unless {name} is {_value_text(value)}" for name, value in rule["unless"].items())
     conditions = [
-        f"{name} is {' or '.join(map(_said, wanted if isinstance(wanted, list) else [wanted]))}"
+        f"{name} is {' or '.join(map(_value_text, wanted if isinstance(wanted, list) else [wanted]))}"
         for name, wanted in rule.get("when", {}).items()
     ]
     return f" where {' and '.join(conditions)}" if conditions else ""
 
 
-def _said(value: Any) -> str:
+def _value_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)

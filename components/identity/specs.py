@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Spec:
+class ObjectSpec:
     """One object as it was added to a plan."""
 
     kind: str

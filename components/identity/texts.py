@@ -34,7 +34,7 @@ class Format:
     more: str = ""
 
 
-def mistake(facts: Mapping[str, Any], value: str) -> tuple[str, str] | None:
+def text_problem(facts: Mapping[str, Any], value: str) -> tuple[str, str] | None:
     """What is wrong with a field's text, and what would be right; None if nothing is known to be."""
     text = value.strip()
     if not text:
@@ -54,7 +54,7 @@ def mistake(facts: Mapping[str, Any], value: str) -> tuple[str, str] | None:
     return None
 
 
-def overlooked(facts: Mapping[str, Any], value: Any) -> list[str]:
+def unknown_units(facts: Mapping[str, Any], value: Any) -> list[str]:
     """Units in a duration that authentik does not know, and skips without a word."""
     if facts.get("format") != DURATION or not isinstance(value, str):
         return []
@@ -62,7 +62,7 @@ def overlooked(facts: Mapping[str, Any], value: Any) -> list[str]:
     return [unit for unit in units if unit.lower() not in _UNITS]
 
 
-def in_words(facts: Mapping[str, Any]) -> str:
+def describe(facts: Mapping[str, Any]) -> str:
     """What a field's text must look like; empty if nothing is known of it."""
     if pattern := facts.get("pattern"):
         words = _PATTERNS.get(pattern)

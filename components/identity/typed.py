@@ -11,8 +11,8 @@ import pulumi
 from pulumi.runtime.settings import get_monitor
 
 from components.identity import catalog
-from components.identity.exceptions import EXCLUSIVE
-from components.identity.kinds import Line
+from components.identity.kind_exceptions import EXCLUSIVE
+from components.identity.kinds import ReleaseLine
 from components.identity.provider import AuthentikProvider
 from components.objects.dialect import Kind
 from components.objects.resource import ObjectResource, type_token
@@ -42,12 +42,12 @@ class TypedObject(ObjectResource):
         """
         kind = _kind(self.kind)
         given = {name: value for name, value in fields.items() if value is not None}
-        self.called = _called(kind, given, logical)
+        self.called = _display_name(kind, given, logical)
         """The natural key, by which other objects refer to this one."""
         self.known = None not in _names(kind, given)
         """Whether it is, and the logical name stands for no part of it."""
-        _take(self, f"{self.kind} {logical!r}", given, opts or pulumi.ResourceOptions())
-        linked = {name: _linked(kind, name, value) for name, value in given.items()}
+        _claim(self, f"{self.kind} {logical!r}", given, opts or pulumi.ResourceOptions())
+        linked = {name: _with_links(kind, name, value) for name, value in given.items()}
         super().__init__(
             _PROVIDER, logical, self.kind, linked, adopt=adopt, secret=_secrets(self.kind), opts=opts
         )
@@ -59,9 +59,9 @@ References = Sequence[Reference]
 
 
 @cache
-def _newest(label: str) -> Line:
+def _newest(label: str) -> ReleaseLine:
     """The newest line that has the kind."""
-    return [line for line in map(Line, catalog.lines()) if label in line.labels()][-1]
+    return [line for line in map(ReleaseLine, catalog.lines()) if label in line.labels()][-1]
 
 
 def _kind(label: str) -> Kind:
@@ -71,7 +71,7 @@ def _kind(label: str) -> Kind:
 @cache
 def _secrets(label: str) -> tuple[str, ...]:
     """Fields that are secret in any line."""
-    having = [line for line in map(Line, catalog.lines()) if label in line.labels()]
+    having = [line for line in map(ReleaseLine, catalog.lines()) if label in line.labels()]
     return tuple(sorted({name for line in having for name in line.kind(label).secret}))
 
 
@@ -80,7 +80,7 @@ def _key(kind: Kind, fields: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return [(field, fields.get(field)) for _, field in kind.key.chosen_fields(fields)]
 
 
-def _called(kind: Kind, fields: Mapping[str, Any], logical: str) -> str:
+def _display_name(kind: Kind, fields: Mapping[str, Any], logical: str) -> str:
     """The natural key in words; the logical name stands for a part that is not known before the run."""
     parts = (value.called if isinstance(value, TypedObject) else value for _, value in _key(kind, fields))
     return "/".join(
@@ -88,17 +88,17 @@ def _called(kind: Kind, fields: Mapping[str, Any], logical: str) -> str:
     )
 
 
-def _linked(kind: Kind, name: str, value: Any) -> Any:
+def _with_links(kind: Kind, name: str, value: Any) -> Any:
     """The value with objects as outputs of their names, so that the engine knows the order."""
     if isinstance(value, (list, tuple)):
-        return [_linked(kind, name, each) for each in value]
+        return [_with_links(kind, name, each) for each in value]
     if not isinstance(value, TypedObject):
         return value
-    called = _written(kind, name, value)
+    called = _reference_text(kind, name, value)
     return value.urn.apply(lambda _: called)
 
 
-def _written(kind: Kind, name: str, value: TypedObject) -> str:
+def _reference_text(kind: Kind, name: str, value: TypedObject) -> str:
     """How a field names an object: with its kind, where several may be meant."""
     return f"{value.kind}:{value.called}" if len(kind.references[name].to) > 1 else value.called
 
@@ -106,7 +106,7 @@ def _written(kind: Kind, name: str, value: TypedObject) -> str:
 def _name(kind: Kind, field: str, value: Any) -> str | None:
     """A name as text; None if it is known later."""
     if isinstance(value, TypedObject):
-        return _written(kind, field, value) if value.known else None
+        return _reference_text(kind, field, value) if value.known else None
     return str(value).strip() if isinstance(value, (str, int, float)) and value != "" else None
 
 
@@ -117,10 +117,10 @@ def _names(kind: Kind, fields: Mapping[str, Any]) -> list[str | None]:
 # What may be there once only ---------------------------------------------------------------------------------------
 
 
-def _take(made: TypedObject, where: str, fields: Mapping[str, Any], opts: pulumi.ResourceOptions) -> None:
+def _claim(made: TypedObject, where: str, fields: Mapping[str, Any], opts: pulumi.ResourceOptions) -> None:
     inherited = opts.parent.get_provider(type_token(made.kind)) if opts.parent else None
     taken = _TAKEN.setdefault(opts.provider or inherited or get_monitor(), {})
-    for claim, what, remedy in _claims(made, fields):
+    for claim, what, remedy in _identifiers(made, fields):
         if claim in taken:
             raise Problems(
                 [Problem(where, f"{what} {taken[claim]}", remedy)], "A problem with authentik's objects:"
@@ -128,13 +128,13 @@ def _take(made: TypedObject, where: str, fields: Mapping[str, Any], opts: pulumi
         taken[claim] = where
 
 
-def _claims(made: TypedObject, fields: Mapping[str, Any]) -> Iterator[tuple[Hashable, str, str]]:
+def _identifiers(made: TypedObject, fields: Mapping[str, Any]) -> Iterator[tuple[Hashable, str, str]]:
     """Its name, and what belongs to it alone; what is known later is left to authentik."""
     line = _newest(made.kind)
     kind = line.kind(made.kind)
     if made.known:
         chosen = tuple(field for field, _ in _key(kind, fields))
-        claim = (line.space(made.kind), chosen, *_names(kind, fields))
+        claim = (line.name_space(made.kind), chosen, *_names(kind, fields))
         yield claim, f"{made.called!r} is declared twice in one name space; the other is", "Rename one"
     for field in EXCLUSIVE.get(made.kind, ()):
         given = fields.get(field)

@@ -16,11 +16,11 @@ from typing import Any
 
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from components.access import AccessError
 from components.objects.dialect import Kind
 from components.objects.errors import ObjectError
 from components.objects.http import Endpoint, Http, RefusedError
 from components.proxy.kinds import CERTIFICATE, HOST_FIELDS, KINDS, PROXY_HOST
+from components.ssh import AccessError
 
 # certbot waits for DNS to spread, and its Cloudflare plugin is installed at the first use.
 CERTIFICATE_SECONDS = 900.0
@@ -76,16 +76,16 @@ class Npm:
         if not isinstance(found, list):
             raise self._unlike_npm(f"GET {kind.path}")
         items = [_incoming(kind, item) for item in found]
-        if kind is CERTIFICATE and any(map(_unfinished, items)):
+        if kind is CERTIFICATE and any(map(_is_unfinished, items)):
             again = Retrying(
-                retry=retry_if_result(lambda found: any(map(_unfinished, found))),
+                retry=retry_if_result(lambda found: any(map(_is_unfinished, found))),
                 stop=stop_after_delay(UNFINISHED_SECONDS),
                 wait=wait_fixed(2),
                 retry_error_callback=lambda state: state.outcome.result() if state.outcome else [],
             )
             items = again(lambda: self.request("GET", kind.path))
         # One that was never got (NPM was stopped meanwhile) has no files: whoever used it would break nginx.
-        return [item for item in items if kind is not CERTIFICATE or not _unfinished(item)]
+        return [item for item in items if kind is not CERTIFICATE or not _is_unfinished(item)]
 
     def request(
         self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: object = None
@@ -130,7 +130,7 @@ class Npm:
         except RefusedError as refused:
             raise RefusedError(refused.status, _without_secrets(refused.payload, body)) from None
         finally:
-            self._mend_hosts(domains)
+            self._restore_tls(domains)
 
     def _refuse_in_use(self, path: str) -> None:
         number = int(path.rstrip("/").rpartition("/")[2])
@@ -149,11 +149,11 @@ class Npm:
     def _hosts(self) -> list[Item]:
         return [dict(host) for host in self._call("GET", PROXY_HOST.path, None, None)]
 
-    def _mend_hosts(self, domains: set[str]) -> None:
+    def _restore_tls(self, domains: set[str]) -> None:
         """Write hosts of these names once more, whose configuration has just lost its TLS."""
         for host in self._hosts():
             if domains & set(host["domain_names"]):
-                self._call("PUT", f"{PROXY_HOST.path}/{host['id']}", None, _whole(host))
+                self._call("PUT", f"{PROXY_HOST.path}/{host['id']}", None, _writable(host))
 
     # Hosts ---------------------------------------------------------------------------------------------------------
 
@@ -169,7 +169,7 @@ class Npm:
         if before is None:
             self._call("DELETE", place, None, None)
         else:
-            self._call("PUT", place, None, _whole(before))
+            self._call("PUT", place, None, _writable(before))
         said = str(meta.get("nginx_err") or "nginx is not online with it").strip()
         raise RefusedError(400, {"error": {"message": f"nginx does not take it, it was undone: {said}"}})
 
@@ -196,7 +196,7 @@ class Npm:
                     method, path, params=params, body=body, headers=headers, timeout=timeout
                 )[1]
             except RefusedError as refused:
-                if not _not_let_in(refused):
+                if not _is_unauthorized(refused):
                     raise
                 if attempt == 2:
                     raise ObjectError(
@@ -256,7 +256,7 @@ class Npm:
         )
 
 
-def _not_let_in(refused: RefusedError) -> bool:
+def _is_unauthorized(refused: RefusedError) -> bool:
     """Whether an answer means that the token is not (any more) good for this, rather than what it says."""
     error = refused.payload.get("error") if isinstance(refused.payload, dict) else None
     message = str(error.get("message", "")) if isinstance(error, dict) else ""
@@ -265,7 +265,7 @@ def _not_let_in(refused: RefusedError) -> bool:
     return refused.status in (401, 403) or (refused.status == 500 and "token" in message.lower())
 
 
-def _unfinished(item: Mapping[str, Any]) -> bool:
+def _is_unfinished(item: Mapping[str, Any]) -> bool:
     """A row that NPM makes before it runs certbot: it expires when it was made."""
     if item.get("provider") != "letsencrypt":
         return False
@@ -289,7 +289,7 @@ def _outgoing(body: object) -> object:
     return {"domain_names": [body["host"]], **{name: value for name, value in body.items() if name != "host"}}
 
 
-def _whole(host: Mapping[str, Any]) -> Item:
+def _writable(host: Mapping[str, Any]) -> Item:
     """A host as it is, in the form in which it can be written."""
     return {name: host[name] for name in HOST_FIELDS if host.get(name) is not None} | {
         "locations": host.get("locations") or []

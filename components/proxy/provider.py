@@ -5,14 +5,14 @@ Frozen: state names this module and class. What they do may change, where they a
 
 from __future__ import annotations
 
-from components import access
+from components import ssh
 from components.objects.dialect import Config, Dialect
 from components.objects.provider import ObjectProvider
 from components.proxy.dialect import Npm
 
 
 class NpmProvider(ObjectProvider):
-    """Takes `address` (see `access.tunnel`), `identity` and `secret` from the explicit provider resource."""
+    """Takes `address` (see `ssh.tunnel`), `identity` and `secret` from the explicit provider resource."""
 
     def dialect(self, config: Config) -> Dialect:
         """NPM at that address; nothing is contacted yet."""
@@ -20,7 +20,7 @@ class NpmProvider(ObjectProvider):
         place = address.removeprefix("ssh:").replace("/", ", ")
         self._server = Npm(
             f"Nginx Proxy Manager ({place})",
-            lambda: access.tunnel(address),
+            lambda: ssh.tunnel(address),
             config("identity") or "",
             config("secret") or "",
         )

@@ -13,7 +13,7 @@ from typing import Any
 import jinja2
 import pulumi
 
-from components.logical import logical
+from components.logical_names import logical_name
 from components.objects.resource import resource_class
 from components.proxy.kinds import CERTIFICATE, PROXY_HOST
 from components.proxy.provider import NpmProvider
@@ -32,7 +32,7 @@ class ProxyArgs:
 
     routes: Sequence[Route]
     address: pulumi.Input[str]
-    """Where it is administered (see `components.access.tunnel`)."""
+    """Where it is administered (see `components.ssh.tunnel`)."""
     identity: str
     """Who logs in to it."""
     password: pulumi.Input[str] = field(repr=False)
@@ -53,7 +53,7 @@ class Proxy(pulumi.ComponentResource):
         project = pulumi.get_project()
         provider = pulumi.ProviderResource(
             "pulumi-python",
-            logical(name, "npm"),
+            logical_name(name, "npm"),
             {
                 f"{project}:address": args.address,
                 f"{project}:identity": args.identity,
@@ -69,7 +69,7 @@ class Proxy(pulumi.ComponentResource):
             title = certificate_name(route.host, args.token if args.named else None)
             certificate = resource_class(CERTIFICATE.name)(
                 NpmProvider(),
-                logical(name, title),
+                logical_name(name, title),
                 CERTIFICATE.name,
                 certificate_fields(title, route.host, args.token),
                 secret=("meta",),
@@ -78,7 +78,7 @@ class Proxy(pulumi.ComponentResource):
             )
             self.ready[route.host] = resource_class(PROXY_HOST.name)(
                 NpmProvider(),
-                logical(name, route.host),
+                logical_name(name, route.host),
                 PROXY_HOST.name,
                 host_fields(route, title),
                 opts=pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=[certificate])),

@@ -34,11 +34,11 @@ def routes(settings: Settings) -> list[Route]:
     """What is served: authentik, and each app that the box stands in front of."""
     return [
         Route(settings.auth_host, *AUTHENTIK, authentik=True),
-        *(_route(app, settings) for app in _fronted(settings)),
+        *(_route(app, settings) for app in _proxied_apps(settings)),
     ]
 
 
-def _fronted(settings: Settings) -> list[App]:
+def _proxied_apps(settings: Settings) -> list[App]:
     return [app for app in settings.apps if app.upstream is not None]
 
 

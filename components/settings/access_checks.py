@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from components.problems import Problem
 from components.settings.apps import App
 from components.settings.base import dotted
-from components.settings.checking import declared, touched
+from components.settings.checking import declared, is_touched
 from components.settings.identity import RawObject
 from components.settings.model import Settings
 
@@ -22,7 +22,7 @@ def check_access(settings: Settings, broken: frozenset[str]) -> Iterator[Problem
     for app in settings.apps:
         path = ("apps", app.key)
         yield from declared(settings, broken, app.groups, (*path, "groups"))
-        if dotted(*path) in broken or any(touched(broken, *path, name) for name in SAYING):
+        if dotted(*path) in broken or any(is_touched(broken, *path, name) for name in SAYING):
             continue
         named = " and ".join(name for name in ("groups", "users") if getattr(app, name))
         if app.everyone and named:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from components.lines import uses_redis
 from components.problems import Problem, hint, warning
+from components.release_lines import uses_redis
 from components.settings.backup import backup_warnings
 from components.settings.base import dotted
 from components.settings.checks import memory

@@ -9,7 +9,7 @@ from components.problems import Problem, nearest
 from components.settings.app_fields import APPLICATION, said_by, settings_of
 from components.settings.apps import App
 from components.settings.base import dotted
-from components.settings.checking import either, touched
+from components.settings.checking import either, is_touched
 from components.settings.forms import LOOPBACK
 from components.settings.host import Elsewhere
 from components.settings.model import Settings
@@ -105,7 +105,7 @@ def check_overlaid(settings: Settings, _: frozenset[str]) -> Iterator[Problem]:
 
 def check_icons(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
     """A picture's address is a field of the API since 2026.2."""
-    if touched(broken, "authentik") or settings.authentik.line != "2025.8":
+    if is_touched(broken, "authentik") or settings.authentik.line != "2025.8":
         return
     for app in settings.apps:
         if app.icon:
@@ -130,7 +130,7 @@ def check_urls(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
             )
         if not beside:
             seen.setdefault(app.url.lower(), app.key)
-        if touched(broken, "domain") or touched(broken, "authentik"):
+        if is_touched(broken, "domain") or is_touched(broken, "authentik"):
             continue
         if parts.netloc == urlsplit(settings.issuer_base).netloc:
             yield Problem(

@@ -17,7 +17,7 @@ def is_broken(broken: frozenset[str], path: str) -> bool:
     return any(path == one or path.startswith((f"{one}.", f"{one}[")) for one in broken)
 
 
-def touched(broken: frozenset[str], *parts: str | int) -> bool:
+def is_touched(broken: frozenset[str], *parts: str | int) -> bool:
     """Whether the setting at `parts`, or something in it, is wrong by itself."""
     path = dotted(*parts)
     return any(one == path or one.startswith((f"{path}.", f"{path}[")) for one in broken)
@@ -26,7 +26,7 @@ def touched(broken: frozenset[str], *parts: str | int) -> bool:
 def declared(
     settings: Settings, broken: frozenset[str], names: Iterable[str], path: tuple[str | int, ...]
 ) -> Iterator[Problem]:
-    if touched(broken, "groups"):
+    if is_touched(broken, "groups"):
         return
     known = {group.name for group in settings.groups} | raw_names(settings, "authentik_core.group")
     for index, name in enumerate(names):

@@ -11,14 +11,14 @@ from typing import Any
 
 from pydantic.alias_generators import to_camel
 
-from components.lines import known, newest, number
 from components.problems import Problem, nearest
+from components.release_lines import known_lines, newest_line, sort_key
 from components.secrets import SecretError, check_override, form_of, secret_names
 from components.settings.access_checks import check_access
 from components.settings.app_checks import check_apps, check_icons, check_overlaid, check_urls
 from components.settings.backup import backup_problems
 from components.settings.base import dotted
-from components.settings.checking import declared, either, touched
+from components.settings.checking import declared, either, is_touched
 from components.settings.host import SERVER_TYPES, Elsewhere, memory_problems
 from components.settings.login_checks import check_login
 from components.settings.model import Settings
@@ -52,25 +52,27 @@ def check(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
 
 
 def _authentik(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
-    if touched(broken, "authentik"):
+    if is_touched(broken, "authentik"):
         return
     line, path = settings.authentik.line, dotted("authentik", "version")
-    if line in known():
+    if line in known_lines():
         return
-    if number(line) > number(newest()):
+    if sort_key(line) > sort_key(newest_line()):
         yield Problem(
             path,
-            f"authentik {line} is newer than what this gatehouse knows, which is up to {newest()}",
-            f"Take a version of {newest()}, or update gatehouse",
+            f"authentik {line} is newer than what this gatehouse knows, which is up to {newest_line()}",
+            f"Take a version of {newest_line()}, or update gatehouse",
         )
     else:
         yield Problem(
-            path, f"this gatehouse does not know authentik {line}", f"Take a version of {either(known())}"
+            path,
+            f"this gatehouse does not know authentik {line}",
+            f"Take a version of {either(known_lines())}",
         )
 
 
 def _where(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
-    if not touched(broken, "server") and not touched(broken, "box"):
+    if not is_touched(broken, "server") and not is_touched(broken, "box"):
         if settings.server and settings.box_setting:
             yield Problem(
                 dotted("box"),
@@ -85,7 +87,7 @@ def _where(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
             )
         if (
             not settings.operators
-            and not touched(broken, "operators")
+            and not is_touched(broken, "operators")
             and not isinstance(settings.box, Elsewhere)
         ):
             yield Problem(
@@ -93,7 +95,7 @@ def _where(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
                 "nobody may log in to the box",
                 "Add one: {name: sam, email: sam@agency.example, sshKey: ssh-ed25519 AAAA…}",
             )
-    if not touched(broken, "box") and not touched(broken, "authentik"):
+    if not is_touched(broken, "box") and not is_touched(broken, "authentik"):
         elsewhere = isinstance(settings.box, Elsewhere)
         if elsewhere and settings.authentik.url is None:
             yield Problem(
@@ -102,7 +104,7 @@ def _where(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
                 "Add authentik.url: where it answers, such as https://sso.acme.example",
             )
         for name in _OF_THE_BOX if elsewhere and settings.server is None else ():
-            if name in settings.model_fields_set and not touched(broken, to_camel(name)):
+            if name in settings.model_fields_set and not is_touched(broken, to_camel(name)):
                 yield Problem(
                     dotted(to_camel(name)),
                     "it has no effect with `box: none`, where somebody else runs authentik",
@@ -111,13 +113,13 @@ def _where(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
         for name in ("url", "token"):
             if getattr(settings.authentik, name) is not None and not elsewhere:
                 yield Problem(dotted("authentik", name), "this is only for `box: none`", "Take it out")
-    if not touched(broken, "operators"):
+    if not is_touched(broken, "operators"):
         yield from _twice(settings.operators, "operators", "name", lambda one: one.name)
         for index, operator in enumerate(settings.operators):
             if (
                 not operator.ssh_key
                 and not isinstance(settings.box, Elsewhere)
-                and not touched(broken, "box")
+                and not is_touched(broken, "box")
             ):
                 yield Problem(
                     dotted("operators", index, "sshKey"),
@@ -127,7 +129,7 @@ def _where(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
 
 
 def _too_small(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
-    if not touched(broken, "server"):
+    if not is_touched(broken, "server"):
         yield from (each for each in memory(settings) if each.refuses)
 
 
@@ -217,8 +219,8 @@ def _secrets(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
             if (
                 owner.count("/") == 2
                 and owner not in names
-                and not touched(broken, "apps")
-                and not touched(broken, "people")
+                and not is_touched(broken, "apps")
+                and not is_touched(broken, "people")
             ):
                 what, who = owner.rstrip("/").split("/")
                 known = {one.split("/")[1] for one in names if one.startswith(what)}
@@ -278,7 +280,7 @@ def _email(settings: Settings, _: frozenset[str]) -> Iterator[Problem]:
 
 
 def _backup(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
-    if not touched(broken, "backup"):
+    if not is_touched(broken, "backup"):
         yield from backup_problems(
-            settings.backup, has_mail=settings.email is not None or touched(broken, "email")
+            settings.backup, has_mail=settings.email is not None or is_touched(broken, "email")
         )

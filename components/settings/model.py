@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr
 
-from components.lines import uses_redis
 from components.problems import Problem
+from components.release_lines import uses_redis
 from components.secrets import Secrets
 from components.settings.apps import KEY, App
 from components.settings.backup import Backup

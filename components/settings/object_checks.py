@@ -7,19 +7,19 @@ from typing import Any, NamedTuple
 
 from components.problems import Problem, warning
 from components.settings.base import dotted
-from components.settings.checking import touched
+from components.settings.checking import is_touched
 from components.settings.model import Settings
 from components.settings.secret_forms import IN_CLEAR, set_secret
 
 
 def check_secrets(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
     """Fields that are secret by nature and stand in clear."""
-    if not settings.objects or touched(broken, "authentik"):
+    if not settings.objects or is_touched(broken, "authentik"):
         return
-    from components.identity.kinds import Line  # noqa: PLC0415  (a file without raw objects need not read the tables)
+    from components.identity.kinds import ReleaseLine  # noqa: PLC0415  (a file without raw objects need not read the tables)
 
     try:
-        line = Line(settings.authentik.line)
+        line = ReleaseLine(settings.authentik.line)
     except KeyError:
         return  # that is said elsewhere
     for index, raw in enumerate(settings.objects):
@@ -34,7 +34,7 @@ STAGE_BINDING = "authentik_flows.flowstagebinding"
 POLICY_BINDING = "authentik_policies.policybinding"
 
 
-class Trap(NamedTuple):
+class Pitfall(NamedTuple):
     """A value that authentik takes, and that does what hardly anybody means. `usual`: the value where none is said."""
 
     kind: str
@@ -46,8 +46,8 @@ class Trap(NamedTuple):
 
 
 # Each was seen on a running authentik.
-TRAPS = (
-    Trap(
+PITFALLS = (
+    Pitfall(
         "authentik_stages_email.emailstage",
         "activate_user_on_success",
         False,
@@ -55,7 +55,7 @@ TRAPS = (
         "it lets people in again who were locked out, as soon as they follow a mail",
         "Write false, unless the mail is the one that confirms new accounts",
     ),
-    Trap(
+    Pitfall(
         "authentik_policies_expiry.passwordexpirypolicy",
         "deny_only",
         False,
@@ -71,7 +71,7 @@ def object_warnings(settings: Settings) -> Iterator[Problem]:
     guarded = {str(raw.opened.get("target")) for raw in settings.objects if raw.kind == POLICY_BINDING}
     for index, raw in enumerate(settings.objects):
         fields = raw.opened
-        for trap in TRAPS:
+        for trap in PITFALLS:
             if raw.kind == trap.kind and fields.get(trap.field, trap.usual) is trap.value:
                 yield warning(dotted("objects", index, "fields", trap.field), trap.what, trap.remedy)
         place = "/".join(str(fields.get(name)) for name in ("target", "stage", "order"))

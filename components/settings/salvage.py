@@ -48,8 +48,8 @@ def _replace(
     last = loc[-1]
     if isinstance(holder, list):
         if isinstance(last, int) and last < len(holder):
-            holder[last] = _stand_in_item(loc, next(numbers))
-    elif not unknown and (value := _stand_in(str(last), next(numbers), context)) is not None:
+            holder[last] = _item_placeholder(loc, next(numbers))
+    elif not unknown and (value := _placeholder(str(last), next(numbers), context)) is not None:
         holder[last] = value
     else:
         holder.pop(last, None)
@@ -59,7 +59,7 @@ def _item(holder: Any, step: str | int) -> Any:
     return holder[step] if isinstance(holder, list) and isinstance(step, int) and step < len(holder) else None
 
 
-def _stand_in(name: str, number: int, context: dict[str, bool]) -> object | None:
+def _placeholder(name: str, number: int, context: dict[str, bool]) -> object | None:
     host = f"stand-in-{number}.invalid"
     match name:
         case "rootSecret":
@@ -89,7 +89,7 @@ def _stand_in(name: str, number: int, context: dict[str, bool]) -> object | None
     return None
 
 
-def _stand_in_item(loc: Loc, number: int) -> object:
+def _item_placeholder(loc: Loc, number: int) -> object:
     host = f"stand-in-{number}.invalid"
     match loc[-2]:
         case "people":

@@ -21,7 +21,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from components import access
+from components import ssh
 from components.objects.errors import ObjectError
 from components.objects.http import Http
 from components.secrets import Secrets, new_root_secret
@@ -94,16 +94,16 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     if os.getuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(access, "CONNECT_SECONDS", 3)
+    monkeypatch.setattr(ssh, "CONNECT_SECONDS", 3)
     # pytest's own paths are too long for the socket of a shared connection
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     server = Server(tmp_path, free_port(), Secrets(new_root_secret()))
-    access.write_files("acme", server.secrets)
+    ssh.write_files("acme", server.secrets)
     config = Path(".gatehouse/acme/ssh_config")
     config.write_text(config.read_text().replace("User deploy", f"User {getpass.getuser()}"))
     yield server
-    access.close_tunnels()
-    access.leave("acme", "127.0.0.1", server.port)
+    ssh.close_tunnels()
+    ssh.close_shared_connection("acme", "127.0.0.1", server.port)
     server.stop()
 
 
@@ -127,7 +127,7 @@ def web() -> Iterator[int]:
 
 def get(address: str) -> str:
     """What answers at the other end of the tunnel."""
-    way = access.tunnel(address)
+    way = ssh.tunnel(address)
     assert way.socket
     with httpx.Client(transport=httpx.HTTPTransport(uds=way.socket)) as client:
         return client.get(way.url).text
@@ -138,20 +138,20 @@ def test_a_tunnel_leads_to_the_boxs_loopback_and_is_there_once(server: Server, w
     server.start()
     address = server.address(web)
     assert get(address) == "from the box"
-    way = access.tunnel(address)
-    assert access.tunnel(address) == way
+    way = ssh.tunnel(address)
+    assert ssh.tunnel(address) == way
     socket = Path(str(way.socket))
     assert stat.S_ISSOCK(socket.stat().st_mode)
     assert socket.stat().st_mode & 0o077 == 0
     assert socket.parent.stat().st_mode & 0o077 == 0, "another user might take its place"
-    access.close_tunnels()
+    ssh.close_tunnels()
     assert not socket.exists()
 
 
 def test_two_tunnels_share_one_connection(server: Server, web: int) -> None:
     server.start()
     for target in (web, free_port()):
-        access.tunnel(server.address(target))
+        ssh.tunnel(server.address(target))
     assert (server.folder / "log").read_text().count("Accepted publickey") == 1
 
 
@@ -163,12 +163,12 @@ def test_a_tunnel_that_died_in_the_middle_of_a_run_is_opened_again(
     """Also where the shared connection lives on, which goes on listening for the tunnel that died."""
     server.start()
     address = server.address(web)
-    http = Http(lambda: access.tunnel(address), "server")
+    http = Http(lambda: ssh.tunnel(address), "server")
     with pytest.raises(ObjectError, match="where JSON is due"):
         http.request("GET", "/")  # it answers, and says that it is no API
-    first = access._tunnels[address].process
+    first = ssh._tunnels[address].process
     if shared:
-        access.leave("acme", "127.0.0.1", server.port)
+        ssh.close_shared_connection("acme", "127.0.0.1", server.port)
     else:
         first.kill()
     first.wait(5)
@@ -181,33 +181,33 @@ def test_a_tunnel_that_died_in_the_middle_of_a_run_is_opened_again(
 def test_a_box_that_is_away_is_waited_for(server: Server, web: int) -> None:
     server.start()
     address = server.address(web)
-    http = Http(lambda: access.tunnel(address), "server")
-    access.tunnel(address)
+    http = Http(lambda: ssh.tunnel(address), "server")
+    ssh.tunnel(address)
     server.stop()
-    access.leave("acme", "127.0.0.1", server.port)
-    access._tunnels[address].process.wait(5)
+    ssh.close_shared_connection("acme", "127.0.0.1", server.port)
+    ssh._tunnels[address].process.wait(5)
     threading.Timer(3.0, server.start).start()
     with pytest.raises(ObjectError, match="where JSON is due"):
         http.request("GET", "/", seconds=60.0)
     with pytest.raises(ObjectError, match=r"cannot be reached over ssh"):
         server.stop()
-        access.leave("acme", "127.0.0.1", server.port)
-        access._tunnels[address].process.wait(5)
+        ssh.close_shared_connection("acme", "127.0.0.1", server.port)
+        ssh._tunnels[address].process.wait(5)
         http.request("GET", "/", seconds=0.0)
 
 
 def test_what_a_killed_process_left_is_cleared_away(server: Server, web: int) -> None:
     server.start()
-    left = access._run_directory() / "tunnel-4194305-0"  # no process has such a number
+    left = ssh._run_directory() / "tunnel-4194305-0"  # no process has such a number
     left.touch()
-    access.tunnel(server.address(web))
+    ssh.tunnel(server.address(web))
     assert not left.exists()
 
 
 def test_a_killed_process_leaves_no_ssh_behind(server: Server, web: int) -> None:
     server.start()
-    way = f"access.tunnel({server.address(web)!r})"
-    program = f"from components import access; print({way}.socket, flush=True); input()"
+    way = f"ssh.tunnel({server.address(web)!r})"
+    program = f"from components import ssh; print({way}.socket, flush=True); input()"
     root = Path(__file__).resolve().parents[2]
     child = subprocess.Popen(
         [sys.executable, "-c", program],
@@ -243,44 +243,44 @@ def _read(path: Path) -> bytes:
 def test_another_machines_host_key_is_refused(server: Server, web: int) -> None:
     server.start(host=Secrets(new_root_secret()))
     with pytest.raises(
-        access.HostKeyMismatchError,
+        ssh.HostKeyMismatchError,
         match=r"127\.0\.0\.1 does not have acme's host key.*gatehouse:rootSecret was changed.*gatehouse up acme",
     ):
-        access.tunnel(server.address(web))
+        ssh.tunnel(server.address(web))
 
 
 def test_a_refused_key_is_said_to_be_one(server: Server, web: int) -> None:
     server.start(key=Secrets(new_root_secret()))
-    with pytest.raises(access.KeyRefusedError, match="refuses acme's deploy key"):
-        access.tunnel(server.address(web))
+    with pytest.raises(ssh.KeyRefusedError, match="refuses acme's deploy key"):
+        ssh.tunnel(server.address(web))
 
 
 def test_a_box_that_does_not_answer_is_said_to_be_unreachable(server: Server, web: int) -> None:
     with pytest.raises(
-        access.UnreachableError, match=r"acme's box\) cannot be reached.*Connection refused.*sshFrom"
+        ssh.UnreachableError, match=r"acme's box\) cannot be reached.*Connection refused.*sshFrom"
     ):
-        access.tunnel(server.address(web))
+        ssh.tunnel(server.address(web))
 
 
 def test_nothing_secret_is_in_an_error_or_a_command_line(server: Server, web: int) -> None:
     server.start(key=Secrets(new_root_secret()))
-    with pytest.raises(access.AccessError) as caught:
-        access.tunnel(server.address(web))
+    with pytest.raises(ssh.AccessError) as caught:
+        ssh.tunnel(server.address(web))
     private = "".join(server.secrets.ssh_key("ssh/deploy").private.splitlines()[1:-1])
     assert private not in str(caught.value).replace("\n", "")
-    assert "BEGIN" not in " ".join(access.ssh_command("acme"))
+    assert "BEGIN" not in " ".join(ssh.ssh_command("acme"))
 
 
 def test_a_shared_connection_to_a_box_that_is_gone_is_left(
     server: Server, web: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(access, "CONNECT_SECONDS", 1)
+    monkeypatch.setattr(ssh, "CONNECT_SECONDS", 1)
     server.start()
-    access.tunnel(server.address(web))
-    check = [*access.ssh_command("acme"), "-p", str(server.port), "-O", "check", "127.0.0.1"]
+    ssh.tunnel(server.address(web))
+    check = [*ssh.ssh_command("acme"), "-p", str(server.port), "-O", "check", "127.0.0.1"]
     found = subprocess.run(check, capture_output=True, text=True, check=True).stderr
     master = int(found.split("pid=")[1].split(")")[0])
-    access.close_tunnels()
+    ssh.close_tunnels()
     os.kill(master, signal.SIGSTOP)  # answers nothing, as one whose box has gone
     try:
         assert get(server.address(web)) == "from the box"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from components import lines
+from components import release_lines
 from components.apps import declare, outputs
 from components.identity.plan import Plan
 from components.settings import Settings, parse
@@ -48,13 +48,13 @@ def planned(found: Settings) -> Recorded:
     return plan
 
 
-@pytest.mark.parametrize("line", lines.known())
+@pytest.mark.parametrize("line", release_lines.known_lines())
 def test_every_line_takes_what_is_declared(line: str) -> None:
     plan = planned(settings(authentik={"version": f"{line}.0"}))
     assert plan.problems() == []
 
 
-@pytest.mark.parametrize("line", lines.known())
+@pytest.mark.parametrize("line", release_lines.known_lines())
 def test_every_line_takes_apps_of_every_protocol_with_all_that_they_may_say(line: str) -> None:
     elsewhere = {"version": f"{line}.0", "url": "https://sso.acme.example", "token": "t" * 40}
     nowhere = dict.fromkeys(("server", "operators", "secrets", "network", "redis", "email"))
@@ -91,8 +91,8 @@ def test_an_ldap_app_has_an_account_that_may_use_it_and_search_it(line: str) -> 
     )
     assert (("authentik_core.group", "ldap-nas") in plan.objects) is (line == "2025.8")
     assert plan.objects["authentik_policies.policybinding", "nas: ldap-nas"]["user"] == "ldap-nas"
-    examined = plan.examine()
-    search = next(each for each in examined.whole.specs.values() if each.kind == "gatehouse.ldap_search")
+    examined = plan.resolve()
+    search = next(each for each in examined.graph.specs.values() if each.kind == "gatehouse.ldap_search")
     assert (search.logical, search.fields) == ("storage", {"provider": "nas", "role": "ldap-nas"})
     # Whoever must have a second factor: everybody but this account.
     spared = plan.objects["authentik_policies_expression.expressionpolicy", "gatehouse-mfa-spared"]

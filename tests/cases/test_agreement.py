@@ -100,7 +100,7 @@ class Engine:
         try:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(pulumi.log, "warn", lambda text, *_: said.append(("warning", text)))
-                mocks.run(lambda: Client.of(load()))
+                mocks.run(lambda: Client.from_settings(load()))
         except Problems as error:
             said.append(("error", str(error)))
         finally:

@@ -150,14 +150,14 @@ def forget(client: BenchClient) -> None:
 def test_what_is_protected_is_what_memory_knows_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The table of what gatehouse protects agrees with what the program registers as protected."""
     monkeypatch.chdir(tmp_path)
-    registered = mocks.run(lambda: Client.of(mocks.settings(cloudflareToken="x" * 40)))
+    registered = mocks.run(lambda: Client.from_settings(mocks.settings(cloudflareToken="x" * 40)))
     assert {(each.type, each.name) for each in registered if each.request.protect} == set(KEPT)
 
 
 def state(*kept: tuple[str, str], **outputs: Any) -> list[dict[str, Any]]:
     """A client's state as far as the memory looks at it, with these things protected."""
     secrets = mocks.secrets()
-    memory = Memory().after(mocks.settings(), secrets, "gatehouse@acme.example") | outputs
+    memory = Memory().for_next_run(mocks.settings(), secrets, "gatehouse@acme.example") | outputs
     component = {"urn": "a::b::c::acme", "type": CLIENT, "outputs": {"memory": memory}}
     key = {"urn": "a::b::c::deploy", "type": "hcloud:index/sshKey:SshKey"}
     return [
@@ -169,7 +169,7 @@ def state(*kept: tuple[str, str], **outputs: Any) -> list[dict[str, Any]]:
 
 def objections(resources: list[dict[str, Any]], **settings: Any) -> list[str]:
     wanted = mocks.settings(**settings)
-    found = Memory.of(resources).problems(wanted, wanted.derived(), confirmed=False)
+    found = Memory.from_resources(resources).problems(wanted, wanted.derived(), confirmed=False)
     return [str(each) for each in found]
 
 
@@ -207,9 +207,9 @@ def test_another_domain_is_to_be_confirmed_and_npm_is_logged_in_to_as_before() -
         },
     ]
     older.append({"urn": "a::b::c::deploy", "type": "hcloud:index/sshKey:SshKey"})
-    assert Memory.of(older[:-1]) == Memory()  # nothing was made yet: there is nothing to lose
-    assert Memory.of(older).issuer == "https://auth.old.example"
-    assert Memory.of(older).identity == "gatehouse@old.example"
+    assert Memory.from_resources(older[:-1]) == Memory()  # nothing was made yet: there is nothing to lose
+    assert Memory.from_resources(older).issuer == "https://auth.old.example"
+    assert Memory.from_resources(older).identity == "gatehouse@old.example"
     assert len(objections(older)) == 1
 
 
@@ -236,7 +236,9 @@ def test_a_line_that_becomes_another_persons_is_pointed_out() -> None:
         wanted = mocks.settings(people=[{**JANE, **person}])
         return [
             str(each)
-            for each in Memory.of([*state(), jane]).problems(wanted, wanted.derived(), confirmed=False)
+            for each in Memory.from_resources([*state(), jane]).problems(
+                wanted, wanted.derived(), confirmed=False
+            )
         ]
 
     assert doubts() == []
@@ -261,9 +263,9 @@ def test_npm_is_logged_in_to_as_before_when_the_domain_changes(
     monkeypatch.chdir(tmp_path)
     moved = mocks.settings(domain="new.example", cloudflareToken="c" * 40)
     with pytest.raises(Problems, match=r"authentik has answered at https://auth\.acme\.example"):
-        mocks.run(lambda: Client.of(moved), answers=answers(state()))
+        mocks.run(lambda: Client.from_settings(moved), answers=answers(state()))
     monkeypatch.setenv(CONFIRM, "acme")
-    found = mocks.run(lambda: Client.of(moved), answers=answers(state()))
+    found = mocks.run(lambda: Client.from_settings(moved), answers=answers(state()))
     first = "gatehouse@acme.example"
     (container,) = [each for each in found if each.name == "npm" and "Container" in each.type]
     assert f"INITIAL_ADMIN_EMAIL={first}" in container.inputs["envs"]
@@ -277,7 +279,7 @@ def test_no_file_is_written_for_another_root_secret(tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path)
     another = mocks.settings(rootSecret=new_root_secret(), cloudflareToken="c" * 40)
     with pytest.raises(Problems, match="not the root secret that acme was brought up with"):
-        mocks.run(lambda: Client.of(another), answers=answers(state()))
+        mocks.run(lambda: Client.from_settings(another), answers=answers(state()))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -12,13 +12,13 @@ from components import box
 from components.containers import networks, releases
 from components.containers.containers import _duration
 from components.containers.networks import APPS, AUTHENTIK_ADDRESS, DATA_NET, EDGE
-from components.containers.spec import answering, folders
+from components.containers.spec import folders, loopback_ports
 from components.containers.specs import admin_identity, all_specs
 from components.host.user_data import hardening_script
-from components.lines import known
 from components.plan import plan
 from components.problems import Problems
 from components.proxy import routes
+from components.release_lines import known_lines
 from tests.host.mocks import KEY, Registered, run, secrets, settings
 
 BOX = {"host": "198.51.100.7", "hostKey": KEY, "port": 2222}
@@ -45,7 +45,7 @@ def env(one: Registered) -> dict[str, str]:
     return dict(line.split("=", 1) for line in one.inputs["envs"])
 
 
-@pytest.mark.parametrize("line", known())
+@pytest.mark.parametrize("line", known_lines())
 @pytest.mark.parametrize("redis", [True, "auto"])
 def test_a_row_says_all_that_a_container_needs(line: str, redis: Any) -> None:
     apps = {"nas": NAS, "wifi": WIFI}
@@ -68,10 +68,10 @@ def test_a_row_says_all_that_a_container_needs(line: str, redis: Any) -> None:
 
 def test_what_does_not_answer_without_a_container() -> None:
     some = settings(authentik={"version": "2025.8.6"})
-    assert answering(all_specs(some, secrets())) == {
+    assert loopback_ports(all_specs(some, secrets())) == {
         "postgres": {9000}, "redis": {9000}, "authentik-server": {9000}, "authentik-worker": set(), "npm": {81},
     }  # fmt: skip
-    assert answering(all_specs(settings(), secrets()))["redis"] == set()  # 2026.8 does not ask it
+    assert loopback_ports(all_specs(settings(), secrets()))["redis"] == set()  # 2026.8 does not ask it
 
 
 @pytest.mark.parametrize("preview", [True, False])
@@ -229,7 +229,7 @@ def test_media_stays_where_it_is_when_the_line_moves(version: str, inside: str) 
 
 
 def test_every_line_that_has_a_catalog_has_a_row() -> None:
-    assert set(known()) <= set(releases.RELEASES)
+    assert set(known_lines()) <= set(releases.RELEASES)
     assert releases.release("2026.2").shm_mb == 512 and releases.release("2025.8").redis
     with pytest.raises(
         Problems, match=r"gatehouse:authentik\.version: .*2024\.2.*not how to run it on a box"

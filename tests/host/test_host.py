@@ -24,7 +24,7 @@ BOX = {"host": "198.51.100.7", "hostKey": KEY, "user": "root"}
 def declare(preview: bool = False, answers: Any = None, **more: Any) -> dict[str, Registered]:
     """By type and name, what Host registers for these settings."""
     some = settings(**more)
-    args = HostArgs.of(some, secrets(), served_hosts(some), [FOLDER])
+    args = HostArgs.from_settings(some, secrets(), served_hosts(some), [FOLDER])
     found = run(lambda: Host(some.client, args), preview=preview, answers=answers)
     return {f"{one.type.rpartition(':')[2]} {one.name}": one for one in found}
 

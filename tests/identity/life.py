@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 import pytest
 
-from components.identity.kinds import Line
+from components.identity.kinds import ReleaseLine
 from tests.identity.samples import Samples
 from tests.identity.traffic import ByHand, Traffic
 from tests.objects.plugin import Plugin
@@ -32,7 +32,7 @@ class Life:
     """An object of one kind, from its creation to its end, and then another that somebody made by hand."""
 
     def __init__(
-        self, line: Line, samples: Samples, plugin: Plugin, traffic: Traffic, hand: ByHand, label: str
+        self, line: ReleaseLine, samples: Samples, plugin: Plugin, traffic: Traffic, hand: ByHand, label: str
     ) -> None:
         self.line = line
         self.samples = samples

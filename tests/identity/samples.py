@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from components.identity.kinds import Line
+from components.identity.kinds import ReleaseLine
 from components.objects.dialect import Reference
 
 LEAVE = object()
@@ -147,7 +147,7 @@ PREFERRED = {
 class Samples:
     """Samples of one line. What a sample refers to is made by `make`, once: (kind, fields) -> nothing."""
 
-    def __init__(self, line: Line, make: Callable[[str, dict[str, Any]], None]) -> None:
+    def __init__(self, line: ReleaseLine, make: Callable[[str, dict[str, Any]], None]) -> None:
         self._line = line
         self._make = make
         self._made: dict[tuple[str, int], str] = {}

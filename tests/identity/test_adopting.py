@@ -10,7 +10,7 @@ import pytest
 
 from bench.authentik.testing import Running
 from components.identity.dialect import Authentik
-from components.identity.kinds import Line
+from components.identity.kinds import ReleaseLine
 from components.objects.desired import DesiredObject
 from components.objects.errors import ObjectError
 from components.objects.reconcile import ObjectState, Reconciler
@@ -21,7 +21,7 @@ EMBEDDED = "authentik Embedded Outpost"
 
 
 def engine(server: Running) -> Reconciler:
-    return Reconciler(Authentik(server.url, server.token, None, Line("2026.8")))
+    return Reconciler(Authentik(server.url, server.token, None, ReleaseLine("2026.8")))
 
 
 def flows(admin: httpx.Client) -> dict[str, str]:
@@ -52,7 +52,7 @@ def test_an_outpost_that_was_there_keeps_the_providers_of_others(
     held = engine(server).create(wanted)
     assert behind() == [theirs, one]
     assert held.fields["providers"] == ["one"]
-    kind = Line("2026.8").kind(OUTPOST)
+    kind = ReleaseLine("2026.8").kind(OUTPOST)
     seen = engine(server).read(kind, held)
     assert seen is not None
     assert seen.fields["providers"] == ["one"]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from components.identity import catalog
-from components.identity.kinds import Line, title
+from components.identity.kinds import ReleaseLine, title
 from tools.catalog import extract
 
 SCHEMAS = Path(__file__).parents[2] / "bench" / "authentik" / "schema"
@@ -64,14 +64,14 @@ def test_extracting_again_changes_nothing(line: str) -> None:
 
 def test_lines_are_in_order() -> None:
     assert catalog.lines() == tuple(KINDS)
-    assert catalog.newest() == "2026.8"
+    assert catalog.newest_line() == "2026.8"
     with pytest.raises(KeyError):
         catalog.load("2031.1")
 
 
 @pytest.mark.parametrize("line", KINDS)
 def test_every_kind_has_what_the_schema_does_not_say(line: str) -> None:
-    kinds = Line(line)
+    kinds = ReleaseLine(line)
     assert len(list(kinds.labels())) == KINDS[line]
     paths = catalog.load(line)
     for label in kinds.labels():
@@ -84,7 +84,7 @@ def test_every_kind_has_what_the_schema_does_not_say(line: str) -> None:
             for to in reference.to:
                 assert kinds.kind(to).path
                 assert to.startswith("@") or to in kinds.labels(), (label, name)
-        if kinds.why_not(label) is None:
+        if kinds.undeclarable_reason(label) is None:
             assert kind.key.parts, f"{label} has no natural key"
             assert set(kind.key.fields) <= set(facts["fields"]), label
             assert set(kind.always_sent) <= known | {"internal_host"}, label
@@ -93,7 +93,7 @@ def test_every_kind_has_what_the_schema_does_not_say(line: str) -> None:
 @pytest.mark.parametrize("line", KINDS)
 def test_every_field_that_names_an_object_is_a_reference(line: str) -> None:
     """A uuid or a list of uuids that is no reference is one that has been forgotten, but for these few."""
-    kinds = Line(line)
+    kinds = ReleaseLine(line)
     no_objects = {"webauthn_allowed_device_types", "device_type_restrictions", "object_id"}
     for label in kinds.declarable():
         for name, facts in kinds.fields(label).items():
@@ -110,11 +110,11 @@ def test_titles_are_words() -> None:
 
 
 def test_what_differs_between_lines_is_kept_apart() -> None:
-    assert "parent" in Line("2025.8").kind("authentik_core.group").references
-    assert "parents" in Line("2026.8").kind("authentik_core.group").references
-    assert "flow_set" not in Line("2025.8").fields("authentik_stages_deny.denystage")
-    assert "grant_types" in Line("2026.8").fields("authentik_providers_oauth2.oauth2provider")
-    assert "grant_types" not in Line("2026.2").fields("authentik_providers_oauth2.oauth2provider")
-    assert "issuer_override" in Line("2026.8").fields("authentik_providers_saml.samlprovider")
-    assert "token" in Line("2026.8").kind("authentik_providers_scim.scimprovider").write_only
-    assert "token" not in Line("2026.2").kind("authentik_providers_scim.scimprovider").write_only
+    assert "parent" in ReleaseLine("2025.8").kind("authentik_core.group").references
+    assert "parents" in ReleaseLine("2026.8").kind("authentik_core.group").references
+    assert "flow_set" not in ReleaseLine("2025.8").fields("authentik_stages_deny.denystage")
+    assert "grant_types" in ReleaseLine("2026.8").fields("authentik_providers_oauth2.oauth2provider")
+    assert "grant_types" not in ReleaseLine("2026.2").fields("authentik_providers_oauth2.oauth2provider")
+    assert "issuer_override" in ReleaseLine("2026.8").fields("authentik_providers_saml.samlprovider")
+    assert "token" in ReleaseLine("2026.8").kind("authentik_providers_scim.scimprovider").write_only
+    assert "token" not in ReleaseLine("2026.2").kind("authentik_providers_scim.scimprovider").write_only

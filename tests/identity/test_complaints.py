@@ -14,9 +14,9 @@ import pytest
 
 from bench.authentik.testing import Running
 from components.identity import dialect
+from components.identity.bootstrap import Bootstrap
 from components.identity.dialect import Authentik
-from components.identity.door import Door
-from components.identity.kinds import Line
+from components.identity.kinds import ReleaseLine
 from components.identity.plan import Plan
 from components.objects.errors import ObjectError
 from components.objects.http import Http
@@ -44,7 +44,7 @@ class Watched(Authentik):
     """An authentik whose writes are listed, with what was sent."""
 
     def __init__(self, server: Running) -> None:
-        super().__init__(server.url, server.token, None, Line("2026.8"))
+        super().__init__(server.url, server.token, None, ReleaseLine("2026.8"))
         self.writes: list[tuple[str, str, Any]] = []
 
     def request(self, method: str, path: str, *, params: Any = None, body: Any = None) -> Any:
@@ -203,8 +203,8 @@ def test_341_the_embedded_outpost_is_found_by_name_and_keeps_its_settings(
 
 
 def test_7707_the_first_token_needs_no_discovery(server: Running) -> None:
-    Door(Http(server.url, "authentik"), TOKEN, server.token).open()
-    Door(Http(server.url, "authentik"), TOKEN, None).open()
+    Bootstrap(Http(server.url, "authentik"), TOKEN, server.token).run()
+    Bootstrap(Http(server.url, "authentik"), TOKEN, None).run()
 
 
 def test_12186_a_default_object_that_never_comes_is_named(

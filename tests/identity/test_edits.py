@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from bench.plain import PlainWorld
-from components.identity.kinds import Line
+from components.identity.kinds import ReleaseLine
 from tests.operations.client import BenchClient
 
 pytestmark = pytest.mark.engine
@@ -25,7 +25,7 @@ Edit = Callable[[Settings], object]
 Steps = dict[tuple[str, str, str], set[str]]
 """(what is done, kind, name in state) -> changed fields; for what is made or deleted: none."""
 
-LINE = Line("2026.8")
+LINE = ReleaseLine("2026.8")
 GROUP, USER, BINDING = "authentik_core.group", "authentik_core.user", "authentik_policies.policybinding"
 ACCESS = "gatehouse.access"
 OAUTH2, PROXY = "authentik_providers_oauth2.oauth2provider", "authentik_providers_proxy.proxyprovider"

@@ -49,7 +49,7 @@ plan = Plan("2026.8")
 for spec in want["objects"]:
     plan.add(spec["kind"], spec["name"], spec["fields"], adopt=spec.get("adopt", False),
              logical_name=spec.get("logical"))
-register(plan.examine(), provider)
+register(plan.resolve(), provider)
 """
 OBJECTS: list[dict[str, Any]] = [
     {

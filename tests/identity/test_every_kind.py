@@ -19,7 +19,7 @@ from bench.authentik import writes
 from bench.authentik.catalog import LINES, version_of
 from bench.authentik.testing import Running, serve
 from bench.clients import VERSIONS as CLIENTS
-from components.identity.kinds import Line
+from components.identity.kinds import ReleaseLine
 from components.identity.provider import AuthentikProvider
 from tests.identity.client_models import verdicts
 from tests.identity.conftest import TOKEN
@@ -40,7 +40,7 @@ DECLARABLE = {"2025.8": 83, "2025.10": 85, "2025.12": 89, "2026.2": 92, "2026.5"
 class Lived:
     """What became of the declarable kinds of a line, and what was written on their way."""
 
-    line: Line
+    line: ReleaseLine
     failed: dict[str, str]
     writes: list[Write]
 
@@ -51,7 +51,7 @@ class Lived:
 )
 def lived(request: pytest.FixtureRequest) -> Lived:
     """One provider process takes all declarable kinds of a line through their lives, against one server."""
-    line = Line(request.param)
+    line = ReleaseLine(request.param)
     failed: dict[str, str] = {}
     with serve(version=VERSIONS[line.line]) as server, pytest.MonkeyPatch.context() as patch:
         licensed(server, patch)
@@ -124,7 +124,7 @@ def test_the_client_finds_what_is_wrong(version: str) -> None:
 
 def test_every_field_is_changed_or_has_a_reason_not_to_be() -> None:
     same = set()
-    for line in map(Line, VERSIONS):
+    for line in map(ReleaseLine, VERSIONS):
         samples = Samples(line, lambda label, fields: None)
         for label in line.declarable():
             one, other = (samples.fields(label, variant) for variant in (0, 1))
@@ -134,7 +134,7 @@ def test_every_field_is_changed_or_has_a_reason_not_to_be() -> None:
 
 def test_a_binding_turns_from_one_to_another() -> None:
     """A group, then a policy, then a user: what was named before is cleared, which sending the new one does not do."""
-    line = Line("2026.8")
+    line = ReleaseLine("2026.8")
     label = "authentik_policies.policybinding"
     bound = {"target": "authentik_flows.flow:default-source-enrollment", "order": 7}
     bound["gatehouse"] = {"kind": label, "logical": "binding"}
@@ -158,7 +158,7 @@ def test_there_is_a_client_for_every_server() -> None:
 
 def test_a_later_run_knows_nothing_of_an_earlier_one() -> None:
     """Or it would prove nothing that the lives above are led by one process."""
-    line = Line("2026.8")
+    line = ReleaseLine("2026.8")
     label = "authentik_core.group"
     with serve(version=VERSIONS["2026.8"]) as server:
         hand = ByHand(server, line, Traffic(server))
@@ -171,9 +171,9 @@ def test_a_later_run_knows_nothing_of_an_earlier_one() -> None:
 
 
 def test_without_a_licence_enterprise_kinds_say_so() -> None:
-    line = Line("2026.8")
+    line = ReleaseLine("2026.8")
     label = "authentik_stages_mtls.mutualtlsstage"
-    assert line.enterprise(label)
+    assert line.needs_enterprise(label)
     with (
         serve(version=VERSIONS["2026.8"]) as server,
         plugin(AuthentikProvider(), config(server, line)) as running,
@@ -183,7 +183,7 @@ def test_without_a_licence_enterprise_kinds_say_so() -> None:
             make(running, label, samples.fields(label, 0))
 
 
-def config(server: Running, line: Line) -> dict[str, str]:
+def config(server: Running, line: ReleaseLine) -> dict[str, str]:
     """The explicit provider resource's values."""
     return {"address": server.url, "token": TOKEN, "bootstrap": server.token, "line": line.line}
 

@@ -15,7 +15,7 @@ import pytest
 from components.identity import catalog
 from components.identity.generated import core, policies, providers
 from components.identity.generated.flows import Flow
-from components.identity.kinds import Line
+from components.identity.kinds import ReleaseLine
 from components.identity.typed import TypedObject
 from components.problems import Problems
 from tests.identity.test_plan import Recorder
@@ -38,7 +38,7 @@ def classes() -> dict[str, type[TypedObject]]:
 
 def test_every_declarable_kind_has_a_class_with_its_token() -> None:
     found = classes()
-    assert set(found) == {label for line in catalog.lines() for label in Line(line).declarable()}
+    assert set(found) == {label for line in catalog.lines() for label in ReleaseLine(line).declarable()}
     for label, each in found.items():
         assert each._resource_type_name == f"dynamic/{label.replace('.', ':')}"
 
@@ -47,7 +47,7 @@ def test_every_field_of_every_line_is_there() -> None:
     for label, each in classes().items():
         module = importlib.import_module(each.__module__)
         fields = getattr(module, f"{each.__name__}Fields").__annotations__
-        having = [line for line in map(Line, catalog.lines()) if label in line.labels()]
+        having = [line for line in map(ReleaseLine, catalog.lines()) if label in line.labels()]
         assert set(fields) == {name for line in having for name in line.fields(label)}, label
 
 

@@ -207,7 +207,7 @@ def test_registering_in_an_order_that_works() -> None:
         )
         plan.add("authentik_core.group", "staff", {})
         oauth2(plan, client_secret="derived")
-        made = register(plan.examine(), provider)
+        made = register(plan.resolve(), provider)
         assert set(made) == {
             ("authentik_policies.policybinding", "b"),
             ("authentik_core.application", "grafana"),
@@ -243,7 +243,7 @@ def test_nothing_is_registered_when_something_is_wrong() -> None:
     plan.add("authentik_core.group", "a", {"nope": 1})
     plan.add("authentik_core.group", "b", {"neither": 1})
     with pytest.raises(Problems, match="2 mistakes") as caught:
-        register(plan.examine(), pulumi.ProviderResource.__new__(pulumi.ProviderResource))
+        register(plan.resolve(), pulumi.ProviderResource.__new__(pulumi.ProviderResource))
     assert len(caught.value.problems) == 2
 
 

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from bench.plain import PlainWorld
 from components.identity import catalog
-from components.identity.kinds import Line
+from components.identity.kinds import ReleaseLine
 from components.identity.plan import Plan
 from components.settings.forms import Kind
 from tests.operations.client import BenchClient
@@ -19,7 +19,7 @@ from tools.kinds_page import load_examples, page
 @pytest.mark.parametrize("line", catalog.lines())
 def test_every_kind_and_field_is_there(line: str) -> None:
     sections = {part.partition("\n")[0]: part.partition("\n## ")[0] for part in page().split("\n### ")[1:]}
-    known = Line(line)
+    known = ReleaseLine(line)
     for label in known.declarable():
         rows = {row.split("`")[1] for row in sections[label].splitlines() if row.startswith("| `")}
         assert known.fields(label).keys() <= rows, label
@@ -28,7 +28,7 @@ def test_every_kind_and_field_is_there(line: str) -> None:
 @pytest.mark.parametrize("line", catalog.lines())
 def test_a_stack_file_may_name_every_kind(line: str) -> None:
     form: TypeAdapter[str] = TypeAdapter(Kind)
-    for label in Line(line).declarable():
+    for label in ReleaseLine(line).declarable():
         assert form.validate_python(label) == label
 
 
@@ -44,7 +44,7 @@ def test_links_lead_somewhere() -> None:
 def test_the_examples_are_right_for_the_newest_line() -> None:
     examples = load_examples()
     assert len({each["kind"] for each in examples}) == len(examples) >= 30
-    plan = Plan(catalog.newest())
+    plan = Plan(catalog.newest_line())
     for each in examples:
         plan.add(each["kind"], each["name"], each.get("fields", {}), adopt=each.get("adopt", False))
     assert plan.problems() == []

@@ -9,7 +9,7 @@ import pytest
 
 from bench.authentik.testing import Running
 from components.identity.dialect import Authentik
-from components.identity.kinds import Line
+from components.identity.kinds import ReleaseLine
 from components.identity.rights import GROUP, USER, Rights
 from components.objects.desired import DesiredObject
 from components.objects.errors import ObjectError
@@ -50,10 +50,10 @@ USERS: dict[str, dict[str, Any]] = {
 )
 def test_what_would_lock_somebody_out(changes: list[Any], words: str) -> None:
     rights = Rights("1", USERS, GROUPS)
-    after = rights.after()
+    after = rights.copy()
     for kind, pk, fields in changes:
-        after.change(kind, pk, fields)
-    objection = rights.objection(after)
+        after.apply(kind, pk, fields)
+    objection = rights.denial(after)
     assert (objection is not None) is bool(words)
     if objection:
         assert words in objection[0]
@@ -64,17 +64,17 @@ def test_an_account_that_is_no_administrator_keeps_what_it_has() -> None:
     users = {"5": {"username": "limited", "is_active": True, "groups": ["s"], "roles": ["r"]}}
     rights = Rights("5", users, GROUPS)
     for fields in ({"groups": []}, {"roles": []}, {"is_active": False}, None):
-        after = rights.after()
-        after.change(USER, "5", fields)
-        assert rights.objection(after) is not None, fields
-    after = rights.after()
-    after.change(USER, "5", {"groups": ["s", "n"]})
-    assert rights.objection(after) is None
+        after = rights.copy()
+        after.apply(USER, "5", fields)
+        assert rights.denial(after) is not None, fields
+    after = rights.copy()
+    after.apply(USER, "5", {"groups": ["s", "n"]})
+    assert rights.denial(after) is None
 
 
 def test_the_last_look_is_right_before_the_write(server: Running, admin: httpx.Client) -> None:
     def engine() -> Reconciler:
-        return Reconciler(Authentik(server.url, server.token, None, Line("2026.8")))
+        return Reconciler(Authentik(server.url, server.token, None, ReleaseLine("2026.8")))
 
     [group] = admin.get("/core/groups/", params={"name": ADMINS}).json()["results"]
     [me] = admin.get("/core/users/", params={"username": "akadmin"}).json()["results"]
@@ -88,7 +88,7 @@ def test_the_last_look_is_right_before_the_write(server: Running, admin: httpx.C
     for fields in ({"groups": []}, {"groups": [ADMINS], "is_active": False}):
         with pytest.raises(ObjectError, match="would lose its rights"):
             engine().update(held, DesiredObject(USER, "x", {"username": "akadmin", **fields}))
-    kind = Line("2026.8").kind
+    kind = ReleaseLine("2026.8").kind
     with pytest.raises(ObjectError, match="would lose its rights"):
         engine().delete(kind(GROUP), "x", ObjectState(str(group["pk"]), {"name": ADMINS}))
     with pytest.raises(ObjectError, match="would lose its rights"):
@@ -98,14 +98,14 @@ def test_the_last_look_is_right_before_the_write(server: Running, admin: httpx.C
 
 
 def test_the_token_in_use_stays_as_it_is(server: Running, admin: httpx.Client) -> None:
-    token = Line("2026.8").kind("authentik_core.token")
+    token = ReleaseLine("2026.8").kind("authentik_core.token")
     [mine] = [
         each
         for each in admin.get("/core/tokens/").json()["results"]
         if admin.get(f"/core/tokens/{each['identifier']}/view_key/").json().get("key") == server.token
     ]
     made = admin.post("/core/tokens/", json={"identifier": "other", "intent": "api", "user": mine["user"]})
-    engine = Reconciler(Authentik(server.url, server.token, None, Line("2026.8")))
+    engine = Reconciler(Authentik(server.url, server.token, None, ReleaseLine("2026.8")))
     held = ObjectState(str(mine["pk"]), {"identifier": mine["identifier"]})
     with pytest.raises(ObjectError, match="the token that this stack works with, and would be deleted"):
         engine.delete(token, "x", held)

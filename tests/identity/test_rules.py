@@ -10,9 +10,9 @@ import pytest
 from bench.authentik.testing import Running
 from components.identity import catalog
 from components.identity.dialect import Authentik
-from components.identity.kinds import Line
+from components.identity.kinds import ReleaseLine
 from components.identity.rules import rule_problems
-from components.identity.specs import Spec
+from components.identity.specs import ObjectSpec
 from components.objects.errors import ObjectError
 from components.objects.reconcile import DesiredObject, Reconciler
 from tests.identity.samples import Samples
@@ -120,8 +120,8 @@ BROKEN: list[tuple[str, dict[str, Any], str]] = [
 def test_what_is_found_is_what_authentik_refuses(
     server: Running, kind: str, fields: dict[str, Any], said: str
 ) -> None:
-    line = Line("2026.8")
-    [first, *_] = rule_problems(line, Spec(kind, "x", fields))
+    line = ReleaseLine("2026.8")
+    [first, *_] = rule_problems(line, ObjectSpec(kind, "x", fields))
     assert said in str(first)
     with pytest.raises(ObjectError, match=r"HTTP 400|without a word|keeps"):
         Reconciler(Authentik(server.url, server.token, None, line)).create(DesiredObject(kind, "x", fields))
@@ -129,22 +129,25 @@ def test_what_is_found_is_what_authentik_refuses(
 
 @pytest.mark.parametrize("line", catalog.lines())
 def test_what_authentik_takes_is_not_found(line: str) -> None:
-    known = Line(line)
+    known = ReleaseLine(line)
     samples = Samples(known, lambda _label, _fields: None)
     for label in known.declarable():
         for variant, least in ((0, False), (1, False), (0, True)):
-            spec = Spec(label, "x", samples.fields(label, variant, least=least))
+            spec = ObjectSpec(label, "x", samples.fields(label, variant, least=least))
             assert list(rule_problems(known, spec)) == [], label
 
 
 def test_what_is_known_only_later_is_not_judged() -> None:
     fields = {"name": "x", "scope_name": pulumi.Output.from_input("one two"), "expression": "return {}"}
     kind = "authentik_providers_oauth2.scopemapping"
-    assert list(rule_problems(Line("2026.8"), Spec(kind, "x", fields))) == []
+    assert list(rule_problems(ReleaseLine("2026.8"), ObjectSpec(kind, "x", fields))) == []
 
 
 def test_a_value_is_judged_also_where_the_object_is_taken_over() -> None:
-    line, fields = Line("2026.8"), {"identifier": "x", "intent": "api", "expires": "2031-01-01T00:00:00Z"}
-    assert len(list(rule_problems(line, Spec("authentik_core.token", "x", fields, adopt=True)))) == 1
-    taken = Spec("authentik_policies_reputation.reputationpolicy", "x", {"check_ip": False}, adopt=True)
+    line, fields = (
+        ReleaseLine("2026.8"),
+        {"identifier": "x", "intent": "api", "expires": "2031-01-01T00:00:00Z"},
+    )
+    assert len(list(rule_problems(line, ObjectSpec("authentik_core.token", "x", fields, adopt=True)))) == 1
+    taken = ObjectSpec("authentik_policies_reputation.reputationpolicy", "x", {"check_ip": False}, adopt=True)
     assert list(rule_problems(line, taken)) == [], "what it has besides is not known"

@@ -12,7 +12,7 @@ import pytest
 
 from bench.authentik.testing import Running
 from components.identity.dialect import Authentik
-from components.identity.kinds import Line
+from components.identity.kinds import ReleaseLine
 from components.identity.plan import Plan
 from components.objects import field_values
 from components.objects.errors import ObjectError
@@ -30,7 +30,7 @@ WEBAUTHN = "authentik_stages_authenticator_webauthn.authenticatorwebauthnstage"
 AUTHORIZATION = "default-provider-authorization-implicit-consent"
 FLOWS = {"authorization_flow": AUTHORIZATION, "invalidation_flow": "default-provider-invalidation-flow"}
 URIS: list[dict[str, str]] = [{"matching_mode": "strict", "url": "https://x.acme.example/cb"}]
-LINES = [Line(line) for line in ("2025.8", "2026.2", "2026.8")]
+LINES = [ReleaseLine(line) for line in ("2025.8", "2026.2", "2026.8")]
 NEWEST = LINES[-1]
 
 
@@ -91,13 +91,13 @@ def test_01_what_another_kinds_list_shows_is_not_adopted_as_such(authentik: Watc
 def test_02_families_share_one_name_space() -> None:
     deny, dummy = "authentik_stages_deny.denystage", "authentik_stages_dummy.dummystage"
     assert "is declared twice" in findings((deny, "same", {}), (dummy, "same", {}))
-    assert len({NEWEST.space(label) for label in NEWEST.members("@any_provider")}) == 1
+    assert len({NEWEST.name_space(label) for label in NEWEST.members("@any_provider")}) == 1
 
 
 def test_03_names_that_are_not_unique_are_no_keys() -> None:
     assert [str(NEWEST.kind(label).key) for label in (APP, FLOW, SAML_SOURCE)] == ["slug"] * 3
     for label in ("authentik_stages_invitation.invitation", "authentik_providers_rac.endpoint"):
-        assert NEWEST.loose(label)
+        assert NEWEST.allows_duplicates(label)
     flow = {"flow": "default-source-enrollment"}
     invitation = ("authentik_stages_invitation.invitation", "spring", flow)
     assert "is declared twice" in findings(invitation, invitation)
@@ -305,7 +305,7 @@ def test_21_upper_and_lower_case_are_two_names(authentik: Watched, admin: httpx.
 
 def test_22_lists_are_asked_for_in_full() -> None:
     for label in (APP, "authentik_providers_rac.endpoint"):
-        assert {str(line.flag(label)) for line in LINES} == {"{'superuser_full_list': 'true'}"}
+        assert {str(line.list_params(label)) for line in LINES} == {"{'superuser_full_list': 'true'}"}
 
 
 def test_23_labels_and_code_are_no_references() -> None:

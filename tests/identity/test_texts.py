@@ -11,9 +11,9 @@ from pulumi.output import Unknown
 
 from bench.tests.authentik.replay import recordings
 from components.identity import catalog
-from components.identity.kinds import Line
+from components.identity.kinds import ReleaseLine
 from components.identity.plan import Plan
-from components.identity.texts import DURATION, in_words, mistake
+from components.identity.texts import DURATION, describe, text_problem
 
 SLUG = {"pattern": "^[-a-zA-Z0-9_]+$"}
 TAKEN: dict[str, tuple[str, ...]] = {
@@ -83,22 +83,22 @@ REFUSED: dict[str, tuple[str, ...]] = {
     ("format_", "text"), [(name, text) for name, texts in TAKEN.items() for text in texts]
 )
 def test_what_authentik_takes_passes(format_: str, text: str) -> None:
-    assert mistake({"type": "string", "format": format_}, text) is None
+    assert text_problem({"type": "string", "format": format_}, text) is None
 
 
 @pytest.mark.parametrize(
     ("format_", "text"), [(name, text) for name, texts in REFUSED.items() for text in texts]
 )
 def test_what_authentik_refuses_is_found(format_: str, text: str) -> None:
-    wrong = mistake({"type": "string", "format": format_}, text)
+    wrong = text_problem({"type": "string", "format": format_}, text)
     assert wrong is not None
     assert wrong[0].startswith("is no ")
 
 
 @pytest.mark.parametrize("facts", [SLUG, *({"format": name} for name in TAKEN)])
 def test_an_empty_text_looks_like_nothing(facts: dict[str, Any]) -> None:
-    assert mistake(facts, "") is None
-    assert mistake(facts, "  ") is None
+    assert text_problem(facts, "") is None
+    assert text_problem(facts, "  ") is None
 
 
 def test_findings_are_in_an_operators_words() -> None:
@@ -162,32 +162,32 @@ def test_a_secret_is_not_quoted() -> None:
 
 
 def test_other_patterns_are_quoted_and_those_of_another_dialect_say_nothing() -> None:
-    assert mistake({"pattern": "^t_[a-z]+$"}, "x") == (
+    assert text_problem({"pattern": "^t_[a-z]+$"}, "x") == (
         "does not look as authentik wants it",
         "It must match ^t_[a-z]+$",
     )
-    assert mistake({"pattern": r"\p{L}"}, "x") is None
-    assert in_words({"pattern": "^t_[a-z]+$"}) == "text that matches `^t_[a-z]+$`"
+    assert text_problem({"pattern": r"\p{L}"}, "x") is None
+    assert describe({"pattern": "^t_[a-z]+$"}) == "text that matches `^t_[a-z]+$`"
 
 
 @pytest.mark.parametrize("line", catalog.lines())
 def test_what_authentik_fills_in_by_itself_passes(line: str) -> None:
-    known = Line(line)
+    known = ReleaseLine(line)
     for label in known.declarable():
         for name, facts in known.fields(label).items():
             default = known.defaults(label).get(name, facts.get("default"))
             if isinstance(default, str):
-                assert mistake(facts, default) is None, (label, name, default)
+                assert text_problem(facts, default) is None, (label, name, default)
 
 
 @pytest.mark.parametrize(("line", "durations"), [("2025.8", 20), ("2026.2", 34), ("2026.8", 36)])
 def test_every_text_that_starts_as_a_duration_is_one(line: str, durations: int) -> None:
-    known = Line(line)
+    known = ReleaseLine(line)
     found = 0
     for label in known.labels():
         for name, facts in known.fields(label).items():
             default = str(known.defaults(label).get(name, facts.get("default", "")))
-            is_one = mistake({"format": DURATION}, default or "none") is None
+            is_one = text_problem({"format": DURATION}, default or "none") is None
             assert is_one == (facts.get("format") == DURATION), (label, name)
             found += is_one
     assert found == durations
@@ -195,7 +195,7 @@ def test_every_text_that_starts_as_a_duration_is_one(line: str, durations: int) 
 
 def exchanges() -> Iterator[tuple[str, dict[str, Any], Any, Any, int]]:
     """Recorded calls that name a kind of 2026.2: (what, facts of its fields, what was sent, the answer, its status)."""
-    line = Line("2026.2")
+    line = ReleaseLine("2026.2")
     facts = {line.path(label): (line.fields(label), line.kind(label).references) for label in line.labels()}
     for series in "abcdefgh":
         for entry in recordings(series):
@@ -216,7 +216,7 @@ def exchanges() -> Iterator[tuple[str, dict[str, Any], Any, Any, int]]:
 def wrong(fields: dict[str, Any], body: Any) -> set[str]:
     known = body.items() if isinstance(body, dict) else ()
     texts = [(name, value) for name, value in known if name in fields and isinstance(value, str)]
-    return {name for name, value in texts if mistake(fields[name], value) is not None}
+    return {name for name, value in texts if text_problem(fields[name], value) is not None}
 
 
 def test_what_authentik_took_passes_and_what_it_holds_too() -> None:

@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from bench.plain import PlainWorld
-from components.identity.kinds import Line
+from components.identity.kinds import ReleaseLine
 from components.secrets import new_root_secret
 from tests.identity.holdings import State, called, differences, holdings
 from tests.operations.client import BenchClient, wait_for
@@ -39,7 +39,7 @@ BY_HAND = {
     "branding_custom_css": "a { color: red }",
 }
 REPLACED = ("tickets", "crm", "chat", "builds")
-LINE = Line("2026.8")
+LINE = ReleaseLine("2026.8")
 REFERENCES = ("target", "group", "app", "default_application")
 STEPS = "/set_password/$|/set_key/$|/outposts/instances/[^/]+/$"
 PATIENCE = 180.0  # seconds until a run must have come to the point where it is killed

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from bench.authentik.calls import Answer
 from bench.authentik.testing import Running
 from components.identity.dialect import Authentik
-from components.identity.kinds import Line
+from components.identity.kinds import ReleaseLine
 from components.objects.http import RefusedError
 
 
@@ -61,7 +61,7 @@ class Traffic:
 class ByHand(Authentik):
     """Somebody in the admin interface: their calls go past HTTP, and are not noted as gatehouse's."""
 
-    def __init__(self, server: Running, line: Line, traffic: Traffic) -> None:
+    def __init__(self, server: Running, line: ReleaseLine, traffic: Traffic) -> None:
         super().__init__(server.url, server.token, None, line)
         self._handle = traffic.handle
         self._headers = {"authorization": f"Bearer {server.token}", "content-type": "application/json"}

@@ -9,5 +9,5 @@ from components.settings import load
 
 settings = load()
 assert settings.server is not None
-args = CloudArgs.of(settings, settings.server, settings.derived())
+args = CloudArgs.from_settings(settings, settings.server, settings.derived())
 Cloud(settings.client, args, pulumi.ResourceOptions())

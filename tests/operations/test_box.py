@@ -12,7 +12,7 @@ import pytest
 
 from bench.clouds.serving import Clouds
 from bench.clouds.testing import client_of, make
-from components import access
+from components import ssh
 from components.objects.provider import UNREACHABLE
 from components.problems import Problems
 from components.settings import Settings
@@ -100,7 +100,7 @@ class Paper:
         self.commands.append(command)
         if self.refused:
             self.refused -= 1
-            raise access.UnreachableError("203.0.113.10 (acme's box) cannot be reached over ssh: no route")
+            raise ssh.UnreachableError("203.0.113.10 (acme's box) cannot be reached over ssh: no route")
         said = ""
         if command[:2] == ("docker", "ps"):
             said = "\n".join(f"{name} {state}" for name, state in self.states.items())

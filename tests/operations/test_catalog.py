@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from components import lines
+from components import release_lines
 from components.containers import releases
 from components.identity import catalog
 from components.identity.plan import Plan
@@ -68,7 +68,7 @@ def server() -> Iterator[str]:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(extracting, "FOLDER", tmp_path)
     monkeypatch.setattr("components.identity.catalog.FOLDER", tmp_path)
-    monkeypatch.setattr(lines, "CATALOGS", tmp_path)
+    monkeypatch.setattr(release_lines, "CATALOGS", tmp_path)
     monkeypatch.setenv(TOKEN, "right")
     yield tmp_path
     catalog.load.cache_clear()

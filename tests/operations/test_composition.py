@@ -115,7 +115,11 @@ def test_two_clients_with_boxes_have_no_name_in_common(
         )
         for client, more in clients.items()
     ]
-    found = [one for one in mocks.run(lambda: [Client.of(each) for each in settings]) if one.type != STACK]
+    found = [
+        one
+        for one in mocks.run(lambda: [Client.from_settings(each) for each in settings])
+        if one.type != STACK
+    ]
     names = [(one.type, one.name) for one in found]
     assert len(names) == len(set(names)) > 100
     types = [{kind for kind, name in names if name.startswith(client)} for client in ("globex", "initech")]
@@ -132,7 +136,7 @@ def test_two_clients_with_boxes_have_no_name_in_common(
 def test_a_preview_leaves_nothing_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     settings = mocks.settings(cloudflareToken="x" * 40)
-    mocks.run(lambda: Client.of(settings, pulumi.ResourceOptions()), preview=True)
+    mocks.run(lambda: Client.from_settings(settings, pulumi.ResourceOptions()), preview=True)
     assert not list(tmp_path.iterdir())
-    mocks.run(lambda: Client.of(settings), preview=False)
+    mocks.run(lambda: Client.from_settings(settings), preview=False)
     assert (tmp_path / ".gatehouse/acme/ssh_config").exists()

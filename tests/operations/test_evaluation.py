@@ -6,23 +6,25 @@ from typing import Any
 
 import pytest
 
-from components.identity.specs import Spec
+from components.identity.specs import ObjectSpec
 from operations.evaluation import APPLICATION, BINDING, GROUP, USER, Declared
 
 PEOPLE = [
-    Spec(GROUP, "staff", {"name": "staff"}),
-    Spec(GROUP, "interns", {"name": "interns", "parents": ["staff"]}),
-    Spec(GROUP, "theirs", {"name": "theirs"}, adopt=True),
-    Spec(USER, "in", {"username": "in", "groups": ["staff"]}),
-    Spec(USER, "below", {"username": "below", "groups": ["interns"]}),
-    Spec(USER, "out", {"username": "out", "groups": []}),
-    Spec(USER, "taken", {"username": "taken", "groups": ["theirs"]}),
+    ObjectSpec(GROUP, "staff", {"name": "staff"}),
+    ObjectSpec(GROUP, "interns", {"name": "interns", "parents": ["staff"]}),
+    ObjectSpec(GROUP, "theirs", {"name": "theirs"}, adopt=True),
+    ObjectSpec(USER, "in", {"username": "in", "groups": ["staff"]}),
+    ObjectSpec(USER, "below", {"username": "below", "groups": ["interns"]}),
+    ObjectSpec(USER, "out", {"username": "out", "groups": []}),
+    ObjectSpec(USER, "taken", {"username": "taken", "groups": ["theirs"]}),
 ]
 
 
 def may_use(bindings: list[dict[str, Any]], mode: str = "any") -> dict[str, bool | None]:
-    app = Spec(APPLICATION, "wiki", {"slug": "wiki", "policy_engine_mode": mode})
-    bound = [Spec(BINDING, str(number), {"target": "wiki", **each}) for number, each in enumerate(bindings)]
+    app = ObjectSpec(APPLICATION, "wiki", {"slug": "wiki", "policy_engine_mode": mode})
+    bound = [
+        ObjectSpec(BINDING, str(number), {"target": "wiki", **each}) for number, each in enumerate(bindings)
+    ]
     declared = Declared([*PEOPLE, app, *bound])
     return {name: declared.may_use("wiki", name) for name in ("in", "below", "out", "taken")}
 

@@ -21,12 +21,12 @@ def client(tmp_path_factory: pytest.TempPathFactory, world: PlainWorld) -> Itera
     client = BenchClient(
         tmp_path_factory.mktemp("faults") / "project", world, groups=["staff"], people=[JANE]
     )
-    door = client.project.folder / "components" / "identity" / "door.py"
-    text = door.read_text()
+    bootstrap = client.project.folder / "components" / "identity" / "bootstrap.py"
+    text = bootstrap.read_text()
     for name, seconds in SHORT.items():
         assert f"\n{name} = {seconds}\n" in text
         text = text.replace(f"\n{name} = {seconds}\n", f"\n{name} = 2.0\n")
-    door.write_text(text)
+    bootstrap.write_text(text)
     client.up()
     yield client
     client.end()

@@ -10,7 +10,7 @@ from pulumi.automation import OpType
 from components.containers.specs import all_specs
 from components.identity import catalog
 from components.identity.access import ACCESS
-from components.identity.kinds import Line
+from components.identity.kinds import ReleaseLine
 from components.identity.ldap_search import LDAP_SEARCH
 from components.proxy.kinds import KINDS
 from operations.impacts import TABLE, Changed, interruptions, row
@@ -24,7 +24,7 @@ CONTAINER = "docker:index/container:Container"
 def types() -> Iterator[str]:
     """Every type of resource that gatehouse can declare."""
     yield from (*TYPES, *KINDS, ACCESS, LDAP_SEARCH)
-    yield from {label for line in catalog.lines() for label in Line(line).declarable()}
+    yield from {label for line in catalog.lines() for label in ReleaseLine(line).declarable()}
 
 
 def test_it_is_known_for_every_type_and_kind_of_change(record_figure: Callable[..., None]) -> None:
@@ -36,7 +36,11 @@ def test_it_is_known_for_every_type_and_kind_of_change(record_figure: Callable[.
 
 
 def test_each_row_stands_for_a_type_and_each_field_is_one_of_it() -> None:
-    kinds = {label: Line(line).fields(label) for line in catalog.lines() for label in Line(line).declarable()}
+    kinds = {
+        label: ReleaseLine(line).fields(label)
+        for line in catalog.lines()
+        for label in ReleaseLine(line).declarable()
+    }
     for key, impact in TABLE.items():
         meant = [
             type_ for type_ in types() if f"{type_}/".startswith(key.partition("/")[0].partition(":auth")[0])

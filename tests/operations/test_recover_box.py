@@ -23,13 +23,13 @@ PROGRAM = f"""
 from __future__ import annotations
 import pulumi
 import pulumi_docker as docker
-from components import access
+from components import ssh
 from components.settings import load
 
 settings = load()
-access.write_files(settings.client, settings.derived())
+ssh.write_files(settings.client, settings.derived())
 provider = docker.Provider(
-    "docker", host=f"ssh://deploy@{{settings.box.host}}", ssh_opts=access.ssh_command(settings.client)[1:]
+    "docker", host=f"ssh://deploy@{{settings.box.host}}", ssh_opts=ssh.ssh_command(settings.client)[1:]
 )
 options = pulumi.ResourceOptions(provider=provider, delete_before_replace=True)
 network = docker.Network(

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from bench.plain import PlainWorld
-from components.secrets import FORMS, SSH_KEYS, Secrets, check_root_secret
+from components.secrets import SECRET_FORMS, SSH_KEYS, Secrets, check_root_secret
 from tests.operations.client import MARK, BenchClient, wait_for
 
 pytestmark = pytest.mark.engine
@@ -68,7 +68,7 @@ def forms(secret: str | bytes) -> set[str]:
 def names() -> list[str]:
     """Every secret that this client could have, but for client ids, which are none, and for outposts."""
     found = list(SSH_KEYS)
-    for name in FORMS:
+    for name in SECRET_FORMS:
         if "client-id" not in name and "<protocol>" not in name:
             found += (
                 [name.replace("<id>", app).replace("<username>", "jane") for app in APPS]

@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
 from components.secrets import (
-    FORMS,
     ROOT_PREFIX,
+    SECRET_FORMS,
     SSH_KEYS,
     SecretError,
     Secrets,
@@ -57,9 +57,9 @@ def test_all_values_differ_and_follow_from_the_root() -> None:
     assert len(values) == 2 * len(names())
 
 
-@pytest.mark.parametrize("pattern", FORMS)
+@pytest.mark.parametrize("pattern", SECRET_FORMS)
 def test_a_derived_value_has_its_form_and_would_be_taken_as_an_override(pattern: str) -> None:
-    name, form = filled(pattern), FORMS[pattern]
+    name, form = filled(pattern), SECRET_FORMS[pattern]
     value = Secrets(new_root_secret()).value(name)
     assert len(value) == form.length
     assert set(value) <= set(form.alphabet)
@@ -68,9 +68,12 @@ def test_a_derived_value_has_its_form_and_would_be_taken_as_an_override(pattern:
 
 
 def test_limits_of_those_who_take_them() -> None:
-    assert FORMS["postgres/password"].length <= 99
-    assert re.fullmatch("[A-Za-z0-9_-]+", FORMS["npm/admin-password"].alphabet)
-    assert (FORMS["app/<id>/client-id"].length, FORMS["app/<id>/client-secret"].length) == (40, 128)
+    assert SECRET_FORMS["postgres/password"].length <= 99
+    assert re.fullmatch("[A-Za-z0-9_-]+", SECRET_FORMS["npm/admin-password"].alphabet)
+    assert (SECRET_FORMS["app/<id>/client-id"].length, SECRET_FORMS["app/<id>/client-secret"].length) == (
+        40,
+        128,
+    )
 
 
 @pytest.mark.parametrize(("name", "value"), [

@@ -20,7 +20,7 @@ import pytest
 from bench.machine import missing
 from bench.project import Project
 from bench.world import World
-from components.secrets import FORMS, Secrets, new_root_secret
+from components.secrets import SECRET_FORMS, Secrets, new_root_secret
 
 pytestmark = [pytest.mark.box, pytest.mark.timeout(1200)]
 
@@ -218,7 +218,7 @@ def test_no_secret_is_anywhere_in_clear(whole: Whole) -> None:
     ]
     assert user_data
     places = {"state": clear, "logs": logs, "screen": "".join(whole.screen), "user data": "".join(user_data)}
-    names = [name for name in FORMS if "<" not in name] + [
+    names = [name for name in SECRET_FORMS if "<" not in name] + [
         "app/grafana/client-secret",
         "person/jane/password",
     ]

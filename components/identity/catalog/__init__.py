@@ -6,11 +6,11 @@ import json
 from functools import cache
 from typing import Any
 
-from components.lines import CATALOGS as FOLDER
-from components.lines import known as lines
-from components.lines import newest
+from components.release_lines import CATALOGS as FOLDER
+from components.release_lines import known_lines as lines
+from components.release_lines import newest_line
 
-__all__ = ["FOLDER", "lines", "load", "newest"]
+__all__ = ["FOLDER", "lines", "load", "newest_line"]
 
 
 @cache

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from components.lines import number
+from components.release_lines import sort_key
 from components.settings.base import Model, wrong
 from components.settings.forms import Scope
 from components.settings.secret_forms import Plain
@@ -111,7 +111,7 @@ def replaces(claims: Claims, scope: str) -> bool:
 def fields(claims: Claims, scope: str, line: str) -> Mapping[str, Any]:
     """The fields of the app's mapping of a scope."""
     usual, own = _USUAL[scope] if replaces(claims, scope) else {}, _within(claims, scope)
-    people = "groups" if number(line) >= number("2025.12") else "ak_groups"
+    people = "groups" if sort_key(line) >= sort_key("2025.12") else "ak_groups"
     lines = [
         f"claims[{_quoted(name)}] = {text.format(groups=people)}"
         for name, text in usual.items()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from components.lines import number
 from components.problems import Problem
+from components.release_lines import sort_key
 from components.settings.apps import KEPT, App
 from components.settings.base import Model, dotted
 from components.settings.forms import Duration, Url
@@ -83,4 +83,4 @@ class ConsentedApp(App):
 
 def since(context: AppContext, first: str) -> bool:
     """Whether the client's release line is not older than another."""
-    return number(context.line) >= number(first)
+    return sort_key(context.line) >= sort_key(first)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from components.lines import number
 from components.problems import Problem, nearest
+from components.release_lines import sort_key
 from components.secrets import SecretError, check_override
 from components.settings.apps import AppContext, NoLogin, OidcLogin, OwnObject
 from components.settings.base import dotted
@@ -132,7 +132,7 @@ class OidcApp(ConsentedApp, Tokens, Signed):
                 "an oidc app needs at least one",
                 f"Add what the app's documentation names, such as [{self.url}/oauth2/callback]",
             )
-        if self.post_logout_uris and number(settings.authentik.line) < number("2026.5"):
+        if self.post_logout_uris and sort_key(settings.authentik.line) < sort_key("2026.5"):
             yield Problem(
                 dotted(*path, "postLogoutUris"),
                 f"authentik {settings.authentik.line} sends nobody back after a logout",
@@ -224,7 +224,7 @@ class OidcApp(ConsentedApp, Tokens, Signed):
             **self.flows(),
             "client_type": self.client_type,
             "client_id": secrets.value(f"app/{self.id}/client-id"),
-            "client_secret": secrets.closed(f"app/{self.id}/client-secret") if confidential else None,
+            "client_secret": secrets.as_secret(f"app/{self.id}/client-secret") if confidential else None,
             "redirect_uris": [
                 *(_redirect_uri(uri, context, "authorization") for uri in self.all_redirect_uris),
                 *(_redirect_uri(uri, context, "logout") for uri in self.post_logout_uris),

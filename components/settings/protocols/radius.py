@@ -49,7 +49,7 @@ class RadiusApp(OutpostApp):
         return {
             **self.flows(),
             "client_networks": ", ".join(self.clients),
-            "shared_secret": context.secrets.closed(f"app/{self.id}/shared-secret"),
+            "shared_secret": context.secrets.as_secret(f"app/{self.id}/shared-secret"),
             "mfa_support": self.mfa,
             "property_mappings": [*self.mappings],
         }

@@ -21,12 +21,12 @@ class Cause(enum.Enum):
     """Anything else: nothing answers, or the connection was lost."""
 
 
-def cause(said: str) -> Cause:
+def find_cause(stderr: str) -> Cause:
     """The cause, by what ssh wrote to standard error."""
-    return next(each for each in Cause if each.value.search(said))
+    return next(each for each in Cause if each.value.search(stderr))
 
 
-def last_words(said: str) -> str:
+def last_line(stderr: str) -> str:
     """The line that says it, without the banner (`@@@@@ … @`) around a changed host key."""
-    lines = [line for line in said.strip().splitlines() if not line.startswith("@")]
+    lines = [line for line in stderr.strip().splitlines() if not line.startswith("@")]
     return lines[-1] if lines else "ssh gave no reason"

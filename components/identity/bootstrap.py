@@ -27,7 +27,7 @@ READY_PATH = "/-/health/ready/"
 ME = "/core/users/me/"
 
 
-class Door:
+class Bootstrap:
     """One server, before anything is asked of it."""
 
     def __init__(
@@ -53,13 +53,13 @@ class Door:
         self.account = ""
         """The pk of the account that the token belongs to, once it works."""
 
-    def open(self) -> bool:
+    def run(self) -> bool:
         """Return when the token works: True if the server has only just started. Raises ObjectError in the end."""
-        if self._admits_at_once():
+        if self._accepts_at_once():
             return False
         young = self._wait_until_ready()
         admission = Outage(self._http.where)
-        while not self._admits(self._token):
+        while not self._accepts(self._token):
             if admission.seconds_left("it is up, and does not take our token yet", self._admitted) <= 0:
                 raise ObjectError(
                     f"it is up, and refuses our token since {self._admitted:.0f} s (HTTP 403)",
@@ -69,7 +69,7 @@ class Door:
                     f"in {ADMINS} any more); on a first start, see the worker's log",
                 )
             young = True
-            if self._bootstrap and self._bootstrap != self._token and self._admits(self._bootstrap):
+            if self._bootstrap and self._bootstrap != self._token and self._accepts(self._bootstrap):
                 self._make_account()
             else:
                 time.sleep(PAUSE)
@@ -86,48 +86,50 @@ class Door:
                 "See the logs of its server, worker and database, then run the same command again",
             ) from None
         except RefusedError as refused:
-            raise self._unlike_authentik(f"HTTP {refused.status}", READY_PATH) from None
+            raise self._not_authentik(f"HTTP {refused.status}", READY_PATH) from None
         return self._http.has_waited
 
-    def _unlike_authentik(self, what: str, path: str) -> ObjectError:
+    def _not_authentik(self, what: str, path: str) -> ObjectError:
         return ObjectError(
             f"answers GET {path} with {what}",
             self._http.where,
             "If that is an authentik, see its log; else something else is at this address: correct it",
         )
 
-    def _admits_at_once(self) -> bool:
+    def _accepts_at_once(self) -> bool:
         """Whether our token works at the first look, as it does but for first starts: then it is the only one.
 
         Whatever else is answered is looked into step by step.
         """
         try:
-            return self._admits(self._token, seconds=0.0)
+            return self._accepts(self._token, seconds=0.0)
         except ObjectError:
             return False
 
-    def _admits(self, token: str, seconds: float | None = None) -> bool:
+    def _accepts(self, token: str, seconds: float | None = None) -> bool:
         try:
             self.account = str(self._call(token, "GET", ME, seconds=seconds)["user"]["pk"])
         except RefusedError as refused:
             if refused.status == 403:
                 return False
-            raise self._unlike_authentik(f"HTTP {refused.status}", f"/api/v3{ME}") from None
+            raise self._not_authentik(f"HTTP {refused.status}", f"/api/v3{ME}") from None
         except (KeyError, TypeError):
-            raise self._unlike_authentik("something else than authentik does", f"/api/v3{ME}") from None
+            raise self._not_authentik("something else than authentik does", f"/api/v3{ME}") from None
         return True
 
     def _make_account(self) -> None:
         """The service account and its token, each only if it is missing; then the token's value."""
-        found = self._bootstrapped("GET", f"/core/users/?username={ACCOUNT}")["results"]
+        found = self._call_as_bootstrap("GET", f"/core/users/?username={ACCOUNT}")["results"]
         if found:
             user = found[0]["pk"]
         else:
-            admins = self._bootstrapped("GET", f"/core/groups/?name={ADMINS.replace(' ', '%20')}")["results"]
+            admins = self._call_as_bootstrap("GET", f"/core/groups/?name={ADMINS.replace(' ', '%20')}")[
+                "results"
+            ]
             if not admins:
                 time.sleep(PAUSE)  # the first start is not that far yet
                 return
-            user = self._bootstrapped(
+            user = self._call_as_bootstrap(
                 "POST",
                 "/core/users/",
                 {
@@ -138,15 +140,15 @@ class Door:
                     "groups": [admins[0]["pk"]],
                 },
             )["pk"]
-        if not self._bootstrapped("GET", f"/core/tokens/?identifier={ACCOUNT}")["results"]:
-            self._bootstrapped(
+        if not self._call_as_bootstrap("GET", f"/core/tokens/?identifier={ACCOUNT}")["results"]:
+            self._call_as_bootstrap(
                 "POST",
                 "/core/tokens/",
                 {"identifier": ACCOUNT, "user": user, "intent": "api", "expiring": False},
             )
-        self._bootstrapped("POST", f"/core/tokens/{ACCOUNT}/set_key/", {"key": self._token})
+        self._call_as_bootstrap("POST", f"/core/tokens/{ACCOUNT}/set_key/", {"key": self._token})
 
-    def _bootstrapped(self, method: str, path: str, body: object = None) -> Any:
+    def _call_as_bootstrap(self, method: str, path: str, body: object = None) -> Any:
         try:
             return self._call(self._bootstrap or "", method, path, body)
         except (RefusedError, UnclearOutcomeError) as error:

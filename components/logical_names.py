@@ -5,7 +5,7 @@ from __future__ import annotations
 import pulumi
 
 
-def logical(client: str, name: str) -> str:
+def logical_name(client: str, name: str) -> str:
     """What a resource of a client is called in the state.
 
     The client that the stack is named after has bare names, as in every state. One that a program composes beside it
@@ -14,7 +14,7 @@ def logical(client: str, name: str) -> str:
     return name if client == pulumi.get_stack() else f"{client}-{name}"
 
 
-def own(client: str, name: str) -> str | None:
+def bare_name(client: str, name: str) -> str | None:
     """The reverse: the bare name of a client's resource; None for one that is not that client's."""
     if client == pulumi.get_stack():
         return name

@@ -24,7 +24,7 @@ from pathlib import Path
 from components import private_files
 from components.objects.http import Endpoint
 from components.secrets import Secrets
-from components.ssh_words import Cause, cause, last_words
+from components.ssh_errors import Cause, find_cause, last_line
 
 FILES = Path(".gatehouse")
 CONNECT_SECONDS = (
@@ -123,20 +123,20 @@ def _run_directory() -> Path:
     return path
 
 
-def leave(client: str, host: str, port: int = 22) -> None:
+def close_shared_connection(client: str, host: str, port: int = 22) -> None:
     """End the shared connection to a host, if there is one: for a box that was made anew at the same address."""
-    command = [*_to(client, str(port)), "-O", "exit", host.strip("[]")]
+    command = [*_options_to(client, str(port)), "-O", "exit", host.strip("[]")]
     with contextlib.suppress(subprocess.TimeoutExpired):
         subprocess.run(command, capture_output=True, check=False, timeout=CONNECT_SECONDS)
 
 
-def on_box(
+def run_on_box(
     client: str, host: str, port: int, command: Sequence[str], seconds: float = 60.0
 ) -> subprocess.CompletedProcess[str]:
     """Run a command on the box, whatever it ends with. Raises an AccessError when there is no way in."""
     try:
         done = subprocess.run(
-            [*_to(client, str(port)), host.strip("[]"), *command],
+            [*_options_to(client, str(port)), host.strip("[]"), *command],
             capture_output=True, text=True, check=False, timeout=seconds, stdin=subprocess.DEVNULL,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
@@ -175,7 +175,7 @@ def tunnel(address: str) -> Endpoint:
         known = _tunnels.get(address)
         if known is None or known.process.poll() is not None:
             if known is not None:
-                _end(known)
+                _close(known)
             known = _tunnels[address] = _open(
                 parts["client"], parts["host"], parts["port"] or "22", parts["target"]
             )
@@ -186,7 +186,7 @@ def close_tunnels() -> None:
     """End all tunnels of this process."""
     with _lock:
         while _tunnels:
-            _end(_tunnels.popitem()[1])
+            _close(_tunnels.popitem()[1])
 
 
 atexit.register(close_tunnels)
@@ -197,11 +197,11 @@ def _open(client: str, host: str, port: str, target: str) -> _Tunnel:
         return _attempt(client, host, port, target)
     except UnreachableError:
         # A shared connection to a box that was made anew meanwhile answers nothing: leave it, and try one of our own.
-        leave(client, host, int(port))
+        close_shared_connection(client, host, int(port))
         return _attempt(client, host, port, target, ["-o", "ControlMaster=no", "-o", "ControlPath=none"])
 
 
-def _to(client: str, port: str) -> list[str]:
+def _options_to(client: str, port: str) -> list[str]:
     return [*ssh_command(client), "-p", port]
 
 
@@ -211,7 +211,7 @@ def _attempt(client: str, host: str, port: str, target: str, options: Sequence[s
     # says first shows that the forwarding, which ssh sets up before it, stands.
     process = subprocess.Popen(
         [
-            *_to(client, port), *options, "-T", "-o", "ExitOnForwardFailure=yes", "-L", f"{socket}:{target}",
+            *_options_to(client, port), *options, "-T", "-o", "ExitOnForwardFailure=yes", "-L", f"{socket}:{target}",
             host.strip("[]"), f"echo {_READY.decode().strip()}; exec cat >/dev/null",
         ],
         stdin=subprocess.PIPE,
@@ -223,7 +223,7 @@ def _attempt(client: str, host: str, port: str, target: str, options: Sequence[s
     said = _first_line(process, 2 * CONNECT_SECONDS)
     if said == _READY:
         return opened
-    _end(opened)
+    _close(opened)
     stderr = process.stderr.read().decode(errors="replace") if process.stderr else ""
     raise _failure(client, host.strip("[]"), stderr)
 
@@ -249,7 +249,7 @@ def _first_line(process: subprocess.Popen[bytes], seconds: float) -> bytes:
     return line
 
 
-def _end(tunnel: _Tunnel) -> None:
+def _close(tunnel: _Tunnel) -> None:
     process = tunnel.process
     if process.stdin:
         process.stdin.close()
@@ -263,7 +263,7 @@ def _end(tunnel: _Tunnel) -> None:
 
 
 def _failure(client: str, host: str, stderr: str) -> AccessError:
-    why = cause(stderr)
+    why = find_cause(stderr)
     if why is Cause.OTHER_MACHINE:
         return HostKeyMismatchError(
             f"{host} does not have {client}'s host key, so nothing was sent. That key follows from the root secret: "
@@ -277,6 +277,6 @@ def _failure(client: str, host: str, stderr: str) -> AccessError:
             f"secret is not the one that the box was made with. Log in with your own key and look"
         )
     return UnreachableError(
-        f"{host} ({client}'s box) cannot be reached over ssh: {last_words(stderr)}. Look whether it runs, whether "
+        f"{host} ({client}'s box) cannot be reached over ssh: {last_line(stderr)}. Look whether it runs, whether "
         f"this machine's address is in gatehouse:network.sshFrom, and whether port 22 is let out here"
     )

@@ -12,21 +12,21 @@ CATALOGS = Path(__file__).parent / "identity" / "catalog"
 _LAST_WITH_REDIS = "2025.8"
 
 
-def known() -> tuple[str, ...]:
+def known_lines() -> tuple[str, ...]:
     """The lines that this gatehouse knows: those whose catalog it has, oldest first."""
-    return tuple(sorted((path.stem for path in CATALOGS.glob("20*.json")), key=number))
+    return tuple(sorted((path.stem for path in CATALOGS.glob("20*.json")), key=sort_key))
 
 
-def newest() -> str:
+def newest_line() -> str:
     """The newest line that is known."""
-    return known()[-1]
+    return known_lines()[-1]
 
 
-def number(line: str) -> tuple[int, ...]:
+def sort_key(line: str) -> tuple[int, ...]:
     """A line as something that can be compared: 2025.10 came after 2025.8."""
     return tuple(int(part) for part in line.split("."))
 
 
 def uses_redis(line: str) -> bool:
     """Whether authentik of this line uses Redis at all; from 2025.10 on its settings are ignored."""
-    return number(line) <= number(_LAST_WITH_REDIS)
+    return sort_key(line) <= sort_key(_LAST_WITH_REDIS)

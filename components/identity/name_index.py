@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from components.identity.kinds import PERMISSION, Line, defaults
-from components.identity.specs import Spec
+from components.identity.kinds import PERMISSION, ReleaseLine, defaults
+from components.identity.specs import ObjectSpec
 from components.objects.dialect import Reference
 from components.objects.values import canonical, is_plain
 from components.problems import Problem, nearest, warning
@@ -15,18 +15,18 @@ from components.problems import Problem, nearest, warning
 _WITH_KIND = re.compile(r"(authentik_\w+\.\w+):(.+)", re.DOTALL)
 
 
-class Naming:
+class NameIndex:
     """Declared objects by kind and name. Add all of them, then ask."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: ReleaseLine) -> None:
         self._line = line
-        self._declared: dict[str, dict[str, Spec]] = {}
+        self._declared: dict[str, dict[str, ObjectSpec]] = {}
 
-    def add(self, spec: Spec) -> None:
+    def add(self, spec: ObjectSpec) -> None:
         """Remember an object by its name; the first of a name stays."""
-        self._declared.setdefault(spec.kind, {}).setdefault(self.called(spec), spec)
+        self._declared.setdefault(spec.kind, {}).setdefault(self.display_name(spec), spec)
 
-    def called(self, spec: Spec, *, resolved: bool = False) -> str:
+    def display_name(self, spec: ObjectSpec, *, resolved: bool = False) -> str:
         """The natural key in words, as `objects.store.Store.name_of` says it of what is on the server.
 
         With `resolved`, names in it are as they are registered, so that two ways to write one name are alike.
@@ -38,11 +38,11 @@ class Naming:
             text = str(canonical(value)) if is_plain(value) else spec.name
             reference = kind.references.get(field)
             if resolved and reference is not None:
-                text = self.meant(reference, text)[1]
+                text = self.find(reference, text)[1]
             parts.append(part.text(field, text))
         return "/".join(parts)
 
-    def written(self, spec: Spec) -> Iterator[tuple[str, Reference, str]]:
+    def references_in(self, spec: ObjectSpec) -> Iterator[tuple[str, Reference, str]]:
         """(field, what it may refer to, name as written) of every name in an object."""
         for field, reference in self._line.kind(spec.kind).references.items():
             value = spec.fields.get(field)
@@ -50,22 +50,24 @@ class Naming:
                 if isinstance(each, str) and each:
                     yield field, reference, each
 
-    def meant(self, reference: Reference, written: str) -> tuple[Spec | None, str]:
+    def find(self, reference: Reference, written: str) -> tuple[ObjectSpec | None, str]:
         """The declared object that a name means, and the name to register: with its kind where several may be meant."""
         for spec, name in self._candidates(reference, written):
             return spec, name
         return None, written
 
-    def _candidates(self, reference: Reference, written: str) -> Iterator[tuple[Spec, str]]:
+    def _candidates(self, reference: Reference, written: str) -> Iterator[tuple[ObjectSpec, str]]:
         several = len(reference.to) > 1
         for to in reference.to:
             bare = written.removeprefix(f"{to}:") if several else written
             for label in self._line.members(to):
                 spec = self._declared.get(label, {}).get(bare)
                 if spec is not None:
-                    yield spec, f"{to}:{self.called(spec)}" if several else self.called(spec)
+                    yield spec, f"{to}:{self.display_name(spec)}" if several else self.display_name(spec)
 
-    def objections(self, spec: Spec, field: str, reference: Reference, written: str) -> Iterator[Problem]:
+    def name_problems(
+        self, spec: ObjectSpec, field: str, reference: Reference, written: str
+    ) -> Iterator[Problem]:
         """Names that mean nothing, or more than one thing, whatever is on the server."""
         where = f"{spec.where}, {field}"
         if reference.to == (PERMISSION,):
@@ -92,7 +94,7 @@ class Naming:
             return
         app, _, codename = written.partition(".")
         model = codename.partition("_")[2]
-        known = codename and self._is_made(app, model, codename)
+        known = codename and self._is_standard_permission(app, model, codename)
         better = (
             f"{app}/{model}/{codename}"
             if known
@@ -100,7 +102,7 @@ class Naming:
         )
         yield Problem(where, f"{written!r} is no name of a permission here", f"Write {better}")
 
-    def _is_made(self, app: str, model: str, codename: str) -> bool:
+    def _is_standard_permission(self, app: str, model: str, codename: str) -> bool:
         """Whether this is one of the four permissions that are made for each kind; authentik has some more."""
         action, _, about = codename.partition("_")
         known = action in {"add", "change", "delete", "view"} and about == model
@@ -109,7 +111,7 @@ class Naming:
     def is_default(self, reference: Reference, written: str) -> bool:
         """Whether a new authentik of the line has an object of that name."""
         if reference.to == (PERMISSION,):
-            return self._is_made(*written.split("/", 2))
+            return self._is_standard_permission(*written.split("/", 2))
         for to in reference.to:
             bare = written.removeprefix(f"{to}:")
             for label in self._line.members(to):
@@ -118,7 +120,7 @@ class Naming:
                     return True
         return False
 
-    def dangling(self, spec: Spec, field: str, reference: Reference, written: str) -> Problem:
+    def dangling_warning(self, spec: ObjectSpec, field: str, reference: Reference, written: str) -> Problem:
         """A name that nothing here bears."""
         labels = [label for to in reference.to for label in self._line.members(to)]
         known: set[Any] = {
