@@ -7,7 +7,7 @@ FAST := not engine and not box and not nginx
 # Bytecode is worth a third of the start of each of the many processes.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo check generated lint test test-nightly bench clean
+.PHONY: help setup demo check generated lint fast test test-nightly bench clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -21,13 +21,16 @@ demo: setup ## a client from nothing to a login, on the bench (KEEP=1 leaves it 
 generated: setup ## write the files that are generated anew
 	@$(PYTHON) -m tools
 
-lint: setup ## format, lint, types
+lint: ## format, lint, types
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 
-check: lint ## lint, types and the fast tests of the product, below a minute
+fast: ## the fast tests of the product
 	@$(PYTEST) tests -m "$(FAST)"
+
+check: setup ## lint, types and the fast tests of the product, side by side
+	@$(MAKE) --no-print-directory --jobs=2 lint fast
 
 test: check ## the tests of the product and the bench, the fast ones first
 	@$(PYTEST) bench/tests -m "$(FAST)"

@@ -186,7 +186,7 @@ def test_a_box_that_is_away_is_waited_for(server: Server, web: int) -> None:
     server.stop()
     ssh.close_shared_connection("acme", "127.0.0.1", server.port)
     ssh._tunnels[address].process.wait(5)
-    threading.Timer(3.0, server.start).start()
+    threading.Timer(1.0, server.start).start()
     with pytest.raises(ObjectError, match="where JSON is due"):
         http.request("GET", "/", seconds=60.0)
     with pytest.raises(ObjectError, match=r"cannot be reached over ssh"):

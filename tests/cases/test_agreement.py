@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ from typing import Any
 import httpx
 import pulumi
 import pytest
+import typer
 import yaml
 from pulumi.automation import CommandError, EngineEvent
 from pulumi.automation.events import DiagnosticEvent
@@ -120,6 +122,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield tmp_path
 
 
+command_line = cache(typer.main.get_command)
+"""typer makes the whole command line anew for each command, which takes longer than most of them."""
+
+
 class Reached(Exception):
     """A command goes on: to the clouds, to authentik, to what an earlier run left."""
 
@@ -153,6 +159,7 @@ def printed(stack: Written, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     def away(_: httpx.Client, request: httpx.Request, **__: Any) -> Any:
         raise httpx.ConnectError("nobody is there", request=request)
 
+    monkeypatch.setattr(typer.main, "get_command", command_line)
     monkeypatch.setattr(run, "heal", reached)
     for commands in (doctor, runs):
         monkeypatch.setattr(commands, "Stack", lambda _: stack)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -22,7 +23,7 @@ from components.identity.provider import AuthentikProvider
 from components.objects.errors import ObjectError
 from components.objects.values import is_unknown
 from tests.identity.conftest import TOKEN
-from tests.objects.plugin import ROOT, UNKNOWN, Plugin, connected, local, pickled, plugin
+from tests.objects.plugin import ROOT, UNKNOWN, Plugin, connected, local, pickled, plugin, process
 
 
 def props(kind: str, logical: str, adopt: bool = False, **fields: Any) -> dict[str, Any]:
@@ -60,10 +61,30 @@ def config(server: Running) -> dict[str, str]:
     return {"address": server.url, "token": TOKEN, "bootstrap": server.token, "line": "2026.8"}
 
 
+@pytest.fixture(scope="module")
+def running() -> Iterator[tuple[grpc.Channel, Path]]:
+    with process() as started:
+        yield started
+
+
 @pytest.fixture
-def engine(config: dict[str, str]) -> Iterator[Plugin]:
-    with plugin(AuthentikProvider(), config) as running:
-        yield running
+def channel(running: tuple[grpc.Channel, Path]) -> Iterator[grpc.Channel]:
+    """To a provider process of all tests, which has no notes of what another created."""
+    yield running[0]
+    shutil.rmtree(running[1] / ".gatehouse", ignore_errors=True)
+
+
+@pytest.fixture
+def engine(channel: grpc.Channel, config: dict[str, str]) -> Plugin:
+    return connected(channel, AuthentikProvider(), config).later()
+
+
+@pytest.fixture
+def nowhere(channel: grpc.Channel, request: pytest.FixtureRequest) -> Plugin:
+    """A provider of a line, 2026.8 unless the test asks for another, at an address where nobody answers."""
+    line = getattr(request, "param", "2026.8")
+    config = {"address": "http://127.0.0.1:9", "token": TOKEN, "line": line}
+    return connected(channel, AuthentikProvider(), config).later()
 
 
 def test_the_pickle_is_a_reference_to_a_frozen_name() -> None:
@@ -105,48 +126,43 @@ def test_states_of_every_version_are_understood(
     assert admin.get("/core/brands/").json()["results"][0]["branding_title"] == "Before"
 
 
-def test_check_and_diff_contact_nobody() -> None:
-    nowhere = {"address": "http://127.0.0.1:9", "token": TOKEN, "line": "2026.8"}
-    with plugin(AuthentikProvider(), nowhere) as engine:
-        inputs = engine.check(oauth2(name=" grafana ", access_token_validity="hours=1"))
-        assert inputs["name"] == "grafana"
-        assert engine.diff("1", inputs, inputs) == (False, [])
-        assert engine.diff("1", inputs, {**inputs, "name": "other"}) == (True, [])
-        swapped = {**inputs, "property_mappings": list(reversed(inputs["property_mappings"]))}
-        assert engine.diff("1", inputs, swapped) == (False, [])
-        without = {name: value for name, value in inputs.items() if name != "access_token_validity"}
-        assert engine.diff("1", inputs, without) == (True, [])
+def test_check_and_diff_contact_nobody(nowhere: Plugin) -> None:
+    inputs = nowhere.check(oauth2(name=" grafana ", access_token_validity="hours=1"))
+    assert inputs["name"] == "grafana"
+    assert nowhere.diff("1", inputs, inputs) == (False, [])
+    assert nowhere.diff("1", inputs, {**inputs, "name": "other"}) == (True, [])
+    swapped = {**inputs, "property_mappings": list(reversed(inputs["property_mappings"]))}
+    assert nowhere.diff("1", inputs, swapped) == (False, [])
+    without = {name: value for name, value in inputs.items() if name != "access_token_validity"}
+    assert nowhere.diff("1", inputs, without) == (True, [])
 
 
-def test_check_objects_by_the_catalog_of_the_line() -> None:
-    nowhere = {"address": "http://127.0.0.1:9", "token": TOKEN, "line": "2026.2"}
-    with plugin(AuthentikProvider(), nowhere) as engine:
-        wrong = {name: value for name, value in PROVIDER.items() if name != "invalidation_flow"}
-        assert engine.failures(props("authentik_providers_oauth2.oauth2provider", "x", **wrong)) == [
-            (
-                "grant_types",
-                "exists from 2026.5 on, as far as known; this stack runs 2026.2. Leave it out, or change the version",
-            ),
-            ("", "invalidation_flow is missing. Give it the name of another object"),
-        ]
-        said = {"identifier": "ci/cd", "intent": "app_password", "expires": "2031-01-31T12:00:00"}
-        token = props("authentik_core.token", "x", **said)
-        assert sorted(engine.failures(token), reverse=True) == [
-            ("identifier", "has '/' in it. Use letters from a to z, digits, - and _ only"),
-            ("expires", "says no time zone. Write 2031-01-31T12:00:00+00:00, or with Z, if that is UTC"),
-        ]
-        later = props("authentik_core.token", "x", identifier="ci", expires=UNKNOWN)
-        assert engine.failures(later) == []
+@pytest.mark.parametrize("nowhere", ["2026.2"], indirect=True)
+def test_check_objects_by_the_catalog_of_the_line(nowhere: Plugin) -> None:
+    wrong = {name: value for name, value in PROVIDER.items() if name != "invalidation_flow"}
+    assert nowhere.failures(props("authentik_providers_oauth2.oauth2provider", "x", **wrong)) == [
+        (
+            "grant_types",
+            "exists from 2026.5 on, as far as known; this stack runs 2026.2. Leave it out, or change the version",
+        ),
+        ("", "invalidation_flow is missing. Give it the name of another object"),
+    ]
+    said = {"identifier": "ci/cd", "intent": "app_password", "expires": "2031-01-31T12:00:00"}
+    token = props("authentik_core.token", "x", **said)
+    assert sorted(nowhere.failures(token), reverse=True) == [
+        ("identifier", "has '/' in it. Use letters from a to z, digits, - and _ only"),
+        ("expires", "says no time zone. Write 2031-01-31T12:00:00+00:00, or with Z, if that is UTC"),
+    ]
+    later = props("authentik_core.token", "x", identifier="ci", expires=UNKNOWN)
+    assert nowhere.failures(later) == []
 
 
-def test_unknown_reference_replaces_only_where_deletion_cascades() -> None:
-    nowhere = {"address": "http://127.0.0.1:9", "token": TOKEN, "line": "2026.8"}
-    with plugin(AuthentikProvider(), nowhere) as engine:
-        olds = engine.check(oauth2())
-        unknown = {**olds, "authorization_flow": UNKNOWN}
-        assert is_unknown(engine.check(unknown)["authorization_flow"])
-        assert engine.diff("1", olds, unknown) == (True, ["authorization_flow"])
-        assert engine.diff("1", olds, {**olds, "invalidation_flow": UNKNOWN}) == (True, [])
+def test_unknown_reference_replaces_only_where_deletion_cascades(nowhere: Plugin) -> None:
+    olds = nowhere.check(oauth2())
+    unknown = {**olds, "authorization_flow": UNKNOWN}
+    assert is_unknown(nowhere.check(unknown)["authorization_flow"])
+    assert nowhere.diff("1", olds, unknown) == (True, ["authorization_flow"])
+    assert nowhere.diff("1", olds, {**olds, "invalidation_flow": UNKNOWN}) == (True, [])
 
 
 def test_a_client_from_nothing_and_back(engine: Plugin, admin: httpx.Client) -> None:

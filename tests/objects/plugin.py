@@ -91,26 +91,36 @@ class Plugin:
 
 
 @contextmanager
-def plugin(
-    provider: ResourceProvider, config: Mapping[str, str], env: Mapping[str, str] | None = None
-) -> Iterator[Plugin]:
-    """Start a provider process with the explicit provider resource's values."""
+def process(env: Mapping[str, str] | None = None) -> Iterator[tuple[grpc.Channel, Path]]:
+    """Start a provider process, for one provider or for several after each other (`connected`, then `later`).
+
+    The second of both is its folder, where it keeps notes of what it creates.
+    """
     folder = tempfile.TemporaryDirectory()
-    process = subprocess.Popen(
+    started = subprocess.Popen(
         [sys.executable, "-u", "-m", "pulumi.dynamic"],
         cwd=folder.name,
         env={**os.environ, "PYTHONPATH": str(ROOT), "PULUMI_PROJECT": "gatehouse", **(env or {})},
         stdout=subprocess.PIPE,
     )
     try:
-        assert process.stdout is not None
-        port = int(process.stdout.readline())
+        assert started.stdout is not None
+        port = int(started.stdout.readline())
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-            yield connected(channel, provider, config)
+            yield channel, Path(folder.name)
     finally:
-        process.kill()
-        process.wait()
+        started.kill()
+        started.wait()
         folder.cleanup()
+
+
+@contextmanager
+def plugin(
+    provider: ResourceProvider, config: Mapping[str, str], env: Mapping[str, str] | None = None
+) -> Iterator[Plugin]:
+    """Start a provider process with the explicit provider resource's values."""
+    with process(env) as (channel, _):
+        yield connected(channel, provider, config)
 
 
 class Local:

@@ -21,9 +21,11 @@ from components.settings import Settings, parse
 from tests.settings.files import decrypted, good, laid_over, read
 
 HERE = Path(__file__).resolve().parent
-FOLLOWED: dict[str, dict[str, Any]] = yaml.safe_load((HERE / "followed.yaml").read_text())
-ADVICE: list[dict[str, Any]] = yaml.safe_load((HERE / "followed_advice.yaml").read_text())
-OBJECTS: list[dict[str, Any]] = yaml.safe_load((HERE / "followed_objects.yaml").read_text())
+FOLLOWED: dict[str, dict[str, Any]] = yaml.load((HERE / "followed.yaml").read_text(), Loader=yaml.CSafeLoader)
+ADVICE: list[dict[str, Any]] = yaml.load((HERE / "followed_advice.yaml").read_text(), Loader=yaml.CSafeLoader)
+OBJECTS: list[dict[str, Any]] = yaml.load(
+    (HERE / "followed_objects.yaml").read_text(), Loader=yaml.CSafeLoader
+)
 
 
 def mistakes(settings: dict[str, Any], *, sealed: bool) -> list[Problem]:

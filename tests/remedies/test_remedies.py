@@ -14,7 +14,9 @@ from tests.remedies.following import ADVICE, FOLLOWED, OBJECTS, advice, findings
 from tests.settings.files import BAD
 
 HERE = Path(__file__).resolve().parent
-TABLE: dict[str, dict[str, list[str]]] = yaml.safe_load((HERE / "remedies.yaml").read_text())
+TABLE: dict[str, dict[str, list[str]]] = yaml.load(
+    (HERE / "remedies.yaml").read_text(), Loader=yaml.CSafeLoader
+)
 
 
 @pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)

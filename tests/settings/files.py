@@ -31,7 +31,7 @@ def read(path: Path) -> dict[str, Any]:
 
 @cache
 def _read(path: Path) -> dict[str, Any]:
-    document: dict[str, Any] = yaml.safe_load(path.read_text())
+    document: dict[str, Any] = yaml.load(path.read_text(), Loader=yaml.CSafeLoader)
     return document
 
 

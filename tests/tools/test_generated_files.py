@@ -17,6 +17,7 @@ def test_making_all_again_changes_nothing(capsys: pytest.CaptureFixture[str]) ->
 def test_what_is_stale_is_named_and_written(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
+    monkeypatch.setattr(tools, "GENERATORS", (settings_page.files,))
     monkeypatch.setattr(settings_page, "PAGE", tmp_path / "settings.md")
     assert tools.main(["--check"]) == 1
     assert (
