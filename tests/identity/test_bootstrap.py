@@ -113,7 +113,7 @@ def test_a_server_that_is_not_there_is_waited_for_once(monkeypatch: pytest.Monke
     opened = []
     monkeypatch.setattr(dialect, "SILENT_ELSEWHERE", 0.1)
     monkeypatch.setattr(
-        Bootstrap, "open", lambda self, real=Bootstrap.run: (opened.append(self), real(self))[1]
+        Bootstrap, "run", lambda self, real=Bootstrap.run: (opened.append(self), real(self))[1]
     )
     server = Authentik("http://127.0.0.1:9", TOKEN, None, ReleaseLine("2026.8"))
     assert not server.is_reachable()  # a look: it may be there when it is needed

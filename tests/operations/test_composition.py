@@ -24,8 +24,8 @@ import json
 from pathlib import Path
 from components.client import Client
 from components.settings import load, parse
-Client.of(load())
-Client.of(parse(json.loads(Path("globex.json").read_text())))
+Client.from_settings(load())
+Client.from_settings(parse(json.loads(Path("globex.json").read_text())))
 """
 APPS = {"grafana": {"preset": "grafana", "url": "https://grafana.acme.example", "groups": ["staff"]},
         "wiki": {"protocol": "proxy", "url": "https://wiki.acme.example", "upstream": "http://wiki:80",
