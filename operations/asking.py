@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from components.identity.dialect import Authentik
 from components.identity.kinds import ReleaseLine
+from components.objects.errors import ObjectError
+from components.objects.http import RefusedError
 from components.settings import Elsewhere, Settings
-from operations.stack import PROJECT
+from components.ssh import AccessError
+from operations.errors import OperatorError
+from operations.stack import PROJECT, Stack
 
 _PROVIDER = "pulumi:providers:pulumi-python"
 
@@ -23,3 +29,32 @@ def authentik_of(settings: Settings, resources: list[dict[str, Any]]) -> Authent
     addresses = [each[f"{PROJECT}:address"] for each in inputs if f"{PROJECT}:line" in each]
     derived = settings.derived().value("authentik/service-token")
     return Authentik(str(addresses[0]), derived, None, line) if addresses else None
+
+
+def opened(stack: Stack) -> tuple[Settings, Authentik]:
+    """A client's settings, decrypted, and its authentik.
+
+    Raises:
+        OperatorError: there is no such client, or it has no authentik yet.
+    """
+    settings = stack.require().settings()
+    server = authentik_of(settings, stack.deployment().get("resources", []))
+    if server is None:
+        raise OperatorError(
+            f"{stack.name} has no authentik yet.", f"Bring it up first: ./gatehouse up {stack.name}"
+        )
+    return settings, server
+
+
+@contextmanager
+def answered(server: Authentik) -> Iterator[None]:
+    """Turn what authentik refuses, and an authentik that is away, into an error with a remedy."""
+    try:
+        yield
+    except RefusedError as refused:
+        raise OperatorError(
+            f"{server.where} refuses what it is asked ({refused}).",
+            "Look into its log; then run the same command again, which goes on from here.",
+        ) from None
+    except (ObjectError, AccessError) as error:
+        raise OperatorError(str(error), "") from None

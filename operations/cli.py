@@ -10,7 +10,18 @@ from typing import Annotated
 
 import typer
 
-from operations.commands import catalog, doctor, login_check, new, outputs, recover, runs
+from operations.commands import (
+    access,
+    catalog,
+    doctor,
+    login_check,
+    new,
+    offboard,
+    outputs,
+    people,
+    recover,
+    runs,
+)
 from operations.options import show_version
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -22,17 +33,25 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "recover": recover.recover,
     "outputs": outputs.outputs,
     "login-check": login_check.login_check,
+    "people import": people.import_people,
+    "access": access.access,
+    "offboard": offboard.offboard,
     "catalog": catalog.catalog,
 }
-"""In the order in which `--help` lists them."""
+"""In the order in which `--help` lists them; one of two words is a command of a group."""
 
 app = typer.Typer(
     help="One front door per client: authentik behind Nginx Proxy Manager, as one Pulumi program.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+groups = {"": app}
 for command_name, command in COMMANDS.items():
-    app.command(command_name)(command)
+    group, _, word = command_name.rpartition(" ")
+    if group not in groups:
+        groups[group] = typer.Typer(no_args_is_help=True, help=f"Commands about {group}.")
+        app.add_typer(groups[group], name=group)
+    groups[group].command(word)(command)
 
 
 @app.callback()

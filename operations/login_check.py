@@ -9,7 +9,7 @@ from typing import assert_never
 from components.apps import planned
 from components.settings import App, Person
 from components.settings.apps import AppContext, NoLogin, OidcLogin, PageLogin
-from operations.asking import authentik_of
+from operations.asking import opened
 from operations.browser import Where
 from operations.errors import OperatorError
 from operations.evaluation import Declared, Evaluation
@@ -66,17 +66,12 @@ def login_check(
     Raises:
         OperatorError: there is no such app, nobody to log in with, or no authentik to ask.
     """
-    settings = stack.require().settings()
+    settings, server = opened(stack)
     wanted = [each for each in settings.apps if app in (None, each.key)]
     if not wanted:
         known = ", ".join(each.key for each in settings.apps) or "none"
         raise OperatorError(
             f"{stack.name} has no app to log in to{f' named {app}' if app else ''}.", f"Apps: {known}"
-        )
-    server = authentik_of(settings, stack.deployment().get("resources", []))
-    if server is None:
-        raise OperatorError(
-            f"{stack.name} has no authentik yet.", f"Bring it up first: ./gatehouse up {stack.name}"
         )
     evaluation = Evaluation(server)
     people = [each for each in settings.people if not each.adopt and evaluation.knows(each.username)]

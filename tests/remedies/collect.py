@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 HOLE = "{…}"
 ARGUMENTS = {
     "Problem": 2, "warning": 2, "hint": 2, "ObjectError": 2, "Failure": 2, "wrong": 1,
-    "OperatorError": 1, "UsageError": 1, "PendingError": 1,
+    "OperatorError": 1, "UsageError": 1, "PendingError": 1, "NobodyError": 1,
 }  # fmt: skip
 """Which argument is the remedy, by the constructor's name."""
 TABLES = {"operations/stack.py": "REMEDIES"}
