@@ -40,8 +40,8 @@ test-nightly: check ## all tests, also those that repeat at length what a shorte
 	@$(PYTEST) bench/tests -m "$(FAST)"
 	@$(PYTEST) tests bench/tests -m "not ($(FAST))"
 
-bench: setup ## what gatehouse costs, as ratios against programs that do nothing more than they must
-	@$(PYTHON) -m bench figures
+bench: setup ## what gatehouse costs, as ratios against programs that do nothing more than they must (APPS=12: minutes)
+	@$(PYTHON) -m bench figures $(addprefix --apps ,$(APPS))
 
 clean: ## what a killed bench left: processes, namespaces, mounts (caches stay)
 	@$(PYTHON) -m bench clean

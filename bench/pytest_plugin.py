@@ -2,7 +2,8 @@
 
 With several workers a file's tests are one worker's, and so are all files with a test that boots a Debian.
 
-It keeps score of cases and of runs that were healed, from run to run, and of what a test counted.
+It keeps score of cases and of runs that were healed, from run to run, and of what a test counted, and prints at the end
+which figures this run has found.
 
 A test says which case it is of by `@pytest.mark.case("polmode")`. A case is right while all of its tests that have
 been run pass; one that has no test is not (out/figures/cases.json). Likewise, a test says by
@@ -38,12 +39,17 @@ MARKS = ("case", "heals")
 """Those that are kept score of."""
 HEALED = 20
 """Ways to end a run badly that are to be healed, at the least."""
+Figures = dict[str, tuple[float | int, float | int | None]]
+"""Name -> value and goal."""
+FOUND = pytest.StashKey[Figures]()
+"""The figures that tests of this process have found."""
 
 
 class Scoring:
-    """Collects what tests with a mark said, in the process that gets all reports."""
+    """Collects what tests with a mark said and which figures were found, in the process that gets all reports."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: pytest.Config) -> None:
+        self._found: Figures = config.stash.setdefault(FOUND, {})
         self._ended: dict[str, dict[str, dict[str, bool]]] = {mark: {} for mark in MARKS}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -56,10 +62,25 @@ class Scoring:
         if self._ended["case"]:
             known, wanted = self._known("case"), list(cases())
             right = [case for case in wanted if known.get(case) and all(known[case].values())]
-            record("cases", cases_right=(len(right), len(wanted)), cases_all=(len(wanted), None))
+            self._record("cases", cases_right=(len(right), len(wanted)), cases_all=(len(wanted), None))
         if self._ended["heals"]:
             healed = [way for way, tests in self._known("heals").items() if all(tests.values())]
-            record("healed", runs_healed=(len(healed), HEALED))
+            self._record("healed", runs_healed=(len(healed), HEALED))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """A worker has ended."""
+        self._found.update(getattr(node, "workeroutput", {}).get("figures", {}))
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._found:
+            terminalreporter.section("figures")
+        for name, (value, goal) in sorted(self._found.items()):
+            terminalreporter.line(f"{name} {value}" + ("" if goal is None else f" (goal {goal})"))
+
+    def _record(self, run: str, **figures: tuple[float | int, float | int | None]) -> None:
+        record(run, **figures)
+        self._found.update(figures)
 
     def _known(self, mark: str) -> dict[str, dict[str, bool]]:
         """What tests with the mark said in this run and in those before."""
@@ -80,9 +101,20 @@ def cases() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def record_figure() -> Callable[..., None]:
+def record_figure(request: pytest.FixtureRequest) -> Callable[..., None]:
     """Keeps numbers that a test found, each with its goal: `record_figure("test", doors_open=(0, 0))`."""
-    return record
+
+    def keep(run: str, **figures: tuple[float | int, float | int | None]) -> None:
+        record(run, **figures)
+        request.config.stash.setdefault(FOUND, {}).update(figures)
+
+    return keep
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Let the process that prints know which figures a worker has found."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["figures"] = session.config.stash.get(FOUND, {})
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -90,7 +122,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Scoring(), "scoring")
+        config.pluginmanager.register(Scoring(config), "scoring")
 
 
 class Files(LoadFileScheduling):  # type: ignore[misc]  # xdist brings no types

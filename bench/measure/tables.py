@@ -81,6 +81,11 @@ def ratio(title: str, pair: Pair, goal: float, naive: str) -> None:
     _console.print(f"  goal: at most {goal}: {met}\n")
 
 
+def figure(name: str, value: float) -> None:
+    """What is kept of a measurement, by its name in out/figures."""
+    _console.print(f"  {name} {value}\n")
+
+
 def _row(times: Times) -> tuple[str, ...]:
     fastest, slowest = times.spread
     used = sorted(times.processor)[len(times.processor) // 2]

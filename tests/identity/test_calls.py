@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from bench.figures import record
 from bench.plain import PlainWorld
 from tests.operations.client import BenchClient
 
@@ -49,13 +48,15 @@ def calls(client: BenchClient) -> list[dict[str, Any]]:
     return asked
 
 
-def test_up_from_nothing_asks_little_more_than_it_writes(client: BenchClient) -> None:
+def test_up_from_nothing_asks_little_more_than_it_writes(
+    client: BenchClient, record_figure: Callable[..., None]
+) -> None:
     asked = calls(client)
     resources = client.project.state("acme")["resources"]
     made = [each for each in resources if "/authentik_" in each["type"] or "/gatehouse:" in each["type"]]
     counts = Counter(f"{each['method']} {each['path']}" for each in asked if each["method"] == "GET")
     assert {path for path, count in counts.items() if count > 1} <= {"GET /api/v3/core/users/me/"}, counts
-    record("test", calls_per_object_up=(round(len(asked) / len(made), 3), GOAL))
+    record_figure("test", calls_per_object_up=(round(len(asked) / len(made), 3), GOAL))
     assert len(asked) <= GOAL * len(made), Counter(f"{e['method']} {e['path']}" for e in asked)
 
 
