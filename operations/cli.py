@@ -19,8 +19,10 @@ from operations.commands import (
     offboard,
     outputs,
     people,
+    presets,
     recover,
     runs,
+    settings,
 )
 from operations.options import show_version
 
@@ -32,6 +34,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "destroy": runs.destroy,
     "recover": recover.recover,
     "outputs": outputs.outputs,
+    "settings": settings.settings,
+    "presets": presets.presets,
     "login-check": login_check.login_check,
     "people import": people.import_people,
     "access": access.access,

@@ -17,6 +17,7 @@ from components.release_lines import sort_key
 from components.settings import Settings
 from components.settings.base import dotted
 from components.settings.host import type_problems
+from operations import presets
 from operations.clouds import CLOUDFLARE, HETZNER, HETZNER_LISTS, checked
 from operations.errors import OperatorError
 from operations.finding import Finding, Right
@@ -32,6 +33,7 @@ def machine() -> Iterator[Finding]:
     yield from tools()
     yield program("ssh", "Install an OpenSSH client; gatehouse reaches the box through it.")
     yield from passphrase()
+    yield from presets.problems()
 
 
 def engine() -> Finding:

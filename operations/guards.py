@@ -21,6 +21,7 @@ from components.objects.state import META
 from components.plan import ClientPlan, plan
 from components.problems import Problem, Problems, Weight
 from components.settings import Elsewhere, NewServer, Settings, check_file
+from components.settings.base import dotted
 from operations import doctor, lockout
 from operations.dns import Foreign, foreign
 from operations.elsewhere import authentik_elsewhere
@@ -146,6 +147,15 @@ def planned(before: Before) -> Iterator[Finding]:
         yield from found
 
 
+def protocols(before: Before) -> Iterator[Finding]:
+    """Which protocol a preset has chosen where there are several, and why."""
+    for app in before.written.apps:
+        if (preset := app.well_known) and app.protocol is None and len(preset.protocols) > 1:
+            others = ", ".join(name for name in preset.protocols if name != app.speaks)
+            why = preset.protocols[app.speaks].why
+            yield Right(dotted("apps", app.key), f"speaks {app.speaks} rather than {others}: {why}")
+
+
 def accounts(before: Before) -> Iterator[Finding]:
     """Whether the clouds take the tokens, and have what is wanted."""
     settings = before.settings
@@ -224,6 +234,7 @@ GUARDS = (
     Guard(lambda before: renamed(before.stack, before.settings), _before(UP), decisive=True),
     Guard(remembered, frozenset({DESTROY, LOGIN}), decisive=True),
     Guard(planned, _before(LOOKING, UP, RECOVER), decisive=True),
+    Guard(protocols, _before()),
     Guard(line, _before(UP)),
     Guard(accounts, _before(UP, RECOVER), decisive=True),
     Guard(lost, _before(PREVIEW, UP), decisive=True),

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tools import kinds, kinds_page, run_schema, settings_page, typed_classes
+from tools import kinds, kinds_page, presets_page, run_schema, settings_page, typed_classes
 
 ROOT = Path(__file__).resolve().parent.parent
 GENERATORS: tuple[Callable[[], dict[Path, str]], ...] = (
@@ -18,6 +18,7 @@ GENERATORS: tuple[Callable[[], dict[Path, str]], ...] = (
     typed_classes.files,
     kinds_page.files,
     settings_page.files,
+    presets_page.files,
     run_schema.files,
 )
 

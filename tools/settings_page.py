@@ -15,10 +15,10 @@ from pydantic.json_schema import models_json_schema
 from pydantic_core import PydanticUndefined
 
 from components.secrets import SECRET_FORMS, SSH_KEYS
+from components.settings import presets
 from components.settings.apps import App
 from components.settings.base import Model
 from components.settings.model import Settings
-from components.settings.presets import presets
 from components.settings.protocols import PROTOCOLS
 from components.settings.typing_tools import inside, meanings, models, plain
 
@@ -47,7 +47,7 @@ def page() -> str:
     """The reference page."""
     parts = [_HEAD, _table("All settings", Settings)]
     parts += [_table(title, *found) for title, found in _sections(Settings, "", [])]
-    parts += [_presets(), _secrets()]
+    parts += [_secrets()]
     return "\n".join(parts)
 
 
@@ -97,12 +97,13 @@ def _by_protocol() -> dict[str, Any]:
     """An app is one of its protocol, which it says itself or by its preset."""
     schema: dict[str, Any] = {"anyOf": [{"$ref": f"#/$defs/{app.__name__}"} for app in PROTOCOLS.values()]}
     for name, app in reversed([*PROTOCOLS.items()]):
-        known = [key for key, preset in presets().items() if preset.protocol == name]
-        said = [
-            {"properties": {setting: {"enum": values}}, "required": [setting]}
-            for setting, values in (("protocol", [name]), ("preset", known))
-            if values
+        known = [key for key in presets.names(own=False) if presets.built_in(key).protocol == name]
+        said: list[dict[str, Any]] = [
+            {"properties": {"protocol": {"enum": [name]}}, "required": ["protocol"]}
         ]
+        if known:
+            by_preset = {"properties": {"preset": {"enum": known}}, "required": ["preset"]}
+            said.append({**by_preset, "not": {"required": ["protocol"]}})
         schema = {"if": {"anyOf": said}, "then": {"$ref": f"#/$defs/{app.__name__}"}, "else": schema}
     return schema
 
@@ -225,19 +226,6 @@ def _default(field: FieldInfo) -> str:
     if isinstance(value, tuple):
         return f"`[{', '.join(value)}]`"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
-
-
-def _presets() -> str:
-    lines = [
-        "## Presets",
-        "",
-        "| preset | protocol | redirect URIs, below the app's URL | documented at |",
-        "|---|---|---|---|",
-    ]
-    for name, preset in presets().items():
-        paths = ", ".join(f"`{path}`" for path in preset.redirect_paths)
-        lines.append(f"| `{name}` | {preset.protocol} | {paths} | <{preset.source}> |")
-    return "\n".join([*lines, ""])
 
 
 def _secrets() -> str:

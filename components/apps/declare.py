@@ -69,9 +69,6 @@ def _declare_login(plan: Plan, settings: Settings, raw: dict[tuple[str, str], Ra
     and taken out of `raw`.
     """
     for part in login.parts(settings):
-        if part.kind in login.OWN:
-            plan.add_own(part.kind, part.name, part.fields, origin=dotted("login", part.setting))
-            continue
         more = raw.get((part.kind, part.name)) if part.adopt else None
         if more is not None and not more.fields.keys() & part.fields.keys():
             del raw[part.kind, part.name]
@@ -167,12 +164,11 @@ def _declare_embedded(plan: Plan, behind: Sequence[str], host: str, raw: RawObje
 
 
 def _declare_application(plan: Plan, app: App, settings: Settings) -> None:
-    preset = app.well_known
     fields = {
-        "name": display_name(app),
+        "name": app.name or app.key,
         "provider": app.key,
         "backchannel_providers": [_back_channel(app)] if app.scim else None,
-        "meta_launch_url": app.launch_url or app.url + (preset.launch_path if preset else ""),
+        "meta_launch_url": app.launch_url or app.url,
         "meta_icon": app.icon,
         "meta_description": app.description,
         "group": app.group,
@@ -191,9 +187,3 @@ def _declare_application(plan: Plan, app: App, settings: Settings) -> None:
         origin=dotted("apps", app.key),
     )
     declare_access(plan, app, settings)
-
-
-def display_name(app: App) -> str:
-    """What people see on authentik's start page."""
-    preset = app.well_known
-    return app.name or (preset.name if preset else app.key)

@@ -9,20 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from components.identity.fresh_logins import FRESH_LOGINS
-from components.identity.server_settings import SERVER_SETTINGS
-from components.login import invitations, keys, mfa, recovery
+from components.login import invitations, mfa, recovery
 from components.login.invitations import links
-from components.login.parts import Part, merged
+from components.login.parts import Part
 from components.settings import Settings
 
-__all__ = ["OWN", "Part", "links", "parts"]
-
-OWN = frozenset({FRESH_LOGINS, SERVER_SETTINGS})
-"""Kinds that are no objects of authentik's."""
+__all__ = ["Part", "links", "parts"]
 
 
 def parts(settings: Settings) -> Iterator[Part]:
     """All objects that `gatehouse:login` wants."""
-    topics = (keys, mfa, recovery, invitations)
-    yield from merged(part for topic in topics for part in topic.parts(settings))
+    for topic in (mfa, recovery, invitations):
+        yield from topic.parts(settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.settings.apps import App
+from components.settings.apps import App, AppContext
 from components.settings.host import (
     Box,
     Elsewhere,
@@ -20,6 +20,7 @@ from components.settings.parsing import parse
 
 __all__ = [
     "App",
+    "AppContext",
     "Authentik",
     "Box",
     "Elsewhere",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from components.problems import Problem, nearest
+from components.settings import presets
 from components.settings.app_fields import APPLICATION, said_by, settings_of
 from components.settings.apps import App
 from components.settings.base import dotted
@@ -13,7 +14,6 @@ from components.settings.checking import either, is_touched
 from components.settings.forms import LOOPBACK
 from components.settings.host import Elsewhere
 from components.settings.model import Settings
-from components.settings.presets import presets
 from components.settings.protocols import PROTOCOLS, having
 
 
@@ -28,11 +28,6 @@ def check_apps(settings: Settings, _: frozenset[str]) -> Iterator[Problem]:
                 "Give each app an id of its own",
             )
         ids.setdefault(app.id, app.key)
-        if app.preset and app.preset not in presets():
-            others = f"Take one of {either(presets())}, or protocol: oidc and redirectUris"
-            what = f"there is no preset {app.preset!r}"
-            yield Problem(dotted(*path, "preset"), what, nearest(app.preset, presets()) or others)
-            continue
         if app.protocol and app.protocol not in PROTOCOLS:
             yield Problem(
                 dotted(*path, "protocol"),
@@ -40,23 +35,54 @@ def check_apps(settings: Settings, _: frozenset[str]) -> Iterator[Problem]:
                 nearest(app.protocol, PROTOCOLS) or f"Take one of {either(PROTOCOLS)}",
             )
             continue
-        if app.preset and app.protocol and presets()[app.preset].protocol != app.protocol:
-            yield Problem(
-                dotted(*path, "protocol"),
-                f"{app.preset} speaks {presets()[app.preset].protocol}",
-                "Take protocol out",
-            )
+        if of_preset := [*_preset(app)]:
+            yield from of_preset
             continue
         if app.preset is None and app.protocol is None:
             yield Problem(
                 dotted(*path),
                 "nothing says how people log in to it",
-                f"Add preset ({either(presets())}) or protocol ({either(PROTOCOLS)})",
+                f"Add preset (./gatehouse presets lists them) or protocol ({either(PROTOCOLS)})",
             )
             continue
         yield from _others_settings(app)
         yield from app.problems(settings)
         yield from _fields(app)
+
+
+def _preset(app: App) -> Iterator[Problem]:
+    """What keeps the app's preset from saying what it has to."""
+    path = ("apps", app.key)
+    if app.preset is None:
+        if app.parameters:
+            yield Problem(dotted(*path, "parameters"), "this is for apps with a preset", "Take it out")
+        return
+    if app.preset not in presets.names():
+        others = "See what there is with ./gatehouse presets, or take protocol: oidc and redirectUris"
+        what = f"there is no preset {app.preset!r}"
+        yield Problem(dotted(*path, "preset"), what, nearest(app.preset, presets.names()) or others)
+        return
+    preset = app.well_known
+    if preset is None:
+        yield from presets.mistakes(app.preset)
+        return
+    if app.speaks not in preset.protocols:
+        yield Problem(
+            dotted(*path, "protocol"),
+            f"the preset {app.preset} speaks {either(preset.protocols)}",
+            "Take protocol out, or preset",
+        )
+    for name in app.parameters:
+        if name not in preset.parameters:
+            known = f"Take one of {either(preset.parameters)}" if preset.parameters else "Take it out"
+            what = f"the preset {app.preset} has no parameter {name!r}"
+            yield Problem(dotted(*path, "parameters", name), what, nearest(name, preset.parameters) or known)
+    for name in sorted(preset.parameters.keys() - presets.parameters(preset, app.parameters).keys()):
+        yield Problem(
+            dotted(*path, "parameters"),
+            f"the preset {app.preset} needs {name}",
+            f"Add {name}: {preset.parameters[name].what}",
+        )
 
 
 def _others_settings(app: App) -> Iterator[Problem]:

@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field
 from components.settings.app_access import AccessSettings
 from components.settings.app_extras import ExtraFields, Scim
 from components.settings.forms import AppId, OriginUrl, Upstream, Url
-from components.settings.presets import Preset, presets
+from components.settings.presets import Preset, find
 
 if TYPE_CHECKING:
     from components.problems import Problem
@@ -127,10 +127,14 @@ class App(AccessSettings):
     """What people see on authentik's start page; defaults to the preset's name or to the key."""
 
     preset: str | None = None
-    """A well-known app: gatehouse knows its redirect URIs and scopes."""
+    """A well-known app: gatehouse knows what it has to be told, and what authentik has to be told of it
+    ([presets.md](presets.md)). What is written here wins."""
+
+    parameters: dict[str, str] = Field(default_factory=dict)
+    """What the preset cannot know, such as what authentik is called in the app: see `./gatehouse presets NAME`."""
 
     protocol: str | None = None
-    """What authentik and the app speak, for an app without a preset."""
+    """What authentik and the app speak; defaults to what the preset prefers."""
 
     url: OriginUrl
     """Where people open the app: https, no slash at the end."""
@@ -140,7 +144,7 @@ class App(AccessSettings):
     `gatehouse`, or another machine. With it, gatehouse serves the app's URL."""
 
     launch_url: Url | None = None
-    """Where authentik's start page leads to; defaults to `url`."""
+    """Where authentik's start page leads to; defaults to the preset's, else to `url`."""
 
     icon: Url | None = None
     """A picture for authentik's start page."""
@@ -172,7 +176,7 @@ class App(AccessSettings):
     @property
     def well_known(self) -> Preset | None:
         """What is known about the app, if it is a well-known one."""
-        return presets().get(self.preset) if self.preset else None
+        return find(self.preset)
 
     @property
     def bind_account(self) -> str | None:
@@ -212,6 +216,10 @@ class App(AccessSettings):
     @abstractmethod
     def connection(self, context: AppContext) -> Mapping[str, str]:
         """What the app has to be told, none of it secret."""
+
+    def endpoints(self, context: AppContext) -> Mapping[str, Any]:  # noqa: ARG002
+        """The same in full, by the names that it has in the templates of presets: docs/presets.md lists them."""
+        return {}
 
     @abstractmethod
     def secret_outputs(self) -> Mapping[str, str]:

@@ -10,16 +10,12 @@ from typing import Any
 import yaml
 
 from components.problems import Problem, Problems
+from components.settings import yaml_text
 from components.settings.base import dotted
 from components.settings.model import Settings
 from components.settings.parsing import parse
 from components.settings.sealed import seal
 from components.settings.secret_forms import IN_CLEAR, NOT_SECRET, set_secret
-
-try:
-    from yaml import CSafeLoader as _SafeLoader
-except ImportError:  # a PyYAML without libyaml, ten times slower
-    from yaml import SafeLoader as _SafeLoader  # type: ignore[assignment]
 
 PREFIX = "gatehouse:"
 STACKS = Path(__file__).resolve().parents[2] / "stacks"
@@ -85,38 +81,21 @@ def stack_file(stack: str) -> Path:
     return STACKS / f"Pulumi.{stack.rsplit('/', 1)[-1]}.yaml"
 
 
-class _Loader(_SafeLoader):
-    """Refuses a key that is there twice, as Pulumi does; YAML's own loader takes the last one without a word."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value != "<<":
-                if key.value in seen:
-                    raise yaml.MarkedYAMLError(
-                        problem=f"{key.value!r} is there twice", problem_mark=key.start_mark
-                    )
-                seen.add(key.value)
-        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
-        return mapping
-
-
 def read(path: Path) -> dict[str, object]:
     """What a stack file says, key by key without `gatehouse:`, secrets as they stand there.
 
     Raises Problems for a file that is none, FileNotFoundError without one.
     """
     try:
-        document = yaml.load(path.read_bytes().decode("utf-8-sig"), Loader=_Loader)  # noqa: S506  (a safe one)
+        document = yaml_text.loaded(path.read_bytes().decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = path.read_bytes()[: error.start].count(b"\n") + 1
         what = f"it is not written in UTF-8 (line {line}, perhaps in Latin-1)"
         remedy = f"Save it as UTF-8: iconv -f LATIN1 -t UTF-8 {path.name} > new, and put that in its place"
         raise Problems([Problem(f"stacks/{path.name}", what, remedy)]) from None
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}" if mark else "the file"
-        what = f"it is not YAML: {getattr(error, 'problem', None) or 'it cannot be read'} ({where})"
+        what, at = yaml_text.mistake(error)
+        what = f"it is not YAML: {what} ({f'line {at}' if at else 'the file'})"
         raise Problems(
             [
                 Problem(

@@ -37,7 +37,7 @@ def doctor(
     table = Table(box=None, show_header=False, pad_edge=False)
     for _ in range(3):
         table.add_column(overflow="fold")
-    for finding in findings:
+    for finding in dict.fromkeys(findings):  # a broken preset is the machine's, and its clients'
         verdict = VERDICTS[finding.weight] if isinstance(finding, Problem) else "[green]ok[/]"
         table.add_row(verdict, escape(finding.where), escape(finding.what))
         if isinstance(finding, Problem):

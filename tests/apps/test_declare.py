@@ -114,7 +114,12 @@ def test_a_preset_becomes_provider_application_and_binding() -> None:
             "matching_mode": "strict",
             "url": "https://grafana.acme.example/login/generic_oauth",
             "redirect_uri_type": "authorization",
-        }
+        },
+        {
+            "matching_mode": "strict",
+            "url": "https://grafana.acme.example/login",
+            "redirect_uri_type": "logout",
+        },
     ]
     assert provider["client_id"] == found.derived().value("app/grafana/client-id")
     assert provider["signing_key"] == "authentik Self-signed Certificate"
@@ -130,12 +135,12 @@ def test_a_preset_becomes_provider_application_and_binding() -> None:
 def test_where_people_go_after_a_logout() -> None:
     app = {
         "preset": "grafana", "url": "https://grafana.acme.example", "everyone": True,
-        "postLogoutUris": ["https://grafana.acme.example/login"],
+        "postLogoutUris": ["https://grafana.acme.example/goodbye"],
     }  # fmt: skip
     provider = planned(settings(apps={"grafana": app})).objects[OAUTH2, "grafana"]
     assert [(each["redirect_uri_type"], each["url"]) for each in provider["redirect_uris"]] == [
         ("authorization", "https://grafana.acme.example/login/generic_oauth"),
-        ("logout", "https://grafana.acme.example/login"),
+        ("logout", "https://grafana.acme.example/goodbye"),
     ]
 
 

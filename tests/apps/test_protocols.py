@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import pytest
 
+from components.settings import presets
 from components.settings.app_fields import said_by
 from components.settings.apps import App, AppContext, NoLogin
-from components.settings.presets import presets
 from components.settings.protocols import PROTOCOLS
 from tests.apps.test_declare import WIFI, settings
 from tests.cases.test_apps import EVERYTHING
@@ -25,7 +25,8 @@ CONTEXT = AppContext(FOUND, FOUND.derived())
 
 def test_each_is_shown_by_an_app() -> None:
     assert APPS.keys() == PROTOCOLS.keys()
-    assert {preset.protocol for preset in presets().values()} <= PROTOCOLS.keys()
+    spoken = {each for name in presets.names(own=False) for each in presets.built_in(name).protocols}
+    assert spoken <= PROTOCOLS.keys()
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -100,12 +100,16 @@ class BenchClient:
 
     # What the server holds -----------------------------------------------------------------------------------------
 
+    def list(self, path: str) -> list[dict[str, Any]]:
+        """The first hundred objects of a list of the API."""
+        params = {"superuser_full_list": "true", "page_size": 100}
+        answer = self.api.get(f"/api/v3/{path}/", params=params).raise_for_status()
+        found: list[dict[str, Any]] = answer.json()["results"]
+        return found
+
     def all(self, kind: str) -> list[dict[str, Any]]:
         """Every object of a kind, without those that are there from the start."""
-        answer = self.api.get(
-            f"/api/v3/{LISTS[kind]}/", params={"superuser_full_list": "true", "page_size": 100}
-        )
-        found: list[dict[str, Any]] = answer.raise_for_status().json()["results"]
+        found = self.list(LISTS[kind])
         if kind == "binding":
             return [each for each in found if each["group"]]  # others are authentik's own flows'
         name = {"user": "username", "application": "slug"}.get(kind, "name")

@@ -35,7 +35,7 @@ def test_the_shell_completes_commands_for_the_launcher() -> None:
     """In a real bash, with the script that gatehouse prints for it, and the path that an operator types."""
     script = """
         eval "$(./gatehouse --show-completion bash)"
-        COMP_WORDS=(./gatehouse pre) COMP_CWORD=1
+        COMP_WORDS=(./gatehouse prev) COMP_CWORD=1
         _gatehouse_completion ./gatehouse && echo "${COMPREPLY[@]}"; complete -p gatehouse
     """
     done = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -10,7 +10,6 @@ from pydantic import ValidationError
 from components.problems import Problems
 from components.settings import Elsewhere, ExistingBox, NewServer, Settings, memory_problems, parse
 from components.settings.host import SERVER_TYPES
-from components.settings.presets import presets
 from tests.settings.files import NO_BOX, decrypted, good, laid_over
 
 
@@ -84,10 +83,7 @@ def test_a_box_that_exists() -> None:
 def test_no_box_needs_a_token_when_it_runs() -> None:
     authentik = {"version": "2026.8.3", "url": "https://sso.acme.example"}
     raw = laid_over(good(), {**NO_BOX, "authentik": authentik, "apps": None})
-    assert [warning.where for warning in parse(raw, sealed=True).warnings] == [
-        "gatehouse:authentik.token",
-        "gatehouse:login.administrators",
-    ]
+    assert [warning.where for warning in parse(raw, sealed=True).warnings] == ["gatehouse:authentik.token"]
     with pytest.raises(Problems, match=r"gatehouse:authentik\.token: `box: none` needs it"):
         parse(decrypted(raw))
 
@@ -120,7 +116,7 @@ def test_a_cloudflare_token_that_only_the_environment_has_is_warned_of() -> None
     assert "pulumi config set --secret gatehouse:cloudflareToken --stack acme" in warning.remedy
     elsewhere = {"version": "2026.8.3", "url": "https://sso.acme.example", "token": "t" * 40}
     nowhere = {**NO_BOX, "authentik": elsewhere, "apps": None, "secrets": None}
-    assert [each.where for each in settings(**nowhere).warnings] == ["gatehouse:login.administrators"]
+    assert settings(**nowhere).warnings == ()
 
 
 def test_who_may_use_ssh_is_not_decided_here_on_a_box_that_was_there() -> None:
@@ -162,13 +158,6 @@ def test_a_server_type_that_is_not_known_passes() -> None:
     found = settings(server={"type": "cx99", "location": "nbg1"}).server
     assert found is not None
     assert found.type == "cx99"
-
-
-def test_every_preset_is_one() -> None:
-    assert {"grafana", "nextcloud"} <= set(presets())
-    for preset in presets().values():
-        assert all(path.startswith("/") for path in preset.redirect_paths)
-        assert preset.source.startswith("https://")
 
 
 def test_checking_a_file_imports_no_engine() -> None:

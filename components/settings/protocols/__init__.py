@@ -7,6 +7,7 @@ outpost, what the app is told and how a login is tried. mypy refuses one that le
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
@@ -14,7 +15,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from components.settings.apps import OTHERS, App
-from components.settings.presets import presets
+from components.settings.presets import find, laid_under
 from components.settings.protocols.ldap import LdapApp
 from components.settings.protocols.oidc import OidcApp
 from components.settings.protocols.proxy import ProxyApp
@@ -57,12 +58,27 @@ def _app(value: Any, info: ValidationInfo) -> App:
         return value
     model: type[App] = OidcApp
     if isinstance(value, dict):
-        preset = presets().get(str(value.get("preset")))
+        preset = find(str(value.get("preset")))
         model = PROTOCOLS.get(str(value.get("protocol") or (preset and preset.protocol)), OidcApp)
-        others = tuple(name for name in value if name not in _written(model) and having(name))
-        value = {**{name: each for name, each in value.items() if name not in others}, OTHERS: others}
+        written = _written(model)
+        others = tuple(name for name in value if name not in written and having(name))
+        said = {name: each for name, each in value.items() if name not in others}
+        laid = laid_under(said)
+        app = model.model_validate({**laid, **_over(laid, said), OTHERS: others}, context=info.context)
+        # What only the preset says is not said by the file: taking over an object leaves it alone.
+        app.__pydantic_fields_set__.difference_update(written[name] for name in laid.keys() - said.keys())
+        return app
     return model.model_validate(value, context=info.context)
 
 
-def _written(model: type[App]) -> set[str]:
-    return {field.alias or name for name, field in model.model_fields.items()}
+def _over(laid: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """What the file says, its claims together with those of the preset."""
+    under, over = laid.get("claims"), said.get("claims")
+    both = isinstance(under, dict) and isinstance(over, dict)
+    return {**said, "claims": {**under, **over}} if both else {**said}  # type: ignore[dict-item]
+
+
+@cache
+def _written(model: type[App]) -> Mapping[str, str]:
+    """The settings of an app as they are written, with their names here."""
+    return {field.alias or name: name for name, field in model.model_fields.items()}

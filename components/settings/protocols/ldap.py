@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field
 
@@ -111,6 +112,20 @@ class LdapApp(OutpostApp):
             **self.address(context),
             "baseDn": below,
             "bindDn": f"cn={self.bind_account},ou=users,{below}",
+        }
+
+    def endpoints(self, context: AppContext) -> Mapping[str, Any]:
+        below, url = self.below(context.settings), self.outpost_url(context)
+        parts = urlsplit(url)
+        return {
+            "ldap_url": url,
+            "ldap_host": parts.hostname,
+            "ldap_port": parts.port,
+            "ldap_tls": parts.scheme == "ldaps",
+            "base_dn": below,
+            "users_dn": f"ou=users,{below}",
+            "groups_dn": f"ou=groups,{below}",
+            "bind_dn": f"cn={self.bind_account},ou=users,{below}",
         }
 
     def secret_outputs(self) -> Mapping[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
+from pydantic.alias_generators import to_snake
 
 from components.problems import Problem, nearest
 from components.release_lines import sort_key
@@ -103,18 +104,9 @@ class OidcApp(ConsentedApp, Tokens, Signed):
 
     @property
     def requested_scopes(self) -> tuple[str, ...]:
-        """What it may ask for: what it lists, or what its preset or every app has, and the scopes of its claims."""
-        preset = self.well_known
-        listed = self.scopes or (preset.scopes if preset else ("openid", "email", "profile"))
+        """What it may ask for: what it lists, or what every app has, and the scopes of its claims."""
+        listed = self.scopes or ("openid", "email", "profile")
         return tuple(dict.fromkeys([*listed, *own_claims.scopes(self.claims)]))
-
-    @property
-    def all_redirect_uris(self) -> tuple[str | RegexUri, ...]:
-        """Where authentik may send people back to."""
-        preset = self.well_known
-        return self.redirect_uris or tuple(
-            self.url + path for path in (preset.redirect_paths if preset else ())
-        )
 
     @property
     def overrides(self) -> Mapping[str, str]:
@@ -126,13 +118,15 @@ class OidcApp(ConsentedApp, Tokens, Signed):
 
     def problems(self, settings: Settings) -> Iterator[Problem]:
         path = ("apps", self.key)
-        if not self.redirect_uris and not (self.well_known and self.well_known.redirect_paths):
+        if not self.redirect_uris:
             yield Problem(
                 dotted(*path, "redirectUris"),
                 "an oidc app needs at least one",
                 f"Add what the app's documentation names, such as [{self.url}/oauth2/callback]",
             )
-        if self.post_logout_uris and sort_key(settings.authentik.line) < sort_key("2026.5"):
+        if "post_logout_uris" in self.model_fields_set and sort_key(settings.authentik.line) < sort_key(
+            "2026.5"
+        ):
             yield Problem(
                 dotted(*path, "postLogoutUris"),
                 f"authentik {settings.authentik.line} sends nobody back after a logout",
@@ -171,7 +165,8 @@ class OidcApp(ConsentedApp, Tokens, Signed):
             )
         if self.logout_method and not self.logout_uri:
             yield Problem(dotted(*path, "logoutMethod"), "there is no logoutUri to call", "Add logoutUri")
-        if self.logout_method == "frontchannel" and settings.authentik.line == "2025.8":
+        by_browser = "logout_method" in self.model_fields_set and self.logout_method == "frontchannel"
+        if by_browser and settings.authentik.line == "2025.8":
             what = f"authentik {settings.authentik.line} knows backchannel alone"
             yield Problem(dotted(*path, "logoutMethod"), what, "Take it out, or take a newer version")
         yield from self.consent_problems()
@@ -215,10 +210,11 @@ class OidcApp(ConsentedApp, Tokens, Signed):
     def advice(self, _: Settings) -> Iterator[Problem]:
         for name, uris in (("redirectUris", self.redirect_uris), ("postLogoutUris", self.post_logout_uris)):
             for index, uri in enumerate(uris):
-                yield from redirect_advice(dotted("apps", self.key, name, index), uri, self.url)
+                if to_snake(name) in self.model_fields_set:  # a preset's are what the app asks for
+                    yield from redirect_advice(dotted("apps", self.key, name, index), uri, self.url)
 
     def provider_fields(self, context: AppContext) -> Mapping[str, Any]:
-        preset, confidential = self.well_known, self.client_type == "confidential"
+        confidential = self.client_type == "confidential"
         secrets = context.secrets
         whole: dict[str, Any] = {
             **self.flows(),
@@ -226,15 +222,19 @@ class OidcApp(ConsentedApp, Tokens, Signed):
             "client_id": secrets.value(f"app/{self.id}/client-id"),
             "client_secret": secrets.as_secret(f"app/{self.id}/client-secret") if confidential else None,
             "redirect_uris": [
-                *(_redirect_uri(uri, context, "authorization") for uri in self.all_redirect_uris),
-                *(_redirect_uri(uri, context, "logout") for uri in self.post_logout_uris),
+                *(_redirect_uri(uri, context, "authorization") for uri in self.redirect_uris),
+                *(
+                    _redirect_uri(uri, context, "logout")
+                    for uri in self.post_logout_uris
+                    if since(context, "2026.5")
+                ),
             ],
             # Without the next two, authentik signs with HS256 and puts no claims into its tokens.
             "signing_key": None if self.signing_key == "none" else self.signing_key or SIGNING_KEY,
             "property_mappings": self._mappings(context.settings),
             "include_claims_in_id_token": True,
             "issuer_mode": "per_provider",
-            "sub_mode": self.sub_mode or (preset.sub_mode if preset else "hashed_user_id"),
+            "sub_mode": self.sub_mode or "hashed_user_id",
             **{name: getattr(self, name) for name in _PLAIN},
             **self._logout(context),
         }
@@ -259,13 +259,28 @@ class OidcApp(ConsentedApp, Tokens, Signed):
             "discoveryUrl": f"{issuer}.well-known/openid-configuration",
         }
 
+    def endpoints(self, context: AppContext) -> Mapping[str, Any]:
+        base, issuer = f"{context.authentik}/application/o", self.issuer_at(context.settings)
+        return {
+            "issuer": issuer,
+            "discovery_url": f"{issuer}.well-known/openid-configuration",
+            "client_id": context.secrets.value(f"app/{self.id}/client-id"),
+            "authorize_url": f"{base}/authorize/",
+            "token_url": f"{base}/token/",
+            "userinfo_url": f"{base}/userinfo/",
+            "jwks_url": f"{issuer}jwks/",
+            "end_session_url": f"{issuer}end-session/",
+            "scopes": self.requested_scopes,
+            "redirect_uris": tuple(uri for uri in self.redirect_uris if isinstance(uri, str)),
+        }
+
     def secret_outputs(self) -> Mapping[str, str]:
         """The client secret, of an app that has one."""
         return {"clientSecrets": f"app/{self.id}/client-secret"} if self.client_type == "confidential" else {}
 
     def login(self, context: AppContext) -> OidcLogin | NoLogin:
         """A browser has to be sent back to some address that is known, one of a web page first."""
-        known = [uri for uri in self.all_redirect_uris if isinstance(uri, str)]
+        known = [uri for uri in self.redirect_uris if isinstance(uri, str)]
         if not known:
             return NoLogin(
                 "it has patterns as redirect URIs only, none of which can be tried; write one of "
@@ -301,7 +316,9 @@ class OidcApp(ConsentedApp, Tokens, Signed):
     def _logout(self, context: AppContext) -> dict[str, str | None]:
         """2025.8 knows one way to tell an app that somebody has logged out, later lines two."""
         if not since(context, "2025.10"):
-            return {"backchannel_logout_uri": self.logout_uri}
+            return {
+                "backchannel_logout_uri": None if self.logout_method == "frontchannel" else self.logout_uri
+            }
         method = self.logout_method or ("backchannel" if self.logout_uri else None)
         return {"logout_uri": self.logout_uri, "logout_method": method}
 

@@ -64,6 +64,16 @@ class OutpostApp(App):
                 "Take it out",
             )
 
+    def outpost_url(self, context: AppContext) -> str:
+        """Where the app reaches its outpost, as it is entered there: over the network that its `clients` are in, if it
+        has any. Who runs the outpost is who knows its host.
+        """
+        if isinstance(context.settings.box, Elsewhere):
+            return f"{self.scheme}host-of-your-outpost:{self.outpost.outside}"
+        if not self.clients:
+            return self.outpost.address
+        return f"{self.scheme}{context.settings.auth_host}:{self.outpost.outside}"
+
     def address(self, context: AppContext) -> dict[str, str]:
         """Where the app reaches its outpost; or, where gatehouse has no box, what you run for it."""
         settings, outpost = context.settings, self.outpost
@@ -73,5 +83,7 @@ class OutpostApp(App):
                 "outpost": f"to be run by you: {image}, with AUTHENTIK_HOST={context.authentik} and the "
                 "AUTHENTIK_TOKEN that the output outpostTokens shows"
             }
-        outside = f"{self.scheme}{settings.auth_host}:{outpost.outside}"
-        return {"address": outpost.address, **({"addressOutside": outside} if self.clients else {})}
+        return {
+            "address": outpost.address,
+            **({"addressOutside": self.outpost_url(context)} if self.clients else {}),
+        }

@@ -58,6 +58,10 @@ class RadiusApp(OutpostApp):
         """Where the outpost answers."""
         return self.address(context)
 
+    def endpoints(self, context: AppContext) -> Mapping[str, Any]:
+        host, _, port = self.outpost_url(context).rpartition(":")
+        return {"radius_host": host, "radius_port": port}
+
     def secret_outputs(self) -> Mapping[str, str]:
         """What the app and the outpost know each other by."""
         return {"sharedSecrets": f"app/{self.id}/shared-secret"}

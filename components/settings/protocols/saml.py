@@ -116,7 +116,10 @@ class SamlApp(ConsentedApp, Signed):
             "encryption_kp": self.encryption_key,
             "name_id_mapping": _mapping(self.name_id) if self.name_id else None,
             "property_mappings": [_mapping(each) for each in self.attributes or ATTRIBUTES],
-            "sls_url": self.slo_url,
+            # Since 2025.10; a preset's is left out before, one of the stack file's is refused.
+            "sls_url": self.slo_url
+            if since(context, "2025.10") or "slo_url" in self.model_fields_set
+            else None,
         }
 
     def connection(self, context: AppContext) -> Mapping[str, str]:
@@ -127,6 +130,18 @@ class SamlApp(ConsentedApp, Signed):
             "metadataUrl": f"{base}/metadata/",
             "ssoUrl": f"{base}/sso/binding/redirect/",
             "sloUrl": f"{base}/slo/binding/redirect/",
+        }
+
+    def endpoints(self, context: AppContext) -> Mapping[str, Any]:
+        base = self._base(context)
+        return {
+            "issuer": self.entity_id(context),
+            "metadata_url": f"{base}/metadata/",
+            "sso_url": f"{base}/sso/binding/redirect/",
+            "sso_post_url": f"{base}/sso/binding/post/",
+            "slo_url": f"{base}/slo/binding/redirect/",
+            "slo_post_url": f"{base}/slo/binding/post/",
+            "audience": self.audience or "",
         }
 
     def secret_outputs(self) -> Mapping[str, str]:
