@@ -34,7 +34,7 @@ WIKI = {"preset": "tickets", "url": "https://wiki.acme.example", "everyone": Tru
 
 
 def client(line: str = "", **apps: Any) -> Settings:
-    changes = {"apps": apps, "authentik": {"version": f"{line or release_lines.newest()}.0"}}
+    changes = {"apps": apps, "authentik": {"version": f"{line or release_lines.newest_line()}.0"}}
     return parse(decrypted(laid_over(good(), changes)))
 
 
@@ -73,7 +73,7 @@ def test_each_says_where_it_is_from_and_what_to_mind(name: str) -> None:
     assert all(f"{each}" in str(preset.protocols) for each in preset.parameters)
 
 
-@pytest.mark.parametrize("line", release_lines.known())
+@pytest.mark.parametrize("line", release_lines.known_lines())
 def test_every_line_takes_all_of_them_in_every_protocol(line: str) -> None:
     apps = {
         f"{name}-{protocol}": app(name, protocol, url=f"https://{name}-{protocol}.acme.example")
