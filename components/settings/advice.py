@@ -12,7 +12,6 @@ from components.settings.checks import memory
 from components.settings.host import Elsewhere, ExistingBox
 from components.settings.login_checks import login_warnings
 from components.settings.model import Settings
-from components.settings.object_checks import object_warnings
 from components.settings.secret_forms import sealing
 
 
@@ -33,7 +32,6 @@ def warnings(settings: Settings) -> Iterator[Problem]:
     for app in settings.apps:
         yield from app.advice(settings)
     yield from login_warnings(settings)
-    yield from object_warnings(settings)
     yield from memory(settings)
     yield from backup_warnings(settings.backup)
     if isinstance(settings.box, ExistingBox) and "ssh_from" in settings.network.model_fields_set:

@@ -23,6 +23,7 @@ from components.settings.host import SERVER_TYPES, Elsewhere, memory_problems
 from components.settings.login_checks import check_login
 from components.settings.model import Settings
 from components.settings.object_checks import check_secrets
+from components.settings.object_traps import check_traps
 
 # What only a box of ours can be told, by the fields of Settings.
 _OF_THE_BOX = ("backup", "cloudflare_token", "dns", "email", "hetzner_token", "network", "rebuild", "redis")
@@ -43,6 +44,7 @@ def check(settings: Settings, broken: frozenset[str]) -> Iterator[Problem]:
         check_overlaid,
         _objects,
         check_secrets,
+        check_traps,
         check_login,
         _secrets,
         _email,

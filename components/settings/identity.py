@@ -24,6 +24,9 @@ class Authentik(Model):
     token: Sealed | None = None
     """Only with `box: none`: an API token of an administrator there."""
 
+    geoip: bool = False
+    """Whether authentik has a GeoIP database, which policies about places need."""
+
     @property
     def line(self) -> str:
         """The release line, such as 2026.8."""
