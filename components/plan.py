@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components import apps
+from components.backup.files import outputs as backup_outputs
 from components.containers.spec import ContainerSpec as Container
 from components.containers.specs import admin_identity, all_specs
 from components.host.names import record_types
@@ -68,7 +69,11 @@ def plan(
         remembered,
         objects,
         box,
-        {"adminUrl": f"{settings.issuer_base}/if/admin/", **apps.outputs(settings, secrets)},
+        {
+            "adminUrl": f"{settings.issuer_base}/if/admin/",
+            **apps.outputs(settings, secrets),
+            **backup_outputs(settings, secrets),
+        },
         (
             *remembered.problems(settings, secrets, confirmed=confirmed),
             *unknown,

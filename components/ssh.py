@@ -15,9 +15,10 @@ import re
 import select
 import stat
 import subprocess
+import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,6 +145,40 @@ def run_on_box(
     if done.returncode == _SSH_FAILED:
         raise _failure(client, host.strip("[]"), done.stderr)
     return done
+
+
+def command(client: str, host: str, port: int, there: Sequence[str]) -> list[str]:
+    """The local command line that runs a command on the box."""
+    return [*_options_to(client, str(port)), host.strip("[]"), *there]
+
+
+def follow(
+    client: str, argv: Sequence[str], heard: Callable[[str], object], given: bytes = b""
+) -> tuple[int, str]:
+    """Run what `command` gave and hand on each line that it prints as it comes; how it ended, and its last words.
+
+    `given` is its standard input. Raises an AccessError when there is no way in, or none any more.
+    """
+    with tempfile.TemporaryFile() as standard_input:
+        standard_input.write(given)
+        standard_input.seek(0)
+        process = subprocess.Popen(
+            argv, stdin=standard_input, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+        )  # fmt: skip
+    last = ""
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            last = line.rstrip() or last
+            heard(line.rstrip())
+        code = process.wait()
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    if code == _SSH_FAILED:
+        raise _failure(client, "the box", last)
+    return code, last
 
 
 @dataclass

@@ -24,11 +24,17 @@ def authentik_of(settings: Settings, resources: list[dict[str, Any]]) -> Authent
     if isinstance(settings.box, Elsewhere):
         token = settings.authentik.token
         return Authentik(settings.authentik.url or "", token.get_secret_value() if token else "", None, line)
+    place = address(resources)
+    derived = settings.derived().value("authentik/service-token")
+    return Authentik(place, derived, None, line) if place else None
+
+
+def address(resources: list[dict[str, Any]]) -> str | None:
+    """Where the authentik of the box is, by the state's `resources`, for `components.ssh.tunnel`."""
     inputs = (each.get("inputs", {}) for each in resources if each["type"] == _PROVIDER)
     # Only this provider has a line; the other one of its type is Nginx Proxy Manager's.
     addresses = [each[f"{PROJECT}:address"] for each in inputs if f"{PROJECT}:line" in each]
-    derived = settings.derived().value("authentik/service-token")
-    return Authentik(str(addresses[0]), derived, None, line) if addresses else None
+    return str(addresses[0]) if addresses else None
 
 
 def opened(stack: Stack) -> tuple[Settings, Authentik]:

@@ -123,6 +123,20 @@ class Box:
         place = self._place
         return ssh.run_on_box(settings.client, str(place.hostname), place.port or 22, command, seconds)
 
+    def follow(self, *command: str, heard: Say, given: bytes = b"") -> tuple[int, str]:
+        """Run a command on it that takes long, and hand on what it prints; how it ended, and its last words.
+
+        Raises an AccessError when there is no way in.
+        """
+        return ssh.follow(self.settings.client, self.command(*command), heard, given)
+
+    def command(self, *command: str) -> list[str]:
+        """The local command line that runs a command on it."""
+        settings = self.settings
+        ssh.write_files(settings.client, settings.derived())
+        place = self._place
+        return ssh.command(settings.client, str(place.hostname), place.port or 22, command)
+
     def reach(self, seconds: float) -> None:
         """Wait until there is a way in. Raises an AccessError when there is none for so long."""
 

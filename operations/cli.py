@@ -12,6 +12,7 @@ import typer
 
 from operations.commands import (
     access,
+    backups,
     catalog,
     doctor,
     login_check,
@@ -21,6 +22,7 @@ from operations.commands import (
     people,
     presets,
     recover,
+    rehearse,
     runs,
     settings,
 )
@@ -33,6 +35,10 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "up": runs.up,
     "destroy": runs.destroy,
     "recover": recover.recover,
+    "backup": backups.backup,
+    "snapshots": backups.snapshots,
+    "restore": backups.restore,
+    "rehearse": rehearse.rehearse_,
     "outputs": outputs.outputs,
     "settings": settings.settings,
     "presets": presets.presets,

@@ -22,7 +22,7 @@ from components.plan import ClientPlan, plan
 from components.problems import Problem, Problems, Weight
 from components.settings import Elsewhere, NewServer, Settings, check_file
 from components.settings.base import dotted
-from operations import doctor, lockout
+from operations import backups, doctor, lockout
 from operations.dns import Foreign, foreign
 from operations.elsewhere import authentik_elsewhere
 from operations.errors import OperatorError
@@ -201,6 +201,11 @@ def elsewhere(before: Before) -> Iterator[Finding]:
         yield from authentik_elsewhere(before.settings, patient=before.command == UP)
 
 
+def backed_up(before: Before) -> Iterator[Finding]:
+    """Whether the box has backed itself up lately."""
+    yield from backups.findings(before.stack)
+
+
 def line(before: Before) -> Iterator[Finding]:
     """Whether the line of authentik is one that its database can be brought to."""
     if not isinstance(before.settings.box, Elsewhere):
@@ -241,6 +246,7 @@ GUARDS = (
     Guard(records, _before(PREVIEW, UP)),
     Guard(elsewhere, _before(UP, RECOVER)),
     Guard(rights, _before(LOOKING, UP, DESTROY)),
+    Guard(backed_up, _before()),
 )
 
 

@@ -142,13 +142,17 @@ def attempt(context: AppContext, way: OidcLogin | PageLogin, person: Person) -> 
         case PageLogin():
             return log_in(way.url, person.username, password)
         case OidcLogin():
-            client = Client(
-                issuer=way.issuer,
-                client_id=way.client_id,
-                client_secret=way.client_secret,
-                redirect_uri=way.redirect_uri,
-                scopes=way.scopes,
-            )
-            return log_in(client, person.username, password)
+            return log_in(oidc_client(way), person.username, password)
         case _:
             assert_never(way)
+
+
+def oidc_client(way: OidcLogin) -> Client:
+    """The app as it is registered."""
+    return Client(
+        issuer=way.issuer,
+        client_id=way.client_id,
+        client_secret=way.client_secret,
+        redirect_uri=way.redirect_uri,
+        scopes=way.scopes,
+    )

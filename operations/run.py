@@ -11,7 +11,7 @@ from components.host.dns import ADOPT
 from components.identity.access import ENVIRONMENT as FOREIGN_ACCESS
 from components.memory import CONFIRM
 from components.objects.preflight import ALREADY_SHOWN, ENVIRONMENT
-from operations import backend, box, copies, guards, protection
+from operations import backend, backups, box, copies, guards, protection
 from operations.errors import OperatorError
 from operations.heal import forget, heal
 from operations.impacts import interruptions
@@ -151,6 +151,8 @@ def up(
         tell(stack, {ADOPT: ""})
         changed += _bring_up(stack, Screen(out, f"bringing {stack.name} up"), refresh=False)
     _ended(stack, out)
+    if changed and before.settings.backup:
+        backups.deliver(stack, out)
     return _done(screen) if changed else NOTHING
 
 

@@ -43,7 +43,7 @@ assert copy.execute("pragma integrity_check").fetchone() == ("ok",), "it is dama
 PYTHON
   fi
   rm -f errors
-  docker ps --all --filter name=^gatehouse- --format '{{.Names}} {{.Image}}' | sort >images
+  image_of gatehouse-authentik-server >image
   sha256sum -- * >SHA256SUMS
   cd "$DATA"
   mv "$DATA/backup/stage.new" "$DATA/$STAGE"

@@ -84,6 +84,31 @@ unlock() { "${RESTIC[@]}" unlock >/dev/null 2>&1 </dev/null || true; }
 in_postgres() { docker exec -i "$POSTGRES" "$@"; }
 sql() { in_postgres psql --quiet --no-psqlrc --tuples-only --no-align --set ON_ERROR_STOP=1 --username authentik --dbname "${DATABASE:-postgres}"; }
 
+# The name of what a container runs; Docker itself was given the image's id.
+image_of() { docker image inspect --format '{{join .RepoTags " "}}' "$(docker inspect --format '{{.Image}}' "$1")"; }
+
+# fetch SNAPSHOT FOLDER: brings a snapshot onto the box, and reads its dump back; nothing else is touched.
+fetch() {
+  local said folder=$2
+  say "fetching snapshot ${1:0:8} from $SHOWN"
+  rm -rf "$folder"
+  install -d -m 0700 "$folder"
+  said=$("${RESTIC[@]}" restore "$1" --target "$folder" 2>&1 </dev/null) || {
+    rm -rf "$folder"
+    case "$said" in
+      *"no space left"*) die "Nothing was touched. $(explain "$said")" ;;
+      *) die "Nothing was touched: snapshot ${1:0:8} cannot be read as a whole ($(grep -v '^$' <<<"$said" | tail -n 1))." \
+           "Take another one: ./gatehouse snapshots $CLIENT" ;;
+    esac
+  }
+  cd "$folder/$STAGE" 2>/dev/null || die "Nothing was touched: snapshot ${1:0:8} is none of gatehouse's."
+  { sha256sum --check --quiet SHA256SUMS && in_postgres pg_restore --file /dev/null <authentik.dump; } >/dev/null 2>&1 || {
+    cd /
+    rm -rf "$folder"
+    die "Nothing was touched: the dump in snapshot ${1:0:8} is damaged. Take another one: ./gatehouse snapshots $CLIENT"
+  }
+}
+
 note() { # note FILE WORDS: one line that outlives a reboot, at once or not at all
   printf '%s\n' "$2" >"$DATA/backup/$1.new" && mv -f "$DATA/backup/$1.new" "$DATA/backup/$1"
 }

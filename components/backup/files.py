@@ -90,6 +90,12 @@ def files(settings: Settings, backup: Backup, secrets: Secrets) -> Iterator[File
         yield private("mail-head", "".join(f"{name}: {value}\n" for name, value in head.items()))
 
 
+def outputs(settings: Settings, secrets: Secrets) -> dict[str, str]:
+    """Stack outputs by name: the public key that an SFTP server has to let in."""
+    by_ssh = settings.backup is not None and STORES[settings.backup.store].host_key
+    return {"backupKey": secrets.ssh_key("ssh/backup").public} if by_ssh else {}
+
+
 def scripts_hash() -> str:
     """A hash of everything that runs on the box, so that a change reaches the boxes that are there."""
     names = ("install.sh", *SCRIPTS.values())

@@ -17,7 +17,12 @@ from typing import Any
 from components.host.shell import BoxError, Shell, pinned
 
 HERE = Path(__file__).parent
-SCRIPTS = {"backup": "backup.sh", "backup-common": "common.sh", "restore": "restore.sh"}
+SCRIPTS = {
+    "backup": "backup.sh",
+    "backup-common": "common.sh",
+    "restore": "restore.sh",
+    "rehearse": "rehearse.sh",
+}
 """What each is called in /usr/local/lib/gatehouse, and its file here."""
 SECONDS = 900.0
 """For everything together: packages that have to come first, and a repository that does not answer at once."""

@@ -14,7 +14,7 @@ UNITS=/etc/systemd/system
 if [ "${1:-}" = --remove ]; then
   systemctl disable --quiet --now gatehouse-backup.timer 2>/dev/null || true
   systemctl stop gatehouse-backup.service 2>/dev/null || true
-  rm -rf "$ETC" "$UNITS"/gatehouse-backup.{service,timer} "$LIB"/{backup,backup-common,restore} /var/cache/gatehouse-backup
+  rm -rf "$ETC" "$UNITS"/gatehouse-backup.{service,timer} "$LIB"/{backup,backup-common,restore,rehearse} /var/cache/gatehouse-backup
   systemctl daemon-reload
   exit
 fi

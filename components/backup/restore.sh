@@ -14,42 +14,21 @@ UNIT=gatehouse-restore
 AUTHENTIK=(gatehouse-authentik-server gatehouse-authentik-worker)
 STOPPED=("${AUTHENTIK[@]}" gatehouse-npm)
 FOLDERS=(authentik npm letsencrypt)
-RESTORED=$DATA/backup/restored BEFORE=$DATA/backup/before
+RESTORED=$DATA/backup/restored
+BEFORE=$DATA/backup/before
 ANSWERS_SECONDS=600
 
 has() { [ "$(sql <<<"select 1 from pg_database where datname = '$1'")" = 1 ]; }
 
-fetch() {
-  local said
-  say "fetching snapshot ${1:0:8} from $SHOWN"
-  rm -rf "$RESTORED"
-  install -d -m 0700 "$RESTORED"
-  said=$("${RESTIC[@]}" restore "$1" --target "$RESTORED" 2>&1 </dev/null) || {
-    rm -rf "$RESTORED"
-    case "$said" in
-      *"no space left"*) die "Nothing was touched. $(explain "$said")" ;;
-      *) die "Nothing was touched: snapshot ${1:0:8} cannot be read as a whole ($(grep -v '^$' <<<"$said" | tail -n 1))." \
-           "Take another one: ./gatehouse snapshots $CLIENT" ;;
-    esac
-  }
-  cd "$RESTORED/$STAGE" 2>/dev/null || die "Nothing was touched: snapshot ${1:0:8} is none of gatehouse's."
-  { sha256sum --check --quiet SHA256SUMS && in_postgres pg_restore --file /dev/null <authentik.dump; } >/dev/null 2>&1 || {
-    cd /
-    rm -rf "$RESTORED"
-    die "Nothing was touched: the dump in snapshot ${1:0:8} is damaged. Take another one: ./gatehouse snapshots $CLIENT"
-  }
-}
-
 # authentik brings an older database up to its version, and cannot go back.
 fits() {
-  local then now
-  then=$(sed -n 's/^gatehouse-authentik-server .*://p' "$RESTORED/$STAGE/images")
-  now=$(docker inspect --format '{{.Config.Image}}' gatehouse-authentik-server | sed 's/.*://')
-  case "$now" in *[!0-9.]*|"") now=$(docker ps --all --filter name=^gatehouse-authentik-server$ --format '{{.Image}}' | sed 's/.*://') ;; esac
-  [ "$(printf '%s\n' "$then" "$now" | sort -V | tail -n 1)" = "$now" ] || {
+  local snapshot box
+  snapshot=$(sed 's/.*://' "$RESTORED/$STAGE/image")
+  box=$(image_of gatehouse-authentik-server | sed 's/.*://')
+  [ "$(printf '%s\n' "$snapshot" "$box" | sort -V | tail -n 1)" = "$box" ] || {
     rm -rf "$RESTORED"
-    die "Nothing was touched: the snapshot is of authentik $then, and $now runs here, which cannot read it." \
-      "Write gatehouse:authentik.version: $then and bring it up, or take an older snapshot."
+    die "Nothing was touched: the snapshot is of authentik $snapshot, and $box runs here, which cannot read it." \
+      "Write gatehouse:authentik.version: $snapshot and bring it up, or take an older snapshot."
   }
 }
 
@@ -113,7 +92,7 @@ run() {
   if [ ! -e "$DATA/backup/restoring" ]; then discard_former; fi
   open_repository
   unlock
-  fetch "$1"
+  fetch "$1" "$RESTORED"
   fits
   load
   swap "$1"

@@ -61,6 +61,9 @@ def test_a_server_of_sftp_is_entered_with_a_key_of_its_own_and_known_by_its_own(
     assert told["ssh-key"] == secrets().ssh_key("ssh/backup").private
     assert "-p 23 " in told["sftp"] and "-l acme backup.example -s sftp" in told["sftp"]
     assert told["known-hosts"].startswith("gatehouse-backup ssh-ed25519 AAAA")
+    made = plan(given, given.derived())
+    assert made.outputs["backupKey"] == secrets().ssh_key("ssh/backup").public
+    assert "backupKey" not in plan(settings(), secrets()).outputs
     short = settings(backup=SFTP | {"repository": "sftp:acme@backup.example:/sso"})
     assert short.backup
     told = {path.rpartition("/")[2]: text for path, _, text in files(short, short.backup, secrets())}

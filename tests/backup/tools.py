@@ -71,9 +71,9 @@ def docker(arguments: list[str], fault: str) -> int:
         case ["exec", "gatehouse-redis", *_]:
             return 1
         case ["inspect", "--format", form, name]:
-            print("healthy" if "Health" in form else "true" if "Running" in form else image(name))
-        case ["ps", *_]:
-            print("gatehouse-authentik-server " + image("gatehouse-authentik-server"))
+            print("healthy" if "Health" in form else "true" if "Running" in form else f"sha256:{name}")
+        case ["image", "inspect", *_]:
+            print((ROOT / "image").read_text().strip())
         case ["stop", *names]:
             STOPPED.write_text("\n".join(name for name in names if name.startswith("gatehouse-")))
         case ["start", *_]:
@@ -81,11 +81,6 @@ def docker(arguments: list[str], fault: str) -> int:
         case _:
             raise SystemExit(f"docker: {arguments}")
     return 0
-
-
-def image(_: str) -> str:
-    """Of which image authentik's container is."""
-    return (ROOT / "image").read_text().strip()
 
 
 def psql(statements: str) -> int:
