@@ -188,6 +188,7 @@ _NAMES = {
     "bool": "`true` or `false`",
     "SecretStr": "*secure*",
     "Any": "anything",
+    "date": "day",
     "datetime": "date and time",
 }
 

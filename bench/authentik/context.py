@@ -8,6 +8,7 @@ from bench.authentik.catalog import Kind, Line, Ref
 from bench.authentik.store import Data, Store
 
 APPLICATIONS = "/core/applications/"
+ENTITLEMENTS = "/core/application_entitlements/"
 BINDINGS = "/policies/bindings/"
 FLOWS = "/flows/instances/"
 FLOW_BINDINGS = "/flows/bindings/"

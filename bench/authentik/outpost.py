@@ -239,6 +239,7 @@ def headers(app: App, claims: dict[str, Any]) -> dict[str, str]:
     told = {
         "X-authentik-username": claims.get("preferred_username", ""),
         "X-authentik-groups": "|".join(claims.get("groups", [])),
+        "X-authentik-entitlements": "|".join(claims.get("entitlements", [])),
         "X-authentik-email": claims.get("email", ""),
         "X-authentik-name": claims.get("name", ""),
         "X-authentik-uid": claims["sub"],

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from bench.authentik import crypto, devices, reputation
-from bench.authentik.context import USERS, groups_of, is_superuser
+from bench.authentik.context import BINDINGS, ENTITLEMENTS, USERS, groups_of, is_superuser
 from bench.authentik.store import Data, Store
 
 EXPRESSION, DUMMY = "/policies/expression/", "/policies/dummy/"
@@ -85,8 +85,25 @@ def person(store: Store, user: Data) -> SimpleNamespace:
     made.is_superuser = known and is_superuser(store, user)
     made.groups = made.ak_groups = groups
     made.all_groups = lambda: groups
+    made.app_entitlements = lambda app: entitlements(store, user, app)
     made.group_attributes = lambda *_: merged([*(group.attributes for group in groups), made.attributes])
     return made
+
+
+def entitlements(store: Store, user: Data, app: Any) -> Rows:
+    """What a person is entitled to in an application: by a binding to them or to one of their groups."""
+    mine = {user.get("pk"), *(group["pk"] for group in groups_of(store, user))}
+    bound = {
+        binding["target"]
+        for binding in store.all(BINDINGS)
+        if binding["enabled"] and binding["negate"] != bool(mine & {binding["user"] or binding["group"]})
+    }
+    found = [each for each in store.all(ENTITLEMENTS) if app and each["app"] == app.pk]
+    return Rows(
+        SimpleNamespace(**each)
+        for each in sorted(found, key=lambda each: str(each["name"]))
+        if each["pbm_uuid"] in bound
+    )
 
 
 def merged(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:

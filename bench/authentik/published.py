@@ -77,7 +77,7 @@ def scope_claims(context: Context, provider: Data) -> list[str]:
     for mapping in sorted(mappings(context, provider), key=lambda one: str(one["scope_name"])):
         scope = str(mapping.get("managed") or "")
         if scope.startswith(MANAGED):
-            found += standard(context, nobody, scope.removeprefix(MANAGED))
+            found += standard(context, provider, nobody, scope.removeprefix(MANAGED))
     return found
 
 

@@ -14,9 +14,9 @@ from joserfc import jwk, jwt
 
 from bench.authentik import crypto
 from bench.authentik.computed import seconds, uid
-from bench.authentik.context import Context, groups_of
-from bench.authentik.policies import PolicyError, asked, helpers, person, returned
-from bench.authentik.store import Data
+from bench.authentik.context import APPLICATIONS, Context, groups_of
+from bench.authentik.policies import PolicyError, asked, entitlements, helpers, person, returned
+from bench.authentik.store import Data, Store
 
 MAPPINGS = "/propertymappings/provider/scope/"
 MANAGED = "goauthentik.io/providers/oauth2/scope-"
@@ -61,7 +61,7 @@ def claims(context: Context, provider: Data, user: Data, scopes: list[str]) -> d
             shown = {"user_attributes": about.group_attributes(), "is_superuser": about.is_superuser}
             found |= {"ak_proxy": shown}
         elif managed.startswith(MANAGED):
-            found |= standard(context, user, managed.removeprefix(MANAGED))
+            found |= standard(context, provider, user, managed.removeprefix(MANAGED))
         else:
             found |= own(context, provider, user, mapping)
     return found
@@ -70,7 +70,8 @@ def claims(context: Context, provider: Data, user: Data, scopes: list[str]) -> d
 def own(context: Context, provider: Data, user: Data, mapping: Data) -> dict[str, Any]:
     """What a mapping that somebody wrote returns; one that fails, or returns no claims, gives none."""
     store = context.store
-    names = {**helpers(store, []), **asked(store, user, None), "provider": SimpleNamespace(**provider)}
+    about = SimpleNamespace(**provider, application=application(store, provider))
+    names = {**helpers(store, []), **asked(store, user, None), "provider": about}
     try:
         value = returned(mapping, {**names, "user": names["request"].user})
     except PolicyError:
@@ -78,7 +79,13 @@ def own(context: Context, provider: Data, user: Data, mapping: Data) -> dict[str
     return dict(value) if isinstance(value, dict) else {}
 
 
-def standard(context: Context, user: Data, scope: str) -> dict[str, Any]:
+def application(store: Store, provider: Data) -> SimpleNamespace | None:
+    """The application of a provider, as expressions see it."""
+    found = store.find(APPLICATIONS, provider=provider["pk"])
+    return SimpleNamespace(**found) if found else None
+
+
+def standard(context: Context, provider: Data, user: Data, scope: str) -> dict[str, Any]:
     """What authentik's own mappings return."""
     if scope == "email":
         return {"email": user.get("email") or "", "email_verified": False}
@@ -90,6 +97,10 @@ def standard(context: Context, user: Data, scope: str) -> dict[str, Any]:
             "nickname": user["username"],
             "groups": [group["name"] for group in groups_of(context.store, user)],
         }
+    if scope == "entitlements" and "pk" in user:
+        app = application(context.store, provider)
+        names = [each.name for each in entitlements(context.store, user, app)]
+        return {"entitlements": names, "roles": names}
     return {}
 
 

@@ -129,7 +129,7 @@ def _values(app: App, context: AppContext, *, show_secrets: bool) -> dict[str, A
         "host": urlsplit(app.url).netloc,
         "auth_url": context.authentik,
         "groups": app.groups,
-        "roles": _Roles(),
+        "roles": _Roles(app.roles),
         "client_secret": "",  # a public app has none
         **app.endpoints(context),
         **secrets,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from components.problems import Problem, hint, warning
 from components.release_lines import uses_redis
+from components.settings.access_checks import access_warnings
 from components.settings.backup import backup_warnings
 from components.settings.base import dotted
 from components.settings.checks import memory
@@ -31,6 +32,7 @@ def warnings(settings: Settings) -> Iterator[Problem]:
     yield from (warning(each.where, each.what, each.remedy) for each in missing_token(settings))
     for app in settings.apps:
         yield from app.advice(settings)
+    yield from access_warnings(settings)
     yield from login_warnings(settings)
     yield from memory(settings)
     yield from backup_warnings(settings.backup)

@@ -16,10 +16,12 @@ from pydantic import BeforeValidator, Field
 from components.release_lines import sort_key
 from components.settings.base import Model, wrong
 from components.settings.forms import Scope
+from components.settings.protocols.common import ENTITLED
 from components.settings.secret_forms import Plain
 
 # What authentik's own mappings give, as a claim -> an expression. Source: its blueprint "System - OAuth2 Provider".
-_ENTITLEMENTS = "[each.name for each in request.user.app_entitlements(provider.application)]"
+ENTITLEMENTS = f"[each.name for each in {ENTITLED}]"
+"""What a person is in the app."""
 _USUAL: Mapping[str, Mapping[str, str]] = {
     "email": {"email": "request.user.email", "email_verified": "False"},
     "profile": {
@@ -29,7 +31,7 @@ _USUAL: Mapping[str, Mapping[str, str]] = {
         "nickname": "request.user.username",
         "groups": "[group.name for group in request.user.{groups}.all()]",
     },
-    "entitlements": {"entitlements": _ENTITLEMENTS, "roles": _ENTITLEMENTS},
+    "entitlements": {"entitlements": ENTITLEMENTS, "roles": ENTITLEMENTS},
 }
 _SCOPE_OF_CLAIM = {
     "email": "email",

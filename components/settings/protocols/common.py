@@ -9,7 +9,8 @@ from pydantic import Field
 
 from components.problems import Problem
 from components.release_lines import sort_key
-from components.settings.apps import KEPT, App
+from components.settings.app_access import BINDING, ENTITLEMENT, WHOLE
+from components.settings.apps import KEPT, App, OwnObject
 from components.settings.base import Model, dotted
 from components.settings.forms import Duration, Url
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 SIGNING_KEY = "authentik Self-signed Certificate"
 BY_HAND = "gatehouse itself does not speak {}; log in to it by hand"
 CONSENTED = {"name": KEPT, "authorization_flow": ("authorization_flow", "consent")}
+ENTITLED = "request.user.app_entitlements(provider.application)"
+"""What a person is in an app, in expressions of authentik's."""
 TOKENS = {
     "access_token_validity": ("access_token_validity",),
     "refresh_token_validity": ("refresh_token_validity",),
@@ -70,6 +73,18 @@ class ConsentedApp(App):
             "authorization_flow": self.authorization_flow or usual,
             "invalidation_flow": _INVALIDATION,
         }
+
+    def role_objects(self, context: AppContext) -> Iterator[OwnObject]:
+        """Its roles as entitlements of authentik's, each bound to the groups that have it."""
+        ids = {group.name: group.id for group in context.settings.groups}
+        for role, groups in self.roles.items():
+            name, suffix = f"{self.key}: {role}", f"role {role}"
+            yield OwnObject(ENTITLEMENT, name, {"app": self.key, "name": role}, suffix, "roles")
+            for group in groups:
+                fields = {"target": f"{ENTITLEMENT}:{self.key}/{role}", "group": group, **WHOLE}
+                yield OwnObject(
+                    BINDING, f"{name}: {group}", fields, f"{suffix}/{ids.get(group, group)}", "roles"
+                )
 
     def consent_problems(self) -> Iterator[Problem]:
         """A flow that has the question in it already, or has not."""

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 from pydantic.alias_generators import to_snake
 
-from components.problems import Problem, nearest
+from components.problems import Problem, nearest, warning
 from components.release_lines import sort_key
 from components.secrets import SecretError, check_override
 from components.settings.apps import AppContext, NoLogin, OidcLogin, OwnObject
 from components.settings.base import dotted
 from components.settings.forms import ClaimName, ClientId, Duration, Scope, Url
 from components.settings.protocols import claims as own_claims
-from components.settings.protocols.claims import ClaimSetting
+from components.settings.protocols.claims import Claim, Claims, ClaimSetting
 from components.settings.protocols.common import (
     CONSENTED,
     SIGNING_KEY,
@@ -51,7 +51,7 @@ class OidcApp(ConsentedApp, Tokens, Signed):
             "client_id": ("client_id",),
             "client_secret": ("client_secret",),
             "redirect_uris": ("redirect_uris", "post_logout_uris"),
-            "property_mappings": ("scopes", "claims"),
+            "property_mappings": ("scopes", "claims", "roles", "roles_claim"),
             "sub_mode": ("sub_mode",),
             "access_code_validity": ("access_code_validity",),
             "signing_key": ("signing_key",),
@@ -78,6 +78,9 @@ class OidcApp(ConsentedApp, Tokens, Signed):
     """What this app's tokens say besides, or instead of, what authentik's scopes give: `email_verified: true`,
     `policy: {expression: …, scope: minio}`."""
 
+    roles_claim: ClaimName = "roles"
+    """The claim that says what somebody is in the app, a list of `roles`; it comes with the scope profile."""
+
     sub_mode: (
         Literal["hashed_user_id", "user_id", "user_uuid", "user_username", "user_email", "user_upn"] | None
     ) = None
@@ -103,10 +106,16 @@ class OidcApp(ConsentedApp, Tokens, Signed):
     """backchannel (authentik calls `logoutUri` itself; the default) or frontchannel (the browser does)."""
 
     @property
+    def all_claims(self) -> Claims:
+        """Its claims, with the one that says what people are in it."""
+        roles = Claim(expression=own_claims.ENTITLEMENTS, scope="profile")
+        return {**({self.roles_claim: roles} if self.roles else {}), **self.claims}
+
+    @property
     def requested_scopes(self) -> tuple[str, ...]:
         """What it may ask for: what it lists, or what every app has, and the scopes of its claims."""
         listed = self.scopes or ("openid", "email", "profile")
-        return tuple(dict.fromkeys([*listed, *own_claims.scopes(self.claims)]))
+        return tuple(dict.fromkeys([*listed, *own_claims.scopes(self.all_claims)]))
 
     @property
     def overrides(self) -> Mapping[str, str]:
@@ -136,7 +145,7 @@ class OidcApp(ConsentedApp, Tokens, Signed):
             *OWN_SCOPES,
             *WITH_PROFILE,
             *raw_scopes(settings),
-            *own_claims.scopes(self.claims),
+            *own_claims.scopes(self.all_claims),
         ]
         for index, scope in enumerate(self.scopes or ()):
             if scope not in known:
@@ -213,6 +222,13 @@ class OidcApp(ConsentedApp, Tokens, Signed):
                 if to_snake(name) in self.model_fields_set:  # a preset's are what the app asks for
                     yield from redirect_advice(dotted("apps", self.key, name, index), uri, self.url)
 
+        if self.until and not self.refresh_token_validity and "offline_access" in self.requested_scopes:
+            yield warning(
+                dotted("apps", self.key, "until"),
+                "the app may get new tokens by itself (offline_access): for who is in then, it goes on to",
+                "Take offline_access out of scopes, or say in refreshTokenValidity for how long it may",
+            )
+
     def provider_fields(self, context: AppContext) -> Mapping[str, Any]:
         confidential = self.client_type == "confidential"
         secrets = context.secrets
@@ -245,9 +261,10 @@ class OidcApp(ConsentedApp, Tokens, Signed):
         return whole
 
     def own_objects(self, context: AppContext) -> Iterator[OwnObject]:
-        """The scope mappings of its claims."""
-        for scope in own_claims.scopes(self.claims):
-            fields = own_claims.fields(self.claims, scope, context.line)
+        """Its roles, and the scope mappings of its claims."""
+        yield from self.role_objects(context)
+        for scope in own_claims.scopes(self.all_claims):
+            fields = own_claims.fields(self.all_claims, scope, context.line)
             yield OwnObject(SCOPE_MAPPING, self._mapping(scope), fields, scope, "claims")
 
     def connection(self, context: AppContext) -> Mapping[str, str]:
@@ -307,11 +324,13 @@ class OidcApp(ConsentedApp, Tokens, Signed):
         own.
         """
         usual = {
-            scope: _SCOPE.format(scope) for scope in OWN_SCOPES if not own_claims.replaces(self.claims, scope)
+            scope: _SCOPE.format(scope)
+            for scope in OWN_SCOPES
+            if not own_claims.replaces(self.all_claims, scope)
         }
         there = {**usual, **raw_scopes(settings)}
         found = [there[scope] for scope in self.requested_scopes if scope in there]
-        return [*found, *(self._mapping(scope) for scope in own_claims.scopes(self.claims))]
+        return [*found, *(self._mapping(scope) for scope in own_claims.scopes(self.all_claims))]
 
     def _logout(self, context: AppContext) -> dict[str, str | None]:
         """2025.8 knows one way to tell an app that somebody has logged out, later lines two."""

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from components.problems import Problem, warning
-from components.settings.apps import AppContext, NoLogin, PageLogin
+from components.settings.apps import AppContext, NoLogin, OwnObject, PageLogin
 from components.settings.base import Model, dotted, wrong
 from components.settings.forms import Domain
 from components.settings.host import Elsewhere
@@ -193,6 +193,9 @@ class ProxyApp(ConsentedApp, Tokens):
                 else {}
             ),
         }
+
+    def own_objects(self, context: AppContext) -> Iterator[OwnObject]:
+        return self.role_objects(context)
 
     def connection(self, context: AppContext) -> Mapping[str, str]:
         """Whom the app's own web server has to ask about each request, where it asks. gatehouse's own box answers

@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from components.problems import Problem, nearest
-from components.settings.apps import AppContext, NoLogin
+from components.settings.apps import AppContext, NoLogin, OwnObject
 from components.settings.base import dotted
 from components.settings.checking import either, raw_names
 from components.settings.forms import Url
-from components.settings.protocols.common import BY_HAND, CONSENTED, SIGNING_KEY, ConsentedApp, Signed, since
+from components.settings.protocols.common import (
+    BY_HAND,
+    CONSENTED,
+    ENTITLED,
+    SIGNING_KEY,
+    ConsentedApp,
+    Signed,
+    since,
+)
 
 if TYPE_CHECKING:
     from components.settings.model import Settings
@@ -39,7 +47,7 @@ class SamlApp(ConsentedApp, Signed):
         "verification_kp": ("verification_key",),
         "encryption_kp": ("encryption_key",),
         "name_id_mapping": ("name_id",),
-        "property_mappings": ("attributes",),
+        "property_mappings": ("attributes", "roles", "roles_attribute"),
         "issuer": ("issuer",),
         "issuer_override": ("issuer",),
         "sls_url": ("slo_url",),
@@ -67,6 +75,9 @@ class SamlApp(ConsentedApp, Signed):
     attributes: tuple[Annotated[str, Field(min_length=1)], ...] | None = None
     """What the assertion says about a person: `email`, `groups`, `name`, `username`, `uid`, `upn`,
     `ms-windowsaccountname`, or names of SAML property mappings in `objects`; all of authentik's own, if not given."""
+
+    roles_attribute: Annotated[str, Field(min_length=1)] = "roles"
+    """The attribute that says what somebody is in the app, one value for each of `roles`."""
 
     slo_url: Url | None = None
     """Where authentik tells the app that somebody has logged out."""
@@ -115,12 +126,27 @@ class SamlApp(ConsentedApp, Signed):
             "verification_kp": self.verification_key,
             "encryption_kp": self.encryption_key,
             "name_id_mapping": _mapping(self.name_id) if self.name_id else None,
-            "property_mappings": [_mapping(each) for each in self.attributes or ATTRIBUTES],
+            "property_mappings": [
+                *(_mapping(each) for each in self.attributes or ATTRIBUTES),
+                *([self._roles_mapping] if self.roles else ()),
+            ],
             # Since 2025.10; a preset's is left out before, one of the stack file's is refused.
             "sls_url": self.slo_url
             if since(context, "2025.10") or "slo_url" in self.model_fields_set
             else None,
         }
+
+    def own_objects(self, context: AppContext) -> Iterator[OwnObject]:
+        """Its roles, and the mapping that tells it of them."""
+        yield from self.role_objects(context)
+        if self.roles:
+            expression = f"for each in {ENTITLED}:\n    yield each.name"
+            fields = {"saml_name": self.roles_attribute, "expression": expression}
+            yield OwnObject(_MAPPING, self._roles_mapping, fields, "roles", "rolesAttribute")
+
+    @property
+    def _roles_mapping(self) -> str:
+        return f"{self.key}: roles"
 
     def connection(self, context: AppContext) -> Mapping[str, str]:
         """Where the app reads all the rest, and the addresses for an app that does not read."""
