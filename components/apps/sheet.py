@@ -114,6 +114,12 @@ class _Roles(dict[str, tuple[str, ...]]):
         return ()
 
 
+def _by_might(app: App) -> dict[str, tuple[str, ...]]:
+    """The app's roles, the mightiest first as its preset lists them: many an app takes the first that fits."""
+    listed = app.well_known.roles if app.well_known else ()
+    return {**{role: app.roles[role] for role in listed if role in app.roles}, **app.roles}
+
+
 def _values(app: App, context: AppContext, *, show_secrets: bool) -> dict[str, Any]:
     """What stands for what in a template."""
     preset = app.well_known
@@ -129,7 +135,7 @@ def _values(app: App, context: AppContext, *, show_secrets: bool) -> dict[str, A
         "host": urlsplit(app.url).netloc,
         "auth_url": context.authentik,
         "groups": app.groups,
-        "roles": _Roles(app.roles),
+        "roles": _Roles(_by_might(app)),
         "client_secret": "",  # a public app has none
         **app.endpoints(context),
         **secrets,

@@ -72,6 +72,11 @@ def _preset(app: App) -> Iterator[Problem]:
             f"the preset {app.preset} speaks {either(preset.protocols)}",
             "Take protocol out, or preset",
         )
+    for role in app.roles:
+        if preset.roles and role not in preset.roles:
+            what = f"the preset {app.preset} knows no role {role!r}"
+            remedy = nearest(role, preset.roles) or f"Take one of {either(preset.roles)}"
+            yield Problem(dotted(*path, "roles", role), what, remedy)
     for name in app.parameters:
         if name not in preset.parameters:
             known = f"Take one of {either(preset.parameters)}" if preset.parameters else "Take it out"

@@ -191,3 +191,10 @@ def entered(settings: Settings) -> str:
     (app,) = settings.apps
     (entry,) = sheet(app, AppContext(settings, settings.derived()), show_secrets=False).entries
     return entry.text
+
+
+def test_the_groups_of_a_role_are_entered_the_mightiest_role_first() -> None:
+    roles = {"Editor": ["staff"], "Admin": ["staff"]}
+    text = "".join(entry.text for entry in of("grafana", "oidc", roles=roles).entries)
+    path = "contains(groups[*], 'staff') && 'Admin' || contains(groups[*], 'staff') && 'Editor' || 'Viewer'"
+    assert path in text
