@@ -54,7 +54,8 @@ def _restarts(
 
 _NOBODY = Impact()
 _LOGIN = "nobody can log in to {name} any more"
-_WHO = "who may use {name} changes at once"
+_RENEWED = "can renew its tokens until ./gatehouse offboard with --app ends that"
+_WHO = f"who may use {{name}} changes at once; for whoever loses it, it {_RENEWED}"
 _RULES = "who gets past {name} changes at once"
 _DECIDES = "what the binding {name} decides changes at once"
 _TOLD = "what apps are told by {name} changes with the next login"
@@ -151,7 +152,7 @@ TABLE: Mapping[str, Impact] = {
             "password": "the former first password of {name} is refused",
             "username": "{name} logs in with another user name from now on",
             "is_active": "the account {name} is switched on or off",
-            "groups": "what {name} may use changes at once",
+            "groups": f"what {{name}} may use changes at once; an app that they lose {_RENEWED}",
         },
     ),
     "authentik_core.group": Impact(

@@ -19,7 +19,7 @@ from operations.errors import OperatorError, UsageError
 from operations.evaluation import APPLICATION, BINDING
 from operations.stack import Stack
 from operations.stack_file import StackFile
-from operations.traces import Found, delete, found
+from operations.traces import Found, delete, found, links
 
 Item = Mapping[str, Any]
 
@@ -242,6 +242,17 @@ def _left_behind(server: Authentik, rights: Rights, person: Leaver) -> Iterator[
     for trace in person.found:
         if trace.what in LOST:
             yield LOST[trace.what].format(trace.name)
+    linked = set(links(server, person.user))
+    for source in server.request("GET", "/sources/all/", params={"page_size": "100"})["results"]:
+        if str(source["pk"]) in linked:
+            yield f"their account at {source['slug']} stays linked to the closed one, so that it makes no new one"
+        elif source["enabled"] and source["enrollment_flow"] and source["user_matching_mode"] == "identifier":
+            yield f"{source['slug']} makes an account for whoever comes: close theirs there as well"
+    if person.written is not None and person.written.adopt:
+        yield (
+            "their entry in the stack file has to stay: they were taken over with adopt, and without it the account is "
+            "given back as it was, open"
+        )
 
 
 def _listed(what: str, names: Sequence[str]) -> str:

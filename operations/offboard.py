@@ -51,14 +51,12 @@ class Departure:
         }  # fmt: skip
 
 
-def look_up(name: str, who: str, out: Output) -> Departure:
+def look_up(name: str, who: str) -> Departure:
     """What is to be done at one client. With several, one that cannot be asked keeps nobody from the others."""
     departure = Departure(name)
     with _kept(departure):
         stack = Stack(name)
         settings, server = opened(stack)
-        for note in backend.settle(stack):
-            out.say(note)
         with answered(server):
             departure.person = leaver(stack, settings, server, who)
         departure.settings, departure.server = settings, server
@@ -82,15 +80,19 @@ def carry_out_and_try(departure: Departure, out: Output) -> None:
     assert settings is not None
     assert server is not None
     with _kept(departure), answered(server):
+        for note in backend.settle(
+            Stack(departure.client)
+        ):  # no run is under way that would let them in again
+            out.say(note)
         tries = [(way, person.is_active and way.works()) for way in ways(person, settings, server)]
         carry_out(person, server)
         out.head(f"{person.username} at {departure.client}, tried again:")
         for way, before in tries:
             tried = Tried(way.what, before, way.works())
             departure.tried.append(tried)
-            verdict = "STILL WORKS" if tried.after else "refused"
-            out.print(f"  {verdict}: {way.what}{'' if before else ', which did not work before either'}",
-                      "bold red" if tried.after else "")  # fmt: skip
+            verdict = {True: "STILL WORKS", False: "refused", None: "cannot be tried from here"}[tried.after]
+            note = ", which did not work before either" if before is tried.after is False else ""
+            out.print(f"  {verdict}: {way.what}{note}", "bold red" if tried.after else "")
         departure.still_open = list(still_open(person, server))
         for left in departure.still_open:
             out.print(f"  STILL THERE: {left}", "bold red")

@@ -29,7 +29,14 @@ class Way:
     """One way in, and how it is tried."""
 
     what: str
-    works: Callable[[], bool]
+    attempt: Callable[[], bool]
+
+    def works(self) -> bool | None:
+        """Whether it does; None where authentik's public address is not reached from here."""
+        try:
+            return self.attempt()
+        except httpx.HTTPError:
+            return None
 
 
 @dataclass(frozen=True)
@@ -37,8 +44,9 @@ class Tried:
     """A way in, tried before and after."""
 
     what: str
-    before: bool
-    after: bool
+    before: bool | None
+    after: bool | None
+    """None where it could not be tried from here."""
 
 
 def ways(person: Leaver, settings: Settings, server: Authentik) -> list[Way]:

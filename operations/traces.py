@@ -35,12 +35,14 @@ TRACES = (
     Trace("refresh token", "/oauth2/refresh_tokens/"),
     Trace("API token or app password", "/core/tokens/", "user__username", "identifier"),
     Trace("consent", "/core/user_consent/"),
-    Trace("account at a login source", "/sources/user_connections/all/"),
     Trace("invitation", "/stages/invitation/invitations/", "created_by__username"),
 )
 """All but the devices, in the order in which they are ended: first what is in use."""
 GRANTS = tuple(trace for trace in TRACES if trace.path.startswith("/oauth2/"))
 """What an app was given, by which it goes on without asking whether the person may still use it."""
+LINKS = Trace("account at a login source", "/sources/user_connections/all/")
+"""Never ended: by the link, a login of that account comes to the closed one, and is refused. Without it, the source
+would make a new one for whoever comes."""
 DEVICES, DEVICE = "/authenticators/admin/all/", "second factor"
 _DEVICE_TYPE = re.compile(r"authenticator_(\w+?)(?:_gdtc)?\.")
 
@@ -60,9 +62,15 @@ class Found:
 def found(server: Authentik, user: Item, provider: int | None = None) -> Iterator[Found]:
     """Everything of a person; with a provider, what its app was granted."""
     for trace in GRANTS if provider is not None else TRACES:
-        yield from _rows(server, trace, user, provider)
+        yield from (each for each, _ in _rows(server, trace, user, provider))
     if provider is None:
         yield from _devices(server, user)
+
+
+def links(server: Authentik, user: Item) -> Iterator[str]:
+    """The sources (by pk) at which somebody has an account that is linked to theirs."""
+    for _, row in _rows(server, LINKS, user, None):
+        yield str(row["source"])
 
 
 def delete(server: Authentik, each: Found) -> None:
@@ -74,7 +82,7 @@ def delete(server: Authentik, each: Found) -> None:
             raise
 
 
-def _rows(server: Authentik, trace: Trace, user: Item, provider: int | None) -> Iterator[Found]:
+def _rows(server: Authentik, trace: Trace, user: Item, provider: int | None) -> Iterator[tuple[Found, Item]]:
     about = {trace.by: str(user["username" if trace.by.endswith("username") else "pk"])}
     if provider is not None:
         about["provider"] = str(provider)
@@ -88,7 +96,7 @@ def _rows(server: Authentik, trace: Trace, user: Item, provider: int | None) -> 
                 continue
             key = row[trace.key]
             name = str(row.get("identifier") or row.get("name") or key)
-            yield Found(_title(trace, row), f"{trace.path}{key}/", name, of["name"] if of else None)
+            yield Found(_title(trace, row), f"{trace.path}{key}/", name, of["name"] if of else None), row
         page = int(answer["pagination"]["next"])
 
 

@@ -59,7 +59,7 @@ def offboard(
     if app:
         _from_app(Stack(named[0]), person, app, out, dry_run=dry_run, yes=yes, as_json=as_json)
         return
-    departures = [look_up(name, person, out) for name in (clients() if all_clients else named)]
+    departures = [look_up(name, person) for name in (clients() if all_clients else named)]
     found = [each for each in departures if each.person is not None]
     for each in found:
         announce(each, out)

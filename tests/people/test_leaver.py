@@ -176,6 +176,33 @@ def test_somebody_is_found_by_address_and_only_if_it_is_one(running: Running, tm
     assert list(only_written.steps()) == ["stacks/Pulumi.acme.yaml: locked out, and in no group"]
 
 
+def test_an_account_at_a_source_stays_linked_and_makes_no_new_one(running: Running, tmp_path: Path) -> None:
+    client = Client(running)
+    ines = at_work(running, "ines")
+    flow = client.flow("default-source-enrollment")
+    source = client(
+        "POST", "/sources/oauth/", 201, name="gh", slug="gh", provider_type="openidconnect", consumer_key="x",
+        consumer_secret="x", authorization_url="https://idp.example/a", access_token_url="https://idp.example/t",
+        profile_url="https://idp.example/p", enrollment_flow=flow,
+    )["pk"]  # fmt: skip
+    stack, settings = written(tmp_path, running, entry("ines", adopt=True))
+    left = leaver(stack, settings, asked(running), "ines").left_behind
+    assert "gh makes an account for whoever comes: close theirs there as well" in left
+    assert any(each.startswith("their entry in the stack file has to stay") for each in left)
+    with running.store.writing():
+        linked = {"pk": 1, "user": ines.pk, "source": source, "identifier": "4711"}
+        running.store.insert("/sources/user_connections/oauth/", 1, linked)
+    gone = leaver(stack, settings, asked(running), "ines")
+    assert (
+        "their account at gh stays linked to the closed one, so that it makes no new one" in gone.left_behind
+    )
+    carry_out(gone, asked(running))
+    links = client("GET", f"/sources/user_connections/all/?user={ines.pk}", 200)["results"]
+    assert [link["identifier"] for link in links] == ["4711"]
+    assert not any(ines.works().values())
+    client("DELETE", "/sources/oauth/gh/", 204)
+
+
 def test_a_recovery_mail_that_activates_is_a_way_in(running: Running, tmp_path: Path) -> None:
     client = Client(running)
     zoe = at_work(running, "zoe")

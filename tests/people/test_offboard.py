@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from bench.figures import record
 from bench.plain import PlainWorld
+from operations.cli import app
 from tests.operations.client import BenchClient, wait_for
 from tests.people.belongings import SCOPES, Belongings
 
@@ -85,9 +89,6 @@ def test_somebody_with_everything_is_out_of_everything(client: BenchClient) -> N
     up = client.up()
     assert "nothing" not in up
     assert not client.one("user", "jane")["is_active"]
-    again = client.project.gatehouse("offboard", "acme", "jane", "--yes")
-    assert "nothing is left to be done" in again
-    assert not any(jane.works().values())
 
 
 def test_a_run_that_is_killed_is_finished_by_the_next(client: BenchClient) -> None:
@@ -130,12 +131,40 @@ def test_who_may_not_use_an_app_any_more_loses_what_it_was_granted(client: Bench
     assert olga.sessions[0].http.get("/api/v3/core/users/me/").is_success
 
 
+def test_who_may_use_what_is_told_in_every_form(client: BenchClient, tmp_path: Path) -> None:
+    said = client.project.gatehouse("access", "acme", "--app", "docs")
+    assert re.search(r"olga +may +in group staff", said)
+    assert re.search(r"ada +may not +not in group staff", said)
+    shown = json.loads(
+        client.project.gatehouse("access", "acme", "--format", "json", "--since", "2026-01-01", "--mfa")
+    )
+    may = {(each["person"], each["app"]) for each in shown["access"] if each["may"]}
+    assert ("olga", "docs") in may
+    assert ("ada", "docs") not in may
+    assert shown["changes"] == []
+    assert shown["since"]
+    assert {person["username"]: person["factors"] for person in shown["people"]}["olga"] == ["webauthn"]
+    page = tmp_path / "access.html"
+    client.project.gatehouse("access", "acme", "--format", "html", "--to", str(page))
+    assert "Who may use what at acme" in page.read_text()
+    assert page.stat().st_mode & 0o777 == 0o600
+
+
 def test_an_address_is_looked_for_at_every_client(client: BenchClient) -> None:
     said = client.project.gatehouse("offboard", "--all-clients", "olga@acme.example", "--dry-run")
     assert "olga (Olga, olga@acme.example) leaves acme:" in said
-    assert "Say who leaves" in client.project.gatehouse("offboard", "acme", check=False)
     nobody = client.project.gatehouse("offboard", "--all-clients", "x@y.example", check=False)
     assert "acme has nobody called x@y.example" in nobody
     unknown = client.project.gatehouse("offboard", "acme", "olgaa", check=False)
     assert "acme has nobody called olgaa" in unknown
     assert "Write olga" in unknown
+
+
+def test_a_command_that_does_not_say_who_leaves_is_refused() -> None:
+    for words in (["acme"], ["--all-clients", "acme", "jane@acme.example"]):
+        refused = CliRunner().invoke(app, ["offboard", *words])
+        assert "Say who leaves which client" in str(refused.exception)
+    refused = CliRunner().invoke(app, ["offboard", "--all-clients", "jane"])
+    assert "goes by the address" in str(refused.exception)
+    refused = CliRunner().invoke(app, ["offboard", "acme", "jane", "--json"])
+    assert "Give --yes with it, after a look with --dry-run" in str(refused.exception)
