@@ -11,6 +11,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -82,6 +83,8 @@ def person(store: Store, user: Data) -> SimpleNamespace:
     usual = {"username": "AnonymousUser", "name": "", "email": "", "is_active": True, "attributes": {}}
     made = SimpleNamespace(**{**usual, **shown})
     made.is_authenticated = known
+    if joined := shown.get("date_joined"):
+        made.date_joined = datetime.fromisoformat(str(joined))
     made.is_superuser = known and is_superuser(store, user)
     made.groups = made.ak_groups = groups
     made.all_groups = lambda: groups

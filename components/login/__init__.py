@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from components.login import invitations, mfa, recovery
+from components.login import invitations, keys, mfa, recovery
 from components.login.invitations import links
-from components.login.parts import Part
+from components.login.parts import Part, merged
 from components.settings import Settings
 
 __all__ = ["Part", "links", "parts"]
@@ -19,5 +19,5 @@ __all__ = ["Part", "links", "parts"]
 
 def parts(settings: Settings) -> Iterator[Part]:
     """All objects that `gatehouse:login` wants."""
-    for topic in (mfa, recovery, invitations):
-        yield from topic.parts(settings)
+    topics = (keys, mfa, recovery, invitations)
+    yield from merged(part for topic in topics for part in topic.parts(settings))

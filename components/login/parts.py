@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 FLOW = "authentik_flows.flow"
@@ -13,6 +13,7 @@ EXPRESSION = "authentik_policies_expression.expressionpolicy"
 VALIDATION = "authentik_stages_authenticator_validate.authenticatorvalidatestage"
 PROMPT = "authentik_stages_prompt.prompt"
 PROMPTS = "authentik_stages_prompt.promptstage"
+KEY_SETUP = "authentik_stages_authenticator_webauthn.authenticatorwebauthnstage"
 WRITE = "authentik_stages_user_write.userwritestage"
 PASSWORD_RULES = "authentik_policies_password.passwordpolicy"  # noqa: S105  (a kind of object)
 
@@ -34,6 +35,19 @@ def bound(setting: str, flow: str, stage: str, order: int, **more: Any) -> Part:
     return Part(setting, STAGE_BINDING, place(flow, stage, order), fields)
 
 
+LATE = {"evaluate_on_plan": False, "re_evaluate_policies": True, "policy_engine_mode": "all"}
+"""A stage that depends on the person: looked at when its turn comes, and all of its policies have to agree."""
+
+
+def guarded_stage(
+    setting: str, flow: str, stage: str, order: int, policies: Mapping[str, Mapping[str, Any]]
+) -> Iterator[Part]:
+    """A stage at its place, for those of whom its policies agree. Each comes with what its binding says besides."""
+    yield bound(setting, flow, stage, order, **LATE)
+    for number, (policy, more) in enumerate(policies.items()):
+        yield guarded(setting, place(flow, stage, order), policy, number, **more)
+
+
 def place(flow: str, stage: str, order: int) -> str:
     """What a stage's place in a flow is called."""
     return f"{flow}/{stage}/{order}"
@@ -43,6 +57,17 @@ def guarded(setting: str, where: str, policy: str, order: int = 0, **more: Any) 
     """A policy that decides whether the stage at a place is run; if it fails, the stage is."""
     fields = {"target": where, "policy": policy, "order": order, "failure_result": True, **more}
     return Part(setting, POLICY_BINDING, f"{where}: {policy}", fields)
+
+
+def merged(parts: Iterable[Part]) -> Iterator[Part]:
+    """Several settings may say something of one and the same object of authentik's own."""
+    found: dict[tuple[str, str], Part] = {}
+    for part in parts:
+        known = found.get((part.kind, part.name))
+        found[part.kind, part.name] = (
+            replace(known, fields={**known.fields, **part.fields}) if known and part.adopt else part
+        )
+    yield from found.values()
 
 
 PASSWORD_PROMPTS = ("gatehouse-password", "gatehouse-password-repeat")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from components.login import keys
 from components.login.mfa import who_must
 from components.login.parts import (
     EXPRESSION,
@@ -13,10 +14,8 @@ from components.login.parts import (
     WRITE,
     Part,
     asking,
-    bound,
-    guarded,
+    guarded_stage,
     new_password,
-    place,
 )
 from components.settings import Settings
 
@@ -54,37 +53,52 @@ _STAGES: Mapping[str, tuple[int, str, Mapping[str, Any]]] = {
     "login": (100, "authentik_stages_user_login.userloginstage", {"terminate_other_sessions": True}),
 }
 """Stage -> its order, kind and fields; between them people are asked for a new password."""
+_NEW = f"{_FLOW}-new-to-keys"
+_KEY_STAGES: Mapping[str, tuple[int, str, Mapping[str, Any]]] = {
+    "new-key": (
+        23,
+        VALIDATION,
+        {**keys.ASKED, "not_configured_action": "configure", "configuration_stages": [keys.SETUP]},
+    ),
+    "key": (24, VALIDATION, {**keys.ASKED, "not_configured_action": "deny"}),
+}
+"""What comes before them for those who need a security key: a mailbox alone makes nobody an administrator."""
 
 
 def parts(settings: Settings) -> Iterator[Part]:
     """The flow, and the two places that lead to it: the login page's link, and the brand's for the rest."""
     if not settings.login.recovery:
         return
-    mfa = settings.login.mfa
+    mfa, key = settings.login.mfa, keys.needed(settings)
     must = f"{_FLOW}-must-have-a-factor"
     expressions = {
         **_POLICIES,
         # Who must have a second factor does not get around it by mail, administrators in no case.
         must: _either("return request.user.is_superuser", who_must(mfa) if mfa else "return False"),
     }
+    if key:
+        expressions[_NEW] = f"return {key} and request.user.last_login is None"
     for name, expression in expressions.items():
         yield Part(SETTING, EXPRESSION, name, {"expression": expression})
     yield from new_password(SETTING)
     about = {"name": "Recovery", "title": "Reset your password", "designation": "recovery"}
     yield Part(SETTING, FLOW, _FLOW, {**about, "authentication": "require_unauthenticated"})
-    for name, (_, kind, fields) in _STAGES.items():
+    stages = {**_STAGES, **(_KEY_STAGES if key else {})}
+    for name, (_, kind, fields) in stages.items():
         yield Part(SETTING, kind, f"{_FLOW}-{name}", fields)
     yield asking(SETTING, f"{_FLOW}-prompt")
-    for name, order in {**{name: order for name, (order, _, _) in _STAGES.items()}, "prompt": 30}.items():
-        late = {"evaluate_on_plan": False, "re_evaluate_policies": True, "policy_engine_mode": "all"}
-        yield bound(SETTING, _FLOW, f"{_FLOW}-{name}", order, **late)
-    for name, policy, negate in (
-        ("identification", f"{_FLOW}-not-from-mail", None),
-        ("inactive", f"{_FLOW}-inactive", None),
-        ("strict", must, None),
-        ("mfa", must, True),
-    ):
-        yield guarded(SETTING, place(_FLOW, f"{_FLOW}-{name}", _STAGES[name][0]), policy, negate=negate)
+    others: dict[str, Mapping[str, Any]] = {keys.NEEDED: {"negate": True}} if key else {}
+    conditions: dict[str, dict[str, Mapping[str, Any]]] = {
+        "identification": {f"{_FLOW}-not-from-mail": {}},
+        "inactive": {f"{_FLOW}-inactive": {}},
+        # Whoever comes by the welcome mail has none yet; if it can't be told, the stage that denies them is run.
+        "new-key": {_NEW: {"failure_result": False}},
+        "key": {keys.NEEDED: {}, _NEW: {"negate": True}},
+        "strict": {must: {}, **others},
+        "mfa": {must: {"negate": True}, **others},
+    }
+    for name, order in {**{name: order for name, (order, _, _) in stages.items()}, "prompt": 30}.items():
+        yield from guarded_stage(SETTING, _FLOW, f"{_FLOW}-{name}", order, conditions.get(name, {}))
     yield Part(SETTING, "authentik_brands.brand", "authentik-default", {"flow_recovery": _FLOW}, adopt=True)
     page = "default-authentication-identification"
     yield Part(SETTING, IDENTIFICATION, page, {"recovery_flow": _FLOW}, adopt=True)

@@ -19,6 +19,23 @@ def _devices(value: tuple[Device, ...]) -> tuple[Device, ...]:
     return value
 
 
+class Administrators(Model):
+    """Who administrates authentik: people in a group with `superuser: true`, or below one, and `akadmin`."""
+
+    hardware_key: bool | None = None
+    """Whether they log in with a security key or passkey besides their password, whatever way they come by. Left out:
+    yes on a box of the client's, and no where authentik runs elsewhere (`box: none`). false needs `because`. A key is
+    set up at the first login after that; who has another second factor is asked for that one before. LDAP and RADIUS
+    know no such keys, so that administrators do not log in by them."""
+
+    because: str | None = None
+    """Why they need none, for whoever reads this next: who decided so, and until when."""
+
+    without_key: Literal["configure", "deny"] = "configure"
+    """What happens to one who has none yet: configure (they set one up at their next login: whoever knows the password
+    may be the first to) or deny (they do not get in; write it once everybody has one)."""
+
+
 class Mfa(Model):
     """A second factor. `required` alone: of everybody, set up at the next login."""
 
@@ -28,6 +45,13 @@ class Mfa(Model):
 
     devices: Annotated[tuple[Device, ...], AfterValidator(_devices)] = ("totp", "webauthn", "static")
     """What counts: totp (an authenticator app), webauthn (passkeys and security keys), static (recovery codes)."""
+
+    keys_for: tuple[str, ...] = ()
+    """Groups whose people need a security key or passkey, as administrators do."""
+
+    grace_days: Annotated[int, Field(ge=0, le=365)] = 0
+    """For how many days after their account was made people may log in without having set one up. Not for
+    administrators."""
 
     without_device: Literal["configure", "deny"] = "configure"
     """What happens to somebody who has none yet: configure (they set one up at their next login) or deny (they do not
@@ -70,6 +94,9 @@ class Invitation(Model):
 
 class Login(Model):
     """How people log in. What is not said here stays as authentik has it."""
+
+    administrators: Administrators = Administrators()
+    """How those log in who administrate authentik."""
 
     mfa: Annotated[Mfa, BeforeValidator(_mfa)] | None = None
     """A second factor: `required`, or for whom and which. API tokens and app passwords need none."""

@@ -152,6 +152,15 @@ class Settings(Model):
         return self.box_setting or self.server or _UNSAID
 
     @property
+    def administrators_need_keys(self) -> bool:
+        """Whether administrators log in with a security key: on a box of ours unless it is said otherwise.
+
+        An authentik that runs elsewhere is somebody else's, and what the file does not say is not changed there.
+        """
+        said = self.login.administrators.hardware_key
+        return not isinstance(self.box, Elsewhere) if said is None else said
+
+    @property
     def wants_redis(self) -> bool:
         """Whether a Redis container runs."""
         if self.redis == "auto":

@@ -81,7 +81,7 @@ def behind(**more: Any) -> dict[str, Any]:
 def test_open_paths_and_who_may_be_believed_there() -> None:
     """gatehouse's own proxy empties the headers; another web server may not."""
     assert settings(behind(skipPathRegex=["^/api/"])).warnings == ()
-    (warning,) = settings(behind(skipPathRegex=["^/api/"]), **NOWHERE).warnings
+    (warning, _) = settings(behind(skipPathRegex=["^/api/"]), **NOWHERE).warnings
     assert "X-authentik-*" in warning.what
     (warning,) = settings(behind(skipPathRegex=["api"])).warnings
     assert warning.remedy == "Write ^/api to open what begins with it"

@@ -83,7 +83,10 @@ def test_a_box_that_exists() -> None:
 def test_no_box_needs_a_token_when_it_runs() -> None:
     authentik = {"version": "2026.8.3", "url": "https://sso.acme.example"}
     raw = laid_over(good(), {**NO_BOX, "authentik": authentik, "apps": None})
-    assert [warning.where for warning in parse(raw, sealed=True).warnings] == ["gatehouse:authentik.token"]
+    assert [warning.where for warning in parse(raw, sealed=True).warnings] == [
+        "gatehouse:authentik.token",
+        "gatehouse:login.administrators",
+    ]
     with pytest.raises(Problems, match=r"gatehouse:authentik\.token: `box: none` needs it"):
         parse(decrypted(raw))
 
@@ -116,7 +119,7 @@ def test_a_cloudflare_token_that_only_the_environment_has_is_warned_of() -> None
     assert "pulumi config set --secret gatehouse:cloudflareToken --stack acme" in warning.remedy
     elsewhere = {"version": "2026.8.3", "url": "https://sso.acme.example", "token": "t" * 40}
     nowhere = {**NO_BOX, "authentik": elsewhere, "apps": None, "secrets": None}
-    assert settings(**nowhere).warnings == ()
+    assert [each.where for each in settings(**nowhere).warnings] == ["gatehouse:login.administrators"]
 
 
 def test_who_may_use_ssh_is_not_decided_here_on_a_box_that_was_there() -> None:

@@ -1,0 +1,70 @@
+"""Sessions of administrators from before they needed a security key, which would otherwise go on without one.
+
+They are ended once, when the rule has come into effect. On the server there is no object for that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from components.objects.dialect import Dialect, Kind
+from components.objects.http import Refused
+from components.objects.natural_key import NaturalKey
+from components.objects.object_errors import ObjectErrors
+from components.objects.reconcile import DesiredObject, ObjectState, Reconciler
+
+FRESH_LOGINS = "gatehouse.fresh_logins"
+"""The kind's name, and so part of the state contract."""
+FRESH_LOGINS_KIND = Kind(FRESH_LOGINS, path="", key=NaturalKey.parse(""), title="end of earlier sessions")
+_WEBAUTHN = "webauthn"
+
+
+class FreshLogins:
+    """Ends sessions. It speaks as `objects.reconcile.Reconciler` does."""
+
+    def __init__(self, dialect: Dialect, general: Reconciler) -> None:
+        self._dialect = dialect
+        self._errors = ObjectErrors(dialect)
+        del general
+
+    def create(self, desired: DesiredObject) -> ObjectState:
+        """Log out every administrator who has no key."""
+        try:
+            without = [user for user in self._administrators() if not self._has_key(user)]
+            for user in without:
+                self._dialect.request(
+                    "DELETE", "/core/authenticated_sessions/bulk_delete/", params={"user_pks": user["pk"]}
+                )
+        except Refused as refused:
+            raise self._errors.refused(FRESH_LOGINS_KIND, desired.logical, {}, refused, "end") from None
+        names = ", ".join(str(user["username"]) for user in without)
+        note = f"logged out, until they have set up a security key: {names}" if names else ""
+        return ObjectState("ended", dict(desired.fields), note=note)
+
+    def read(self, kind: Kind, prior: ObjectState) -> ObjectState | None:
+        """It stays done."""
+        del kind
+        return prior
+
+    def update(self, prior: ObjectState, desired: DesiredObject) -> ObjectState:
+        """Others need a key now: once more."""
+        del prior
+        return self.create(desired)
+
+    def delete(self, kind: Kind, logical: str, prior: ObjectState) -> str:
+        """Nothing comes of it."""
+        del kind, logical, prior
+        return "is over"
+
+    def _administrators(self) -> Iterator[dict[str, Any]]:
+        page = 1
+        while page:
+            asked = {"is_superuser": "true", "is_active": "true", "page_size": "100", "page": str(page)}
+            answer = self._dialect.request("GET", "/core/users/", params=asked)
+            yield from (each for each in answer["results"] if each.get("type") == "internal")
+            page = int(answer["pagination"]["next"])
+
+    def _has_key(self, user: dict[str, Any]) -> bool:
+        devices = self._dialect.request("GET", "/authenticators/admin/all/", params={"user": str(user["pk"])})
+        return any(_WEBAUTHN in str(each.get("type")).lower() for each in devices)
