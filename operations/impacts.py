@@ -171,6 +171,15 @@ TABLE: Mapping[str, Impact] = {
     "gatehouse.ldap_search": Impact(
         delete="{name} finds nobody any more", replace="{name} finds nobody for a moment"
     ),
+    "gatehouse.fresh_logins": Impact(
+        create="administrators who have no security key yet are logged out, and set one up at their next login",
+        update="who needs a security key and has none yet is logged out, and sets one up at the next login",
+    ),
+    "gatehouse.server_settings": Impact(
+        create="administrators cannot act as somebody else any more",
+        update="whether administrators may act as somebody else changes at once",
+        delete="administrators can act as somebody else again",
+    ),
     "authentik_policies.policybinding": Impact(delete=_DECIDES, update=_DECIDES),
     "authentik_policies.policybinding:authentik_core.application": _NOBODY,  # the app's access speaks of it
     "authentik_core.application": _app(),

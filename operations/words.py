@@ -43,6 +43,8 @@ _BEGINNINGS = (
     ("authentik_core.user", PEOPLE),
     ("gatehouse.access", APPS),
     ("gatehouse.ldap_search", APPS),
+    ("gatehouse.fresh_logins", LOGIN),
+    ("gatehouse.server_settings", LOGIN),
     ("authentik_providers_", APPS),
     ("authentik_core.application", APPS),
     ("authentik_policies.", APPS),

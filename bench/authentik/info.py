@@ -204,9 +204,62 @@ def source_types(api: Api, call: Call) -> Answer:
     return Answer(200, [row for name, row in SOURCE_TYPES.items() if name in known and asked in (None, name)])
 
 
+TENANT: dict[str, Any] = {
+    "avatars": "gravatar,initials",
+    "default_user_change_name": True,
+    "default_user_change_email": False,
+    "default_user_change_username": False,
+    "event_retention": "days=365",
+    "reputation_lower_limit": -5,
+    "reputation_upper_limit": 5,
+    "footer_links": [],
+    "gdpr_compliance": True,
+    "impersonation": True,
+    "impersonation_require_reason": True,
+    "default_token_duration": "minutes=30",
+    "default_token_length": 60,
+    "pagination_default_page_size": 20,
+    "pagination_max_page_size": 100,
+    "flags": {},
+}
+"""The settings of a new installation."""
+
+
+def tenant(api: Api) -> dict[str, Any]:
+    """The settings as they are."""
+    return {**TENANT, **(api.store.get("_meta", "tenant") or {})}
+
+
+def settings(api: Api, _call: Call) -> Answer:
+    """GET /admin/settings/"""
+    return Answer(200, tenant(api))
+
+
+def change_settings(api: Api, call: Call) -> Answer:
+    """PATCH and PUT /admin/settings/"""
+    kept = {**(api.store.get("_meta", "tenant") or {}), **call.body}
+    if api.store.get("_meta", "tenant") is None:
+        api.store.insert("_meta", "tenant", kept)
+    else:
+        api.store.replace("_meta", "tenant", kept)
+    return Answer(200, tenant(api))
+
+
+def impersonate(api: Api, call: Call) -> Answer:
+    """POST /core/users/{id}/impersonate/: refused where it is switched off; else it is more than the bench does."""
+    api.one(call, USERS)
+    if not tenant(api)["impersonation"]:
+        return Answer(401)
+    return Answer(501, {"detail": "The bench's authentik lets nobody act as somebody else."})
+
+
 INFO: dict[tuple[str, str], Action] = {
     ("GET", "/admin/version/"): version,
     ("GET", "/admin/system/"): system,
+    ("GET", "/admin/settings/"): settings,
+    ("PATCH", "/admin/settings/"): change_settings,
+    ("PUT", "/admin/settings/"): change_settings,
+    ("POST", "/core/users/{id}/impersonate/"): impersonate,
     ("GET", "/root/config/"): config,
     ("GET", "/core/users/me/"): me,
     ("GET", "/sources/oauth/source_types/"): source_types,

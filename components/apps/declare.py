@@ -69,6 +69,9 @@ def _declare_login(plan: Plan, settings: Settings, raw: dict[tuple[str, str], Ra
     and taken out of `raw`.
     """
     for part in login.parts(settings):
+        if part.kind in login.OWN:
+            plan.add_own(part.kind, part.name, part.fields, origin=dotted("login", part.setting))
+            continue
         more = raw.get((part.kind, part.name)) if part.adopt else None
         if more is not None and not more.fields.keys() & part.fields.keys():
             del raw[part.kind, part.name]

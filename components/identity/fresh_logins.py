@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from components.objects.dialect import Dialect, Kind
-from components.objects.http import Refused
+from components.objects.http import RefusedError
 from components.objects.natural_key import NaturalKey
 from components.objects.object_errors import ObjectErrors
 from components.objects.reconcile import DesiredObject, ObjectState, Reconciler
 
 FRESH_LOGINS = "gatehouse.fresh_logins"
 """The kind's name, and so part of the state contract."""
-FRESH_LOGINS_KIND = Kind(FRESH_LOGINS, path="", key=NaturalKey.parse(""), title="end of earlier sessions")
+FRESH_LOGINS_KIND = Kind(FRESH_LOGINS, path="", key=NaturalKey.parse("name"), title="end of earlier sessions")
 _WEBAUTHN = "webauthn"
 
 
@@ -36,9 +36,9 @@ class FreshLogins:
                 self._dialect.request(
                     "DELETE", "/core/authenticated_sessions/bulk_delete/", params={"user_pks": user["pk"]}
                 )
-        except Refused as refused:
-            raise self._errors.refused(FRESH_LOGINS_KIND, desired.logical, {}, refused, "end") from None
-        names = ", ".join(str(user["username"]) for user in without)
+        except RefusedError as refused:
+            raise self._errors.refusal(FRESH_LOGINS_KIND, desired.logical, {}, refused, "end") from None
+        names = ", ".join(sorted(str(user["username"]) for user in without))
         note = f"logged out, until they have set up a security key: {names}" if names else ""
         return ObjectState("ended", dict(desired.fields), note=note)
 

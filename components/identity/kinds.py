@@ -16,6 +16,7 @@ from typing import Any
 
 from components.identity import catalog
 from components.identity.access import ACCESS, APPLICATION, access_kind
+from components.identity.fresh_logins import FRESH_LOGINS, FRESH_LOGINS_KIND
 from components.identity.kind_exceptions import (
     EFFECTS,
     MERGED,
@@ -27,10 +28,17 @@ from components.identity.kind_exceptions import (
     TOGETHER,
 )
 from components.identity.ldap_search import LDAP_SEARCH, LDAP_SEARCH_KIND
+from components.identity.server_settings import SERVER_SETTINGS, SERVER_SETTINGS_KIND
 from components.identity.texts import DURATION
 from components.objects.dialect import Kind, Reference
 from components.objects.natural_key import NaturalKey
 
+_OWN = {
+    LDAP_SEARCH: LDAP_SEARCH_KIND,
+    SERVER_SETTINGS: SERVER_SETTINGS_KIND,
+    FRESH_LOGINS: FRESH_LOGINS_KIND,
+}
+"""What is no object of authentik's, by name."""
 PERMISSION = "@permission"
 _PERMISSION = Kind(
     PERMISSION,
@@ -158,8 +166,8 @@ class ReleaseLine:
             return _PERMISSION
         if label == ACCESS:
             return access_kind(self.kind(APPLICATION))
-        if label == LDAP_SEARCH:
-            return LDAP_SEARCH_KIND
+        if label in _OWN:
+            return _OWN[label]
         if label in TOGETHER:
             path, key = TOGETHER[label]
             return Kind(

@@ -54,6 +54,7 @@ class Plan:
                 ]
             ) from None
         self._specs: list[ObjectSpec] = []
+        self._own: list[ObjectSpec] = []
 
     def add(
         self,
@@ -108,6 +109,10 @@ class Plan:
             )
         )
 
+    def add_own(self, kind: str, name: str, fields: Mapping[str, Any], *, origin: str) -> None:
+        """Declare what is no object of authentik's (`gatehouse.…`). It comes after all else of the same origin."""
+        self._own.append(ObjectSpec(kind, name, {"name": name, **fields}, logical=name, origin=origin))
+
     @property
     def specs(self) -> Sequence[ObjectSpec]:
         """Everything that was added."""
@@ -146,6 +151,10 @@ class Plan:
                 elif not objections and not names.is_default(reference, written):
                     problems.append(names.dangling_warning(spec, field, reference, written))
         whole = build_graph(sound, edges)
+        for spec in self._own:
+            number = max(whole.specs, default=-1) + 1
+            whole.specs[number] = spec
+            whole.after[number] = {index for index, other in sound.items() if other.origin == spec.origin}
         try:
             order = list(TopologicalSorter(whole.predecessors()).static_order())
         except CycleError as error:

@@ -5,7 +5,7 @@ State names this module and this class: neither may ever move or be renamed (a t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pulumi.dynamic import DiffResult
@@ -14,8 +14,10 @@ from components.identity import check
 from components.identity.access import ACCESS, FOREIGN, AccessEngine
 from components.identity.catalog import newest_line
 from components.identity.dialect import Authentik
+from components.identity.fresh_logins import FRESH_LOGINS, FreshLogins
 from components.identity.kinds import ReleaseLine
 from components.identity.ldap_search import LDAP_SEARCH, LdapSearchEngine
+from components.identity.server_settings import SERVER_SETTINGS, ServerSettings
 from components.identity.specs import ObjectSpec
 from components.objects.dialect import Config, Dialect, Kind
 from components.objects.engine import Engine
@@ -23,6 +25,14 @@ from components.objects.outage import say
 from components.objects.provider import ObjectProvider
 from components.objects.reconcile import DesiredObject, Reconciler
 from components.objects.state import META
+
+_ENGINES: Mapping[str, Callable[[Authentik, Reconciler], Engine]] = {
+    ACCESS: AccessEngine,
+    LDAP_SEARCH: LdapSearchEngine,
+    SERVER_SETTINGS: ServerSettings,
+    FRESH_LOGINS: FreshLogins,
+}
+"""What is no object of authentik's."""
 
 
 class AuthentikProvider(ObjectProvider):
@@ -38,9 +48,8 @@ class AuthentikProvider(ObjectProvider):
 
     def engine(self, kind: Kind, general: Reconciler) -> Engine:
         """The general one, but for what is no object of authentik's."""
-        if kind.name == LDAP_SEARCH:
-            return LdapSearchEngine(self._server, general)
-        return AccessEngine(self._server, general) if kind.name == ACCESS else general
+        own = _ENGINES.get(kind.name)
+        return own(self._server, general) if own else general
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """As of any object; of an access, also say what bindings do that the stack file does not have."""

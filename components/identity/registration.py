@@ -13,8 +13,10 @@ from typing import Any
 import pulumi
 from pydantic import SecretStr
 
+from components.identity.access import BINDING
 from components.identity.plan import ResolvedPlan
 from components.identity.provider import AuthentikProvider
+from components.identity.spec_graph import STAGE_BINDING, SpecGraph
 from components.objects.dialect import Reference
 from components.objects.resource import ObjectResource, resource_class, type_token
 from components.problems import refuse
@@ -51,7 +53,9 @@ def register(
         }
         aliases = [pulumi.Alias(type_=type_token(former)) for former in spec.formerly]
         after = [made[other] for other in sorted(whole.after.get(index, ()))]
-        own = pulumi.ResourceOptions(provider=provider, aliases=aliases, depends_on=after)
+        own = pulumi.ResourceOptions(
+            provider=provider, aliases=aliases, depends_on=after, deleted_with=_stage(whole, index, made)
+        )
         made[index] = resource_class(spec.kind)(
             _PROVIDER,
             called(spec.logical),
@@ -67,6 +71,19 @@ def register(
             opts=pulumi.ResourceOptions.merge(opts, own),
         )
     return {(whole.specs[index].kind, whole.specs[index].name): item for index, item in made.items()}
+
+
+def _stage(whole: SpecGraph, index: int, made: Mapping[int, ObjectResource]) -> ObjectResource | None:
+    """The stage's place in a flow of which an object is a condition, if this stack makes that.
+
+    authentik deletes the conditions with it. Were they deleted before, the stage would be everybody's meanwhile: one
+    that denies would keep all out, for good where the run ends in between.
+    """
+    if whole.specs[index].kind == BINDING:
+        for _, target in whole.edges.get((index, "target"), {}).values():
+            if whole.specs[target].kind == STAGE_BINDING and not whole.specs[target].adopt:
+                return made[target]
+    return None
 
 
 def _with_links(

@@ -11,15 +11,19 @@ from typing import Any
 from components.objects.dialect import Dialect, Kind
 from components.objects.errors import ObjectError
 from components.objects.field_values import Fields
-from components.objects.http import Refused
+from components.objects.http import RefusedError
 from components.objects.natural_key import NaturalKey
 from components.objects.object_errors import ObjectErrors
 from components.objects.reconcile import DesiredObject, ObjectState, Reconciler
 
 SERVER_SETTINGS = "gatehouse.server_settings"
 """The kind's name, and so part of the state contract."""
-SERVER_SETTINGS_KIND = Kind(SERVER_SETTINGS, path="", key=NaturalKey.parse(""), title="settings of authentik")
+SERVER_SETTINGS_KIND = Kind(
+    SERVER_SETTINGS, path="", key=NaturalKey.parse("name"), title="settings of authentik"
+)
 _PATH = "/admin/settings/"
+NAME = "authentik"
+"""What the only one is called; its field `name` is none of the server's."""
 
 
 class ServerSettings:
@@ -32,19 +36,20 @@ class ServerSettings:
 
     def create(self, desired: DesiredObject) -> ObjectState:
         """Write what is declared, and remember what was there."""
-        return self._write(desired.logical, dict(desired.fields), {})
+        return self._write(desired, _sent(desired.fields), {})
 
     def read(self, kind: Kind, prior: ObjectState) -> ObjectState | None:
         """What is there now, of what is declared."""
         del kind
         there = self._call("", "GET", None)
-        return replace(prior, fields={name: there.get(name) for name in prior.fields})
+        seen = {name: there.get(name) for name in _sent(prior.fields)}
+        return replace(prior, fields={"name": NAME, **seen})
 
     def update(self, prior: ObjectState, desired: DesiredObject) -> ObjectState:
         """Write what is declared; what no longer is becomes what it was."""
         before = dict(prior.memory.get("before", {}))
         back = {name: before.pop(name) for name in list(before) if name not in desired.fields}
-        return self._write(desired.logical, {**back, **desired.fields}, before, declared=desired.fields)
+        return self._write(desired, {**back, **_sent(desired.fields)}, before)
 
     def delete(self, kind: Kind, logical: str, prior: ObjectState) -> str:
         """Put back what was there before."""
@@ -52,23 +57,20 @@ class ServerSettings:
         self._call(logical, "PATCH", dict(prior.memory.get("before", {})))
         return "what was there before is back"
 
-    def _write(
-        self, logical: str, body: Fields, before: Fields, declared: Fields | None = None
-    ) -> ObjectState:
-        there = self._call(logical, "GET", None)
+    def _write(self, desired: DesiredObject, body: Fields, before: Fields) -> ObjectState:
+        there = self._call(desired.logical, "GET", None)
         changes = {name: value for name, value in body.items() if there.get(name) != value}
         if changes:
-            self._call(logical, "PATCH", changes)
-        fields = dict(body if declared is None else declared)
-        was = {name: there.get(name) for name in fields}
-        return ObjectState("settings", fields, memory={"before": {**was, **before}})
+            self._call(desired.logical, "PATCH", changes)
+        was = {name: there.get(name) for name in _sent(desired.fields)}
+        return ObjectState("settings", dict(desired.fields), memory={"before": {**was, **before}})
 
     def _call(self, logical: str, method: str, body: Fields | None) -> Any:
         try:
             answer = self._dialect.request(method, _PATH, body=body)
-        except Refused as refused:
+        except RefusedError as refused:
             verb = "read" if method == "GET" else "write"
-            raise self._errors.refused(SERVER_SETTINGS_KIND, logical, {}, refused, verb) from None
+            raise self._errors.refusal(SERVER_SETTINGS_KIND, logical, {}, refused, verb) from None
         if not isinstance(answer, dict):
             raise ObjectError(
                 "answers with something that is no settings",
@@ -76,3 +78,7 @@ class ServerSettings:
                 "Look what is at this address, and correct it",
             )
         return answer
+
+
+def _sent(fields: Fields) -> Fields:
+    return {name: value for name, value in fields.items() if name != "name"}

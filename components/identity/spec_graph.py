@@ -20,6 +20,7 @@ from components.identity.ldap_search import LDAP_SEARCH, ROLE
 from components.identity.specs import ObjectSpec
 
 OUTPOST = "authentik_outposts.outpost"
+STAGE_BINDING = "authentik_flows.flowstagebinding"
 Edges = dict[tuple[int, str], dict[str, tuple[str, int]]]
 """(object, field) -> name as written -> (name as registered, the declared object that it means)."""
 

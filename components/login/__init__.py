@@ -9,12 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from components.identity.fresh_logins import FRESH_LOGINS
+from components.identity.server_settings import SERVER_SETTINGS
 from components.login import invitations, keys, mfa, recovery
 from components.login.invitations import links
 from components.login.parts import Part, merged
 from components.settings import Settings
 
-__all__ = ["Part", "links", "parts"]
+__all__ = ["OWN", "Part", "links", "parts"]
+
+OWN = frozenset({FRESH_LOGINS, SERVER_SETTINGS})
+"""Kinds that are no objects of authentik's."""
 
 
 def parts(settings: Settings) -> Iterator[Part]:

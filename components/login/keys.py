@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from components.identity.fresh_logins import FRESH_LOGINS
+from components.identity.server_settings import NAME as AUTHENTIK
+from components.identity.server_settings import SERVER_SETTINGS
 from components.login.parts import EXPRESSION, KEY_SETUP, VALIDATION, Part, guarded_stage
 from components.settings import Settings
 
@@ -59,6 +62,10 @@ def parts(settings: Settings) -> Iterator[Part]:
                 "authentik.sources.ldap.auth.LDAPBackend"]  # fmt: skip
     # Without the one for app passwords, which take the place of the password otherwise.
     yield Part(SETTING, PASSWORD, "default-authentication-password", {"backends": backends}, adopt=True)
+    if settings.administrators_need_keys:
+        # Whoever impersonates somebody is asked for nothing.
+        yield Part(SETTING, SERVER_SETTINGS, AUTHENTIK, {"impersonation": False})
+        yield Part(SETTING, FRESH_LOGINS, "administrators", {"needed": expression})
 
 
 def needed(settings: Settings) -> str | None:

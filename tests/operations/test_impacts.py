@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from pulumi.automation import OpType
 
+from components import login
 from components.containers.specs import all_specs
 from components.identity import catalog
 from components.identity.access import ACCESS
@@ -23,7 +24,7 @@ CONTAINER = "docker:index/container:Container"
 
 def types() -> Iterator[str]:
     """Every type of resource that gatehouse can declare."""
-    yield from (*TYPES, *KINDS, ACCESS, LDAP_SEARCH)
+    yield from (*TYPES, *KINDS, ACCESS, LDAP_SEARCH, *login.OWN)
     yield from {label for line in catalog.lines() for label in ReleaseLine(line).declarable()}
 
 

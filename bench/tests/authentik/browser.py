@@ -11,10 +11,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
+from bench.security_key import SecurityKey
 from bench.tests.authentik.conftest import Client
 
 # Making one takes longer than most logins here; all clients share it.
 CONTEXT = ssl.create_default_context()
+FLOW = "default-authentication-flow"
+PAGE = f"/if/flow/{FLOW}/?next=%2F"
+VALIDATE, WEBAUTHN = "ak-stage-authenticator-validate", "ak-stage-authenticator-webauthn"
 CALLBACK = "https://app.example.test/cb"
 SECRET = "app-secret-0123"
 PASSWORD = "alice-pass-0123"
@@ -119,6 +123,44 @@ class Browser:
         reached = self.visit(url)
         assert reached.startswith(CALLBACK), reached
         return parse_qs(urlsplit(reached).query)["code"][0]
+
+
+class Person(Browser):
+    """A browser whose owner may hold a security key."""
+
+    def __init__(
+        self, url: str, username: str, password: str = PASSWORD, key: SecurityKey | None = None
+    ) -> None:
+        super().__init__(url, username, password)
+        self.url, self.key = url, key
+
+    def answer(self, slug: str, component: str, **body: Any) -> Any:
+        """Answer a challenge; the next one."""
+        reply = self.http.post(
+            f"/api/v3/flows/executor/{slug}/?query=", json={"component": component, **body}
+        )
+        while reply.status_code == 302:
+            reply = self.http.get(reply.headers["location"])
+        return reply.json()
+
+    def inside(self) -> bool:
+        """Whether somebody is logged in."""
+        return self.http.get("/api/v3/core/users/me/").status_code == 200
+
+    def enrol(self, asked: Any, slug: str = FLOW, origin: str = "") -> Any:
+        """Set the key up, as asked."""
+        assert self.key
+        return self.answer(
+            slug, WEBAUTHN, response=self.key.register(asked["registration"], origin or self.url)
+        )
+
+    def sign(self, asked: Any, slug: str = FLOW, key: SecurityKey | None = None) -> Any:
+        """Prove with the key who it is, as asked."""
+        (challenge,) = [each for each in asked["device_challenges"] if each["device_class"] == "webauthn"]
+        holder = key or self.key
+        assert holder
+        signed = holder.assert_(challenge["challenge"], self.url)
+        return self.answer(slug, VALIDATE, selected_challenge=challenge, webauthn=signed)
 
 
 def claims(token: str) -> Any:

@@ -11,46 +11,9 @@ import pytest
 
 from bench.authentik import devices
 from bench.security_key import SecurityKey
-from bench.tests.authentik.browser import Browser
+from bench.tests.authentik.browser import FLOW, PAGE, VALIDATE, WEBAUTHN, Person
 from bench.tests.authentik.conftest import Client
 from bench.tests.authentik.test_login import person
-
-FLOW = "default-authentication-flow"
-PAGE = f"/if/flow/{FLOW}/?next=%2F"
-VALIDATE, WEBAUTHN = "ak-stage-authenticator-validate", "ak-stage-authenticator-webauthn"
-
-
-class Person(Browser):
-    """A browser whose owner may hold a security key."""
-
-    def __init__(self, client: Client, username: str, key: SecurityKey | None = None) -> None:
-        super().__init__(client.running.url, username)
-        self.url, self.key = client.running.url, key
-
-    def answer(self, slug: str, component: str, **body: Any) -> Any:
-        """Answer a challenge; the next one."""
-        reply = self.http.post(
-            f"/api/v3/flows/executor/{slug}/?query=", json={"component": component, **body}
-        )
-        while reply.status_code == 302:
-            reply = self.http.get(reply.headers["location"])
-        return reply.json()
-
-    def inside(self) -> bool:
-        return self.http.get("/api/v3/core/users/me/").status_code == 200
-
-    def enrol(self, asked: Any, slug: str = FLOW, origin: str = "") -> Any:
-        assert self.key
-        return self.answer(
-            slug, WEBAUTHN, response=self.key.register(asked["registration"], origin or self.url)
-        )
-
-    def sign(self, asked: Any, slug: str = FLOW, key: SecurityKey | None = None) -> Any:
-        (challenge,) = [each for each in asked["device_challenges"] if each["device_class"] == "webauthn"]
-        holder = key or self.key
-        assert holder
-        signed = holder.assert_(challenge["challenge"], self.url)
-        return self.answer(slug, VALIDATE, selected_challenge=challenge, webauthn=signed)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +38,7 @@ def errors(told: Any) -> str:
 
 def test_a_security_key_is_set_up_and_then_asked_for(strict: Client) -> None:
     made = person(strict, "ada")
-    ada = Person(strict, "ada", SecurityKey())
+    ada = Person(strict.running.url, "ada", key=SecurityKey())
     asked = ada.flow(PAGE)
     assert asked["component"] == WEBAUTHN
     assert asked["registration"]["authenticatorSelection"]["userVerification"] == "required"
@@ -84,7 +47,7 @@ def test_a_security_key_is_set_up_and_then_asked_for(strict: Client) -> None:
     asked = ada.flow(PAGE)
     assert ada.enrol(asked)["component"] == "xak-flow-redirect"
     assert ada.inside()
-    again = Person(strict, "ada", ada.key)
+    again = Person(strict.running.url, "ada", key=ada.key)
     asked = again.flow(PAGE)
     assert asked["component"] == VALIDATE
     thief = SecurityKey()
@@ -105,13 +68,13 @@ def test_a_security_key_is_set_up_and_then_asked_for(strict: Client) -> None:
     (device,) = strict("GET", f"/authenticators/admin/all/?user={made['pk']}", 200)
     assert device["type"] == "authentik_stages_authenticator_webauthn.WebAuthnDevice"
     strict("DELETE", f"/authenticators/admin/webauthn/{device['pk']}/", 204)
-    assert Person(strict, "ada").flow(PAGE)["component"] == WEBAUTHN
+    assert Person(strict.running.url, "ada").flow(PAGE)["component"] == WEBAUTHN
 
 
 def test_an_authenticator_app_and_codes_on_paper(shared: Client) -> None:
     person(shared, "jane")
     shared_login(shared, ["totp", "static"], "skip")
-    jane = Person(shared, "jane")
+    jane = Person(shared.running.url, "jane")
     assert jane.flow(PAGE)["component"] == "xak-flow-redirect"
     asked = jane.flow("/if/flow/default-authenticator-totp-setup/?")
     seed = parse_qs(urlsplit(asked["config_url"]).query)["secret"][0]
@@ -122,7 +85,7 @@ def test_an_authenticator_app_and_codes_on_paper(shared: Client) -> None:
     codes = jane.flow("/if/flow/default-authenticator-static-setup/?")["codes"]
     assert jane.answer("default-authenticator-static-setup", "ak-stage-authenticator-static")
     for code, taken in (("000000", False), (devices.totp(seed), True), (codes[0], True), (codes[0], False)):
-        again = Person(shared, "jane")
+        again = Person(shared.running.url, "jane")
         assert again.flow(PAGE)["component"] == VALIDATE
         told = again.answer(FLOW, VALIDATE, code=code)
         assert again.inside() is taken, told
@@ -140,7 +103,7 @@ def shared_login(client: Client, classes: list[str], action: str) -> None:
 def test_sessions_are_listed_and_ended(shared: Client) -> None:
     shared_login(shared, ["totp"], "skip")
     made = person(shared, "sam")
-    sam = Person(shared, "sam")
+    sam = Person(shared.running.url, "sam")
     sam.flow(PAGE)
     assert sam.inside()
     assert len(shared("GET", "/core/authenticated_sessions/?user__username=sam", 200)["results"]) == 1
@@ -150,7 +113,7 @@ def test_sessions_are_listed_and_ended(shared: Client) -> None:
 
 def test_too_many_wrong_passwords(shared: Client) -> None:
     person(shared, "rosa")
-    rosa = Person(shared, "rosa")
+    rosa = Person(shared.running.url, "rosa")
     rosa.answers["ak-stage-password"] = {"password": "wrong"}
     assert errors(rosa.flow(PAGE)) == "Invalid password"
     for _ in range(3):
