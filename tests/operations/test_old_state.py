@@ -131,6 +131,10 @@ def test_a_client_with_a_box_comes_over_unchanged(tmp_path: Path) -> None:
         project.stack("acme", left["settings"], {"rootSecret": left["root"]})
         take_in(project, left["state"])
         before = sorted(path.name for path in (project.folder / ".gatehouse").iterdir())
+        without = {"administrators": {"hardwareKey": False, "because": "as it was before"}}
+        new = {type_.partition(" ")[0].rpartition("/")[2] for _, type_ in steps(project)}
+        assert "gatehouse:fresh_logins" in new, "administrators need a security key from now on, and it shows"
+        project.edit("acme", {"login": without})
         changed = steps(project)
         assert sorted(path.name for path in (project.folder / ".gatehouse").iterdir()) == before == ["state"]
     # The box is set up again whenever one of the scripts for it has changed; nothing else is done.
