@@ -12,9 +12,10 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from components.problems import Problem, hint, warning
-from components.settings import Elsewhere
+from components.settings import Elsewhere, Settings
 from components.ssh import AccessError
 from operations.box import Box, Say
 from operations.errors import OperatorError, UsageError
@@ -165,7 +166,7 @@ def deliver(stack: Stack, out: Output) -> None:
         out.warn(f"The box did not get the new state for its backups: {error.what}")
 
 
-def is_set_up(resources: list[dict[str, object]]) -> bool:
+def is_set_up(resources: list[dict[str, Any]]) -> bool:
     """Whether the state says that the box backs itself up."""
     return any(each["type"] == _RESOURCE and str(each["urn"]).endswith("::backups") for each in resources)
 
@@ -190,10 +191,8 @@ def papers(stack: Stack) -> bytes:
     return made.getvalue()
 
 
-def findings(stack: Stack) -> Iterator[Finding]:
-    """What doctor says of a client's backups."""
-    box = Box(stack, lambda _: None)
-    settings = box.settings
+def findings(stack: Stack, settings: Settings, resources: list[dict[str, Any]]) -> Iterator[Finding]:
+    """What doctor says of a client's backups; `resources`: what the state has."""
     if isinstance(settings.box, Elsewhere):
         return
     where = "gatehouse:backup"
@@ -204,11 +203,11 @@ def findings(stack: Stack) -> Iterator[Finding]:
             "Write it, such as {repository: b2:acme-sso, keyId: …, key: …} (docs/backups.md), and bring it up",
         )
         return
-    if not box.expected or not is_set_up(box.deployment.get("resources", [])):
+    if not is_set_up(resources):
         yield Right(where, f"the box is set up for it by the next `up`: {settings.backup.repository}")
         return
     try:
-        told = box.run("sudo", "-n", f"{SCRIPTS}/backup", "status").stdout
+        told = Box(stack, lambda _: None).run("sudo", "-n", f"{SCRIPTS}/backup", "status").stdout
     except AccessError as error:
         yield warning(
             where,

@@ -203,7 +203,7 @@ def elsewhere(before: Before) -> Iterator[Finding]:
 
 def backed_up(before: Before) -> Iterator[Finding]:
     """Whether the box has backed itself up lately."""
-    yield from backups.findings(before.stack)
+    yield from backups.findings(before.stack, before.settings, before.resources)
 
 
 def line(before: Before) -> Iterator[Finding]:

@@ -104,6 +104,9 @@ TABLE: Mapping[str, Impact] = {
     "hcloud:index/sshKey:SshKey": _NOBODY,  # read at a server's first boot only
     "hcloud:index/rdns:Rdns": _NOBODY,
     "command:local:Command": _NOBODY,
+    "command:local:Command/backups": Impact(
+        delete="the box is not backed up any more; what the repository has stays there", replace=""
+    ),
     # DNS
     "cloudflare:index/dnsRecord:DnsRecord": Impact(
         delete="{name} leads nowhere any more",

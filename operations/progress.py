@@ -27,6 +27,7 @@ SERVICES: Mapping[str, str] = {
 STARTS: Mapping[str, str] = {
     "hcloud:index/server:Server": "Hetzner, which makes the server and boots it",
     "command:local:Command": "ssh, then cloud-init, then the hardening",
+    "command:local:Command/backups": "restic, which opens or makes the repository",
     "docker:index/remoteImage:RemoteImage": "the registry that the image is pulled from",
     "docker:index/container:Container": "the container to be healthy",
     "docker:index/container:Container/postgres": "Postgres to be healthy",

@@ -47,6 +47,9 @@ explain() {
         "it was made by another client, or with another root secret. Give this client a repository of its own." ;;
     *"no space left"*|*"No space left"*)
       echo "The disk is full ($said). Make room, or a larger volume (gatehouse:server.volumeSize), and run this again." ;;
+    *"Host key verification failed"*|*"host key is known"*)
+      echo "Another machine answers at $SHOWN than gatehouse:backup.hostKey names: nothing was sent to it. Ask its keeper" \
+        "whether its host key has changed, and write the one that they name." ;;
     *AccessDenied*|*InvalidAccessKeyId*|*SignatureDoesNotMatch*|*"(401)"*|*"(403)"*|*"401:"*|*"403:"*|*"Permission denied"*|*"permission denied"*)
       echo "The repository $SHOWN does not let this box in ($said). Check keyId and key in gatehouse:backup (for SFTP, that" \
         "the key that \`gatehouse outputs\` prints may log in there), then run this again." ;;

@@ -76,16 +76,20 @@ class PaperBox:
         path.write_text(text)
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
-    def configure(self, **backup: object) -> None:
+    def configure(self, email: object = None, **backup: object) -> None:
         """Give the box what the program gives it."""
         given = settings(
             backup={"repository": str(self.repository), "heartbeat": "https://beat.example/1", **backup},
-            email={"host": "mail.example", "from": "sso@acme.example"},
+            email=email or {"host": "mail.example", "from": "sso@acme.example"},
         )
         assert given.backup
+        folder = self.root / "etc/gatehouse/backup"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
         for path, _, text in files(given, given.backup, secrets()):
             if path.startswith("/etc/gatehouse/"):
-                (self.root / path[1:]).write_text(text)
+                (folder / Path(path).name).write_text(text.replace("/etc/gatehouse/backup", str(folder)))
+                (folder / Path(path).name).chmod(0o600)
 
     def live(self, text: str) -> None:
         """Let database, files and proxy say this."""

@@ -7,6 +7,7 @@ import json
 import tarfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -176,9 +177,24 @@ def test_what_doctor_says_of_the_last_backup() -> None:
     assert "a restore was cut off" in cut_off
 
 
+def test_doctor_asks_the_box(paper: Paper, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = SimpleNamespace(stdout=f"good {NOW:%Y-%m-%dT%H:%M:%SZ} abcd b2:acme-sso\n")
+    monkeypatch.setattr(box.Box, "run", lambda *_, **__: told)
+    (good,) = backups.findings(backups.Stack("acme"), paper.settings, paper.resources)
+    assert good.what == "the last good backup is a minute old"
+    (later,) = backups.findings(backups.Stack("acme"), paper.settings, [])
+    assert later.what == "the box is set up for it by the next `up`: b2:acme-sso"
+
+    def away(*_: Any, **__: Any) -> None:
+        raise ssh.UnreachableError("203.0.113.10 (acme's box) cannot be reached over ssh: no route")
+
+    monkeypatch.setattr(box.Box, "run", away)
+    (unasked,) = backups.findings(backups.Stack("acme"), paper.settings, paper.resources)
+    assert isinstance(unasked, Problem) and "cannot be asked when it was last backed up" in unasked.what
+
+
 def test_doctor_advises_to_back_up(paper: Paper) -> None:
-    paper.settings = mocks.settings()
-    (advice,) = backups.findings(backups.Stack("acme"))
+    (advice,) = backups.findings(backups.Stack("acme"), mocks.settings(), paper.resources)
     assert isinstance(advice, Problem) and not advice.refuses and "nothing is backed up" in advice.what
 
 
