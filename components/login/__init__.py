@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from components.identity.fresh_logins import FRESH_LOGINS
 from components.identity.server_settings import SERVER_SETTINGS
-from components.login import invitations, keys, mfa, recovery
+from components.login import invitations, keys, mfa, recovery, rules
 from components.login.invitations import links
 from components.login.parts import Part, merged
 from components.settings import Settings
@@ -24,5 +24,5 @@ OWN = frozenset({FRESH_LOGINS, SERVER_SETTINGS})
 
 def parts(settings: Settings) -> Iterator[Part]:
     """All objects that `gatehouse:login` wants."""
-    topics = (keys, mfa, recovery, invitations)
+    topics = (keys, mfa, rules, recovery, invitations)
     yield from merged(part for topic in topics for part in topic.parts(settings))

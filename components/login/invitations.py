@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from components.login.parts import FLOW, PROMPT, WRITE, Part, asking, bound, new_password
+from components.login.parts import FLOW_KIND, PROMPT, WRITE, Part, asking, bound, new_password
 from components.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def parts(settings: Settings) -> Iterator[Part]:
     if not given:
         return
     if not settings.login.recovery:  # which asks for new passwords too
-        yield from new_password(SETTING)
+        yield from new_password(SETTING, settings.login.passwords)
     for order, (key, (label, kind)) in enumerate(_PROMPTS.items()):
         asked = {"field_key": key, "label": label, "type": kind, "required": True, "order": 100 + order}
         yield Part(SETTING, PROMPT, f"{_NAME}-{key}", asked)
@@ -41,7 +41,7 @@ def parts(settings: Settings) -> Iterator[Part]:
         setting = f"{SETTING}.{name}"
         about = {"name": f"Invitation {name}", "title": "Welcome", "designation": "enrollment",
                  "authentication": "require_unauthenticated"}  # fmt: skip
-        yield Part(setting, FLOW, flow, about)
+        yield Part(setting, FLOW_KIND, flow, about)
         made = {
             "user_creation_mode": "always_create",
             "create_users_group": invitation.group,

@@ -6,7 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-FLOW = "authentik_flows.flow"
+from components.settings.login_rules import Passwords
+
+FLOW_KIND = "authentik_flows.flow"
+IDENTIFICATION = "authentik_stages_identification.identificationstage"
 STAGE_BINDING = "authentik_flows.flowstagebinding"
 POLICY_BINDING = "authentik_policies.policybinding"
 EXPRESSION = "authentik_policies_expression.expressionpolicy"
@@ -71,11 +74,12 @@ def merged(parts: Iterable[Part]) -> Iterator[Part]:
 
 
 PASSWORD_PROMPTS = ("gatehouse-password", "gatehouse-password-repeat")
-_RULES = "gatehouse-password-rules"
+RULES = "gatehouse-password-rules"
 
 
-def new_password(setting: str) -> Iterator[Part]:
+def new_password(setting: str, rules: Passwords | None) -> Iterator[Part]:
     """The questions for a new password, and what it must be like."""
+    asked_for = rules or Passwords()
     for order, (name, key, label) in enumerate(
         zip(PASSWORD_PROMPTS, ("password", "password_repeat"), ("Password", "Password (again)"), strict=True)
     ):
@@ -84,19 +88,20 @@ def new_password(setting: str) -> Iterator[Part]:
     yield Part(
         setting,
         PASSWORD_RULES,
-        _RULES,
+        RULES,
         {
             "password_field": "password",
             "check_static_rules": True,
-            "length_min": 12,
+            "length_min": asked_for.min_length,
             "check_zxcvbn": True,
-            "zxcvbn_score_threshold": 2,
-            "error_message": "Use at least 12 characters.",
+            "zxcvbn_score_threshold": asked_for.strength,
+            "check_have_i_been_pwned": True if asked_for.have_i_been_pwned else None,
+            "error_message": f"Use at least {asked_for.min_length} characters.",
         },
     )
 
 
 def asking(setting: str, name: str, *prompts: str) -> Part:
     """A stage that asks for things and a new password."""
-    fields = {"fields": [*prompts, *PASSWORD_PROMPTS], "validation_policies": [_RULES]}
+    fields = {"fields": [*prompts, *PASSWORD_PROMPTS], "validation_policies": [RULES]}
     return Part(setting, PROMPTS, name, fields)

@@ -9,7 +9,8 @@ from components.login import keys
 from components.login.mfa import who_must
 from components.login.parts import (
     EXPRESSION,
-    FLOW,
+    FLOW_KIND,
+    IDENTIFICATION,
     VALIDATION,
     WRITE,
     Part,
@@ -27,7 +28,6 @@ _POLICIES = {
     f"{_FLOW}-inactive": "return not request.user.is_active",
 }
 """Policy -> when it is true of a person."""
-IDENTIFICATION = "authentik_stages_identification.identificationstage"
 _STAGES: Mapping[str, tuple[int, str, Mapping[str, Any]]] = {
     "identification": (
         10,
@@ -80,9 +80,9 @@ def parts(settings: Settings) -> Iterator[Part]:
         expressions[_NEW] = f"return {key} and request.user.last_login is None"
     for name, expression in expressions.items():
         yield Part(SETTING, EXPRESSION, name, {"expression": expression})
-    yield from new_password(SETTING)
+    yield from new_password(SETTING, settings.login.passwords)
     about = {"name": "Recovery", "title": "Reset your password", "designation": "recovery"}
-    yield Part(SETTING, FLOW, _FLOW, {**about, "authentication": "require_unauthenticated"})
+    yield Part(SETTING, FLOW_KIND, _FLOW, {**about, "authentication": "require_unauthenticated"})
     stages = {**_STAGES, **(_KEY_STAGES if key else {})}
     for name, (_, kind, fields) in stages.items():
         yield Part(SETTING, kind, f"{_FLOW}-{name}", fields)

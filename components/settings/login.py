@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from components.settings.base import Model, wrong
 from components.settings.forms import Slug
+from components.settings.login_rules import Brand, LockOut, Passwords, Sessions, Terms
 
 Device = Literal["totp", "webauthn", "static"]
 
@@ -104,6 +105,25 @@ class Login(Model):
     recovery: bool = False
     """Whether the login page offers a mail to those who forgot their password. A second factor is asked all the same,
     and who must have one and has none gets a new password from an administrator only."""
+
+    sessions: Sessions | None = None
+    """How long people stay logged in; a browser's session, and a day at most, if nothing is said."""
+
+    passwords: Passwords | None = None
+    """What new passwords must be like; `recovery` and `invitations` ask for 12 characters and a strength of 2 anyway.
+    """
+
+    lock_out: LockOut | None = None
+    """What happens after wrong passwords; nothing more than that each attempt ends after five, if nothing is said."""
+
+    passkeys: bool = False
+    """Whether the login page offers a passkey in the place of name and password."""
+
+    terms: Terms | None = None
+    """Terms that everybody accepts before they get in."""
+
+    brand: Brand | None = None
+    """How authentik's pages look."""
 
     invitations: dict[Slug, Invitation] = Field(default_factory=dict)
     """Links with which people make accounts for themselves, by names of your choice."""
