@@ -70,6 +70,8 @@ def _sheet(app: App, context: AppContext, *, show_secrets: bool, wanted: str | N
 
 def _notes(stack: Stack, app: App, made: Sheet) -> list[str]:
     notes = []
+    if not made.entries:
+        notes.append("Nothing is entered in it: authentik stands in front of it.")
     if made.hidden:
         notes.append("Secrets are left out: add --show-secrets.")
     if made.others:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -51,7 +51,7 @@ def sheet(app: App, context: AppContext, *, show_secrets: bool, wanted: str | No
     blocks = way.settings if way else ()
     if wanted and wanted not in {each.format for each in blocks}:
         raise LookupError(wanted)
-    entries = [_entry(each, values) for each in chosen(blocks, wanted)] or [_generic(app, values)]
+    entries = [_entry(each, values) for each in chosen(blocks, wanted)] or [*_generic(app, values)]
     others = tuple(each.format for each in blocks if each.instead_of and each.format != wanted)
     names = app.secret_outputs().values()
     return Sheet(tuple(entries), others, hidden=bool(names) and not show_secrets)
@@ -77,12 +77,15 @@ def _entry(block: Block, values: Mapping[str, Any]) -> Entry:
     return Entry(where, block.format, fill(block, values).rstrip("\n"))
 
 
-def _generic(app: App, values: Mapping[str, Any]) -> Entry:
-    """What an app of this protocol is usually asked, in no format."""
+def _generic(app: App, values: Mapping[str, Any]) -> Iterator[Entry]:
+    """What an app of this protocol is usually asked, in no format; nothing where it is asked nothing."""
     names = [*app.endpoints(values["context"]), *_secret_names(app)]
     shown = {name: values[name] for name in names if values[name] not in (None, "", ())}
     lines = [f"{_label(name)}: {_joined(value)}" for name, value in shown.items()]
-    return Entry(f"the settings of {app.name or app.key}, whatever it calls them", "clicks", "\n".join(lines))
+    if lines:
+        yield Entry(
+            f"the settings of {app.name or app.key}, whatever it calls them", "clicks", "\n".join(lines)
+        )
 
 
 def _label(name: str) -> str:
