@@ -78,6 +78,10 @@ def _notes(stack: Stack, app: App, made: Sheet) -> list[str]:
         notes.append(f"Some of it in another format: --format {' or '.join(dict.fromkeys(made.others))}.")
     if preset := app.well_known:
         notes.append(f"Accounts that are there already: {preset.existing}")
+        if preset.roles and not app.roles:
+            notes.append(
+                f"It has roles ({', '.join(preset.roles)}), which gatehouse:apps.{app.key}.roles gives to groups."
+            )
         notes.append(f"What to mind, and where it is from: ./gatehouse presets {app.preset}")
     else:
         notes.append(

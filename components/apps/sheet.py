@@ -96,13 +96,7 @@ def _label(name: str) -> str:
 def _joined(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return (
-        value
-        if isinstance(value, str)
-        else " ".join(map(str, value))
-        if isinstance(value, Iterable)
-        else str(value)
-    )
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _secret_names(app: App) -> dict[str, str]:

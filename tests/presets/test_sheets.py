@@ -198,3 +198,15 @@ def test_the_groups_of_a_role_are_entered_the_mightiest_role_first() -> None:
     text = "".join(entry.text for entry in of("grafana", "oidc", roles=roles).entries)
     path = "contains(groups[*], 'staff') && 'Admin' || contains(groups[*], 'staff') && 'Editor' || 'Viewer'"
     assert path in text
+
+
+@pytest.mark.parametrize("name", [name for name in presets.names(own=False) if presets.built_in(name).roles])
+def test_roles_reach_the_app(name: str) -> None:
+    """As groups in its settings, or as a claim that its settings or its preset name."""
+    preset, entered = presets.built_in(name), ""
+    for protocol in preset.protocols:
+        for each in of(name, protocol, roles={role: ["staff"] for role in preset.roles}).entries:
+            if each.format in PARSERS:
+                PARSERS[each.format](each.text)
+            entered += each.text + "\n"
+    assert re.search(r"staff|(?m:: roles$)", entered) or "entitlements" in str(preset.protocols)

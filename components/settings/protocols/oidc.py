@@ -288,6 +288,7 @@ class OidcApp(ConsentedApp, Tokens, Signed):
             "jwks_url": f"{issuer}jwks/",
             "end_session_url": f"{issuer}end-session/",
             "scopes": self.requested_scopes,
+            "roles_claim": self.roles_claim if self.roles else "",
             "redirect_uris": tuple(uri for uri in self.redirect_uris if isinstance(uri, str)),
         }
 
