@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ import httpx
 import pytest
 
 from bench.authentik.testing import Running, serve
-from bench.figures import record
 from components.identity.dialect import Authentik
 from components.identity.kinds import ReleaseLine
 from operations import access_report
@@ -82,7 +81,7 @@ def asked(emulator: Running) -> Authentik:
     return Authentik(emulator.url, emulator.token, None, ReleaseLine("2026.8"))
 
 
-def test_it_agrees_with_authentik_itself(running: Running) -> None:
+def test_it_agrees_with_authentik_itself(running: Running, record_figure: Callable[..., None]) -> None:
     server = asked(running)
     server.me()  # the way to it is open
     running.control.totals.clear()
@@ -97,7 +96,9 @@ def test_it_agrees_with_authentik_itself(running: Running) -> None:
         says = server.request("GET", path, params={"for_user": str(pks[each.person])})["passing"]
         if says is not each.passing:
             wrong.append((each, says))
-    record("people", access_agreement=(len(own) - len(wrong), len(own)), access_calls=(calls, len(pks) + 5))
+    record_figure(
+        "test", access_agreement=(len(own) - len(wrong), len(own)), access_calls=(calls, len(pks) + 5)
+    )
     assert wrong == []
     assert calls <= len(pks) + 5
     assert {each.passing for each in own} == {True, False}

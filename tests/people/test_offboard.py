@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 from typer.testing import CliRunner
 
-from bench.figures import record
 from bench.plain import PlainWorld
 from operations.cli import app
 from tests.operations.client import BenchClient, wait_for
@@ -58,7 +57,9 @@ def belongings(client: BenchClient, username: str) -> Belongings:
     return Belongings(client.world.issuer, client.api, username, password, apps).collect()
 
 
-def test_somebody_with_everything_is_out_of_everything(client: BenchClient) -> None:
+def test_somebody_with_everything_is_out_of_everything(
+    client: BenchClient, record_figure: Callable[..., None]
+) -> None:
     jane = belongings(client, "jane")
     before = jane.works()
     assert all(before.values())
@@ -80,7 +81,7 @@ def test_somebody_with_everything_is_out_of_everything(client: BenchClient) -> N
     assert said.count("refused: ") == 4  # first password; API token; app password at the login and at an app
     assert "did not work before" not in said
     assert "STILL" not in said
-    record("people", offboard_ways_closed=(len(after) - sum(after.values()), len(before)))
+    record_figure("test", offboard_ways_closed=(len(after) - sum(after.values()), len(before)))
 
     config = yaml.safe_load((client.project.folder / "stacks/Pulumi.acme.yaml").read_text())["config"]
     assert config["gatehouse:people"][1] == {**PEOPLE[1], "groups": [], "active": False}
