@@ -17,6 +17,7 @@ from components.problems import nearest
 from components.settings import Person, Settings
 from operations.errors import OperatorError, UsageError
 from operations.evaluation import APPLICATION, BINDING
+from operations.handover import hand_over
 from operations.stack import Stack
 from operations.stack_file import StackFile
 from operations.traces import Found, delete, found, links
@@ -51,6 +52,8 @@ class Leaver:
     groups: list[str] = field(default_factory=list)
     roles: int = 0
     found: list[Found] = field(default_factory=list)
+    handed: list[str] = field(default_factory=list)
+    """What somebody else takes over, and who."""
     left_behind: list[str] = field(default_factory=list)
     """What nobody has any more, or what stops for others."""
 
@@ -73,6 +76,7 @@ class Leaver:
         """What is to be done, in words and in order."""
         if self.file.is_changed:
             yield f"stacks/{self.file.file.name}: locked out, and in no group"
+        yield from (f"stacks/{self.file.file.name}: {each}" for each in self.handed)
         if self.is_active:
             yield "authentik: locked out"
         if self.groups:
@@ -88,8 +92,8 @@ class Leaver:
             yield f"authentik: {number} {what}{'s' * (number > 1)}{told} ended"
 
 
-def leaver(stack: Stack, settings: Settings, server: Authentik, who: str) -> Leaver:
-    """Look somebody up, by user name or address, and everything that is to be ended.
+def leaver(stack: Stack, settings: Settings, server: Authentik, who: str, to: str | None = None) -> Leaver:
+    """Look somebody up, by user name or address, and everything that is to be ended. `to`: who takes over.
 
     Raises:
         OperatorError: there is nobody of that name, or more than one; it is no person, or the last administrator.
@@ -116,6 +120,10 @@ def leaver(stack: Stack, settings: Settings, server: Authentik, who: str) -> Lea
         user=user,
     )
     if written is not None:
+        if to is not None:
+            person.handed = [
+                f"{to} takes over {what}" for what in hand_over(person.file, settings, written, to)
+            ]
         _strike(person.file, settings, written)
     if user is not None:
         _refuse_service_account(person, user)
@@ -232,12 +240,15 @@ def _left_behind(server: Authentik, rights: Rights, person: Leaver) -> Iterator[
     pk = person.user["pk"]
     others = [each for each in rights.users.values() if each["pk"] != pk and each.get("is_active", True)]
     for each in person.user.get("groups") or ():
-        if not any(each in (other.get("groups") or ()) for other in others):
-            yield f"nobody else is in the group {rights.groups[str(each)]['name']}"
+        name = rights.groups[str(each)]["name"]
+        taken = any(line.endswith(f" the group {name}") for line in person.handed)
+        if not taken and not any(each in (other.get("groups") or ()) for other in others):
+            yield f"nobody else is in the group {name}"
     bindings = [each for each in server.list_objects(server.kind(BINDING)) if each.get("enabled", True)]
     for app in server.list_objects(server.kind(APPLICATION)):
         of = [each for each in bindings if str(each["target"]) == str(app["pk"])]
-        if of and all(each.get("user") == pk for each in of):
+        taken = any(line.endswith(f" the app {app['slug']}") for line in person.handed)
+        if of and not taken and all(each.get("user") == pk for each in of):
             yield f"nobody else may use {app['slug']}: it is bound to them alone"
     for trace in person.found:
         if trace.what in LOST:

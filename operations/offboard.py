@@ -43,7 +43,7 @@ class Departure:
 
     def shown(self) -> dict[str, Any]:
         """As the document has it."""
-        about = ("username", "name", "email", "left_behind")
+        about = ("username", "name", "email", "handed", "left_behind")
         person = {name: getattr(self.person, name) for name in about} if self.person else {}
         return {
             "client": self.client, **person, "steps": self.steps, "tried": [asdict(each) for each in self.tried],
@@ -51,14 +51,14 @@ class Departure:
         }  # fmt: skip
 
 
-def look_up(name: str, who: str) -> Departure:
+def look_up(name: str, who: str, to: str | None = None) -> Departure:
     """What is to be done at one client. With several, one that cannot be asked keeps nobody from the others."""
     departure = Departure(name)
     with _kept(departure):
         stack = Stack(name)
         settings, server = opened(stack)
         with answered(server):
-            departure.person = leaver(stack, settings, server, who)
+            departure.person = leaver(stack, settings, server, who, to)
         departure.settings, departure.server = settings, server
         departure.steps = list(departure.person.steps())
     return departure

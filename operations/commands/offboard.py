@@ -35,6 +35,12 @@ def offboard(
         str | None,
         typer.Option(help="End only what this app was granted, once the person may not use it any more"),
     ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            help="Who takes over groups and apps that nobody else has, with the next up; a user name"
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be done; touch nothing")
     ] = False,
@@ -48,10 +54,10 @@ def offboard(
             "Say who leaves which client.",
             "./gatehouse offboard NAME PERSON, or ./gatehouse offboard --all-clients ADDRESS",
         )
-    if all_clients and ("@" not in person or app):
+    if (all_clients and ("@" not in person or app or to)) or (app and to):
         raise UsageError(
-            "--all-clients goes by the address of a person who leaves altogether.",
-            "Give the whole address, and no --app.",
+            "--all-clients goes by the address of a person who leaves altogether; --to is for one client.",
+            "Give the whole address with it, and neither --app nor --to.",
         )
     if as_json and not (yes or dry_run):
         raise UsageError("--json asks nothing.", "Give --yes with it, after a look with --dry-run.")
@@ -59,7 +65,7 @@ def offboard(
     if app:
         _from_app(Stack(named[0]), person, app, out, dry_run=dry_run, yes=yes, as_json=as_json)
         return
-    departures = [look_up(name, person) for name in (clients() if all_clients else named)]
+    departures = [look_up(name, person, to) for name in (clients() if all_clients else named)]
     found = [each for each in departures if each.person is not None]
     for each in found:
         announce(each, out)
@@ -110,9 +116,7 @@ def _end(
         "where that is too long, end them in the app."
     )
     names = ", ".join(each.client for each in found)
-    out.end(
-        f"Done: {who} is out of {names}. Their account stays there, closed; the next up finds nothing to do."
-    )
+    out.end(f"Done: {who} is out of {names}. Their account stays there, closed.")
 
 
 def _from_app(

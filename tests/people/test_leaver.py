@@ -66,10 +66,14 @@ def asked(emulator: Running, token: str = "") -> Authentik:
 def written(tmp_path: Path, emulator: Running, *people: dict[str, Any]) -> tuple[Stack, Settings]:
     """A stack with these people, as its file has it and decrypted."""
     config: dict[str, Any] = {
-        "client": "acme", "domain": "acme.example", "box": "none", "groups": ["staff"], "people": list(people),
+        "client": "acme", "domain": "acme.example", "box": "none", "groups": ["staff", "books"], "people": list(people),
         "authentik": {"version": "2026.8.3", "url": emulator.url, "token": {"secure": "v1:x"}},
         "rootSecret": {"secure": "v1:y"},
     }  # fmt: skip
+    if any(each["username"] == "kim" for each in people):
+        config["apps"] = {
+            "ledger": {"preset": "grafana", "url": "https://ledger.acme.example", "users": ["kim"]}
+        }
     stack = Stack("acme")
     stack.file = tmp_path / "Pulumi.acme.yaml"
     text = {"config": {f"gatehouse:{name}": value for name, value in config.items()}}
@@ -174,6 +178,28 @@ def test_somebody_is_found_by_address_and_only_if_it_is_one(running: Running, tm
     only_written: Leaver = leaver(stack, settings, server, "unborn@acme.example")
     assert only_written.user is None
     assert list(only_written.steps()) == ["stacks/Pulumi.acme.yaml: locked out, and in no group"]
+
+
+def test_somebody_takes_over_what_nobody_else_has(running: Running, tmp_path: Path) -> None:
+    client = Client(running)
+    books = client("POST", "/core/groups/", 201, name="books")["pk"]
+    person(client, "kim", email="kim@acme.example", groups=[books])
+    people = [entry("kim", groups=["staff", "books"]), entry("lee"), entry("mia", active=False)]
+    stack, settings = written(tmp_path, running, *people)
+    server = asked(running)
+    assert "nobody else is in the group books" in leaver(stack, settings, server, "kim").left_behind
+    with pytest.raises(OperatorError, match="nobody called mia in its stack file who could take over"):
+        leaver(stack, settings, server, "kim", "mia")
+    gone = leaver(stack, settings, server, "kim", "lee")
+    assert gone.handed == ["lee takes over the group books", "lee takes over the app ledger"]
+    assert not [each for each in gone.left_behind if each.startswith("nobody else")]
+    assert "stacks/Pulumi.acme.yaml: lee takes over the app ledger" in list(gone.steps())
+    carry_out(gone, server)
+    config = yaml.safe_load(stack.file.read_text())["config"]
+    assert [(each["groups"], each.get("active", True)) for each in config["gatehouse:people"]] == [
+        ([], False), (["staff", "books"], True), (["staff"], False),
+    ]  # fmt: skip
+    assert config["gatehouse:apps"]["ledger"]["users"] == ["lee"]
 
 
 def test_an_account_at_a_source_stays_linked_and_makes_no_new_one(running: Running, tmp_path: Path) -> None:
