@@ -17,4 +17,6 @@ def record(run: str, **figures: tuple[float | int, float | int | None]) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         known = json.loads(path.read_text()) if path.exists() else {}
         known.update({name: {"value": value, "goal": goal} for name, (value, goal) in figures.items()})
-        path.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n")
+        whole = path.with_suffix(".new")  # who is killed here must not leave half a file to the next run
+        whole.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n")
+        whole.replace(path)

@@ -11,7 +11,8 @@ from typing import Any
 
 import httpx
 
-from components.containers.releases import IMAGE, RELEASES
+from components.containers.releases import RELEASES
+from components.containers.services import AUTHENTIK_IMAGE
 from components.problems import Problem, hint
 from components.release_lines import sort_key
 from components.settings import Settings
@@ -65,7 +66,9 @@ def line_in_order(settings: Settings, resources: list[dict[str, Any]]) -> Iterat
     """
     wanted = settings.authentik.line
     names = (str(each.get("inputs", {}).get("name", "")) for each in resources)
-    tags = [name.removeprefix(f"{IMAGE}:") for name in names if name.startswith(f"{IMAGE}:")]
+    tags = [
+        name.removeprefix(f"{AUTHENTIK_IMAGE}:") for name in names if name.startswith(f"{AUTHENTIK_IMAGE}:")
+    ]
     if not tags:
         return
     newest = max(tags, key=sort_key)

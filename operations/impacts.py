@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 
 from pulumi.automation import OpType
 
+from components.containers.services import SERVICES
 from components.host.dns import TTL_SECONDS
 from operations.words import fitting
 
-AUTHENTIK_SECONDS = 70
-"""Until authentik says that it is ready, on two cores (see `components.identity.bootstrap`)."""
 FEW = 3
 """Things for each of which the same sentence is written out."""
 
@@ -43,13 +42,6 @@ class Impact:
             yield self.delete if self.replace is None else self.replace
         else:
             yield {OpType.CREATE: self.create, OpType.DELETE: self.delete}.get(operation, "")
-
-
-def _restarts(
-    words: str, delete: str = "deletes the container {name} and what it serves", **fields: str
-) -> Impact:
-    """A container: Docker changes its memory and its restart policy as it runs, and makes it anew for all else."""
-    return Impact(delete=delete, replace=words, fields=fields)
 
 
 _NOBODY = Impact()
@@ -120,29 +112,15 @@ TABLE: Mapping[str, Impact] = {
         replace="the network {name} is made anew: nobody can log in until the containers on it run again"
     ),
     "docker:index/remoteImage:RemoteImage": _NOBODY,
-    "docker:index/container:Container": _restarts("{name} restarts, and what it serves with it"),
-    "docker:index/container:Container/postgres": _restarts(
-        "the database restarts: nobody can log in meanwhile"
+    # Docker changes a container's memory and restart policy as it runs, and makes it anew for all else.
+    "docker:index/container:Container": Impact(
+        delete="deletes the container {name} and what it serves",
+        replace="{name} restarts, and what it serves with it",
     ),
-    "docker:index/container:Container/redis": _restarts(
-        "Redis restarts: where authentik uses it (up to 2025.8), nobody can log in meanwhile",
-        delete="",  # only a line that does not use it can be without
-    ),
-    "docker:index/container:Container/authentik-server": _restarts(
-        f"authentik restarts: nobody can log in for about {AUTHENTIK_SECONDS} s, longer with a new version"
-    ),
-    "docker:index/container:Container/authentik-worker": _restarts(
-        "authentik's worker restarts: mails and what is synchronised wait for it"
-    ),
-    "docker:index/container:Container/npm": _restarts(
-        "Nginx Proxy Manager restarts: for about 30 s nobody can log in, and no app behind it is reached"
-    ),
-    "docker:index/container:Container/ldap": _restarts(
-        "authentik's LDAP outpost restarts: for some seconds nobody can log in to LDAP apps"
-    ),
-    "docker:index/container:Container/radius": _restarts(
-        "authentik's RADIUS outpost restarts: for some seconds nobody can log in through it"
-    ),
+    **{
+        f"docker:index/container:Container/{name}": Impact(delete=service.gone, replace=service.restarts)
+        for name, service in SERVICES.items()
+    },
     # Certificates and routes: a certificate is another one, of another name, before the route leaves the former one.
     "npm.certificate": _NOBODY,
     "npm.proxy_host": Impact(

@@ -11,10 +11,11 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from components.containers.services import SERVICES
 from operations.report import Report
 from operations.words import ROOMS, Thing, fitting
 
-SERVICES: Mapping[str, str] = {
+OUTSIDE: Mapping[str, str] = {
     "hcloud:": "Hetzner",
     "cloudflare:": "Cloudflare",
     "docker:": "Docker on the box",
@@ -30,12 +31,7 @@ STARTS: Mapping[str, str] = {
     "command:local:Command/backups": "restic, which opens or makes the repository",
     "docker:index/remoteImage:RemoteImage": "the registry that the image is pulled from",
     "docker:index/container:Container": "the container to be healthy",
-    "docker:index/container:Container/postgres": "Postgres to be healthy",
-    "docker:index/container:Container/redis": "Redis to be healthy",
-    "docker:index/container:Container/authentik-": "authentik's database migrations, 70 to 90 s at a first start",
-    "docker:index/container:Container/npm": "Nginx Proxy Manager to be healthy",
-    "docker:index/container:Container/ldap": "authentik, which lets the LDAP outpost in",
-    "docker:index/container:Container/radius": "authentik, which lets the RADIUS outpost in",
+    **{f"docker:index/container:Container/{name}": service.awaited for name, service in SERVICES.items()},
     "npm.certificate": "Let's Encrypt, which looks at a record at Cloudflare",
 }
 """The same of what is being made, where more is known of it; the longest key that fits counts."""
@@ -46,7 +42,7 @@ _SHOWN = 3
 
 def waits_for(operation: OpType, thing: Thing) -> str:
     """What something that is under way waits for; empty if it is not known."""
-    table = {**SERVICES, **(STARTS if operation in _MADE else {})}
+    table = {**OUTSIDE, **(STARTS if operation in _MADE else {})}
     return fitting(table, f"{thing.type}/{thing.name}") or ""
 
 

@@ -20,7 +20,7 @@ def outpost_spec(outpost: Outpost, settings: Settings, secrets: Secrets) -> Cont
         name=outpost.protocol,
         needs=("authentik-server",),
         outpost=outpost.title,
-        image=outpost.image(settings.authentik.version),
+        version=settings.authentik.version,
         # By address, as the proxy: a name would also be looked up where the apps are.
         env={
             "AUTHENTIK_HOST": f"http://{AUTHENTIK_ADDRESS}:9000",

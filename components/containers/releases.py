@@ -13,12 +13,6 @@ from components.problems import Problem, Problems
 from components.release_lines import uses_redis
 from components.settings.base import dotted
 
-IMAGE = "ghcr.io/goauthentik/server"  # never :latest, which stands still at 2025.2
-# Upstream's compose file has this for every line below. Another major would refuse the data of this one.
-POSTGRES_IMAGE = "postgres:16-alpine"
-REDIS_IMAGE = "redis:7-alpine"
-NPM_IMAGE = "jc21/nginx-proxy-manager:2.15.1"
-
 
 def volume(path: str, inside: str) -> Volume:
     """A folder that server or worker see; the image runs as this user from the start, and gives nothing away."""

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from components.containers.networks import DATA_NET, LOOPBACK, Network
+from components.containers.services import SERVICES
 
 DATA = "/srv/gatehouse"
 """The folder of the box that holds all data."""
@@ -53,10 +54,12 @@ class ContainerSpec:
     """One container; `env` is secret as a whole."""
 
     name: str
-    image: str
+    """Its name in SERVICES, which knows its image."""
     health: tuple[str, ...]
     memory_mb: int
     """Limit; as much again may be swapped. It is a ceiling against leaks, not a reservation."""
+    version: str = ""
+    """authentik's, for the images of it."""
     needs: tuple[str, ...] = ()
     """The containers without which it does not answer: they are started before it."""
     outpost: str = ""
@@ -82,6 +85,11 @@ class ContainerSpec:
     wait_seconds: int = 180
     """How long `up` waits for it to be healthy."""
     stop_seconds: int = 30
+
+    @property
+    def image(self) -> str:
+        """The image as Docker pulls it."""
+        return ":".join(filter(None, (SERVICES[self.name].image, self.version)))
 
     @property
     def hostname(self) -> str:

@@ -1,4 +1,4 @@
-"""The containers of a client, one row each: image, environment, volumes, networks, limits, rights, what it publishes.
+"""The containers of a client, one row each: environment, volumes, networks, limits, rights, what it publishes.
 
 Only Nginx Proxy Manager is published to the world, on 80 and 443, and authentik's outposts to the networks that the
 stack file names; the two administration ports are on loopback, where the SSH tunnel ends. The operators' own containers
@@ -36,7 +36,6 @@ def postgres(secrets: Secrets) -> ContainerSpec:
     """authentik's database."""
     return ContainerSpec(
         name="postgres",
-        image=releases.POSTGRES_IMAGE,
         # authentik keeps sessions and tasks in it: from 2025.10 on it opens half as many connections again.
         command=("postgres", "-c", "max_connections=200"),
         env={
@@ -66,7 +65,6 @@ def redis(secrets: Secrets) -> ContainerSpec:
     """authentik's cache, up to 2025.8."""
     return ContainerSpec(
         name="redis",
-        image=releases.REDIS_IMAGE,
         command=("sh", "-c", _REDIS_START),
         env={"REDISCLI_AUTH": secrets.value("redis/password")},
         volumes=(Volume(Folder("redis"), "/data"),),
@@ -92,7 +90,7 @@ def authentik(settings: Settings, secrets: Secrets, release: Release) -> tuple[C
     def spec(role: str, **more: object) -> ContainerSpec:
         return ContainerSpec(
             name=f"authentik-{role}",
-            image=f"{releases.IMAGE}:{settings.authentik.version}",
+            version=settings.authentik.version,
             needs=stores,
             command=(role,),
             health=("CMD", "ak", "healthcheck"),
@@ -164,7 +162,6 @@ def npm(settings: Settings, secrets: Secrets, identity: str) -> ContainerSpec:
     world6 = [Port(8080, 80, WORLD6), Port(8443, 443, WORLD6)] if ipv6 else []
     return ContainerSpec(
         name="npm",
-        image=releases.NPM_IMAGE,
         # Set at the very first start, before port 81 answers: until there is a user, anyone may make one.
         env={
             "INITIAL_ADMIN_EMAIL": identity,

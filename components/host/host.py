@@ -154,7 +154,6 @@ class Host(pulumi.ComponentResource):
     def _order(self, address: str, volume: str | None) -> str:
         """The document for `components.host.provision`; only a change in it runs that program again."""
         args, box = self._args, self._args.box
-        anybody = set(args.network.ssh_from) & set(ANYWHERE)
         order: dict[str, Any] = {
             "client": self._client,
             "address": address,
@@ -162,11 +161,7 @@ class Host(pulumi.ComponentResource):
             "host_private": args.host_key.private,
             "host_public": args.host_key.public,
             "accounts": args.accounts,
-            "trusted": [] if anybody else [*args.network.ssh_from],
-            "open": [
-                *args.network.open_ports,
-                *(f"{port}={network}" for port, each in args.openings.items() for network in each),
-            ],
+            "hardening": self._hardening(),
             "volume": volume,
             "folders": args.folders,
             "scripts": scripts_hash(),
@@ -177,6 +172,18 @@ class Host(pulumi.ComponentResource):
             order |= {"port": box.port, "first_public": box.host_key, "first_user": box.user}
             order |= {} if box.adopt else {"guarded": True}
         return json.dumps(order, sort_keys=True)
+
+    def _hardening(self) -> list[str]:
+        """The arguments of harden.sh: what the stack file says of how the box is hardened."""
+        network = self._args.network
+        anybody = set(network.ssh_from) & set(ANYWHERE)
+        narrow = (f"{port}={each}" for port, networks in self._args.openings.items() for each in networks)
+        arguments = {
+            "--ssh-port": [str(self.port)] if self.port != 22 else [],
+            "--trusted": [] if anybody else network.ssh_from,
+            "--open": [*network.open_ports, *narrow],
+        }
+        return [part for flag, values in arguments.items() for value in values for part in (flag, value)]
 
 
 def _box(settings: Settings, secrets: Secrets) -> CloudArgs | ExistingBox:

@@ -57,11 +57,8 @@ class Order:
     """Who may log in at the first contact; anyone but deploy does so with the operator's own keys."""
     accounts: tuple[tuple[str, str], ...]
     """Names and public keys of who may log in, deploy first."""
-    trusted: tuple[str, ...] = ()
-    """Networks that are never banned; empty when anyone may try."""
-    open: tuple[str, ...] = ()
-    """Ports besides 80 and 443 that containers may be published on: 8080/tcp for everybody, 636/tcp=198.51.100.0/24
-    for a network."""
+    hardening: tuple[str, ...] = ()
+    """The arguments of harden.sh, each a flag and its value; a new server's are none, as at its first boot."""
     volume: str | None = None
     """Id of Hetzner's volume that holds the data."""
     folders: tuple[tuple[str, str, int | None], ...] = ()
@@ -80,19 +77,17 @@ class Order:
             raw: dict[str, Any] = json.loads(text)
             raw["ssh"] = tuple(raw["ssh"])
             raw["accounts"] = tuple((name, key) for name, key in raw["accounts"])
-            raw["trusted"] = tuple(raw.get("trusted", ()))
-            raw["open"] = tuple(raw.get("open", ()))
+            raw["hardening"] = tuple(raw.get("hardening", ()))
             raw["folders"] = tuple((path, mode, owner) for path, mode, owner in raw.get("folders", ()))
             return cls(**raw)
         except (ValueError, KeyError, TypeError, AttributeError):
             raise BoxError("the order on standard input is not what this program takes") from None
 
     @property
-    def hardening(self) -> list[str]:
-        """The arguments of the hardening script; a new server's are none, as at its first boot."""
-        port = ["--ssh-port", str(self.port)] if self.port != 22 else []
-        lists = {"--trusted": self.trusted, "--open": self.open}
-        return port + [part for flag, values in lists.items() for value in values for part in (flag, value)]
+    def opened(self) -> list[str]:
+        """The ports besides 80 and 443 that the hardening leaves open."""
+        pairs = zip(self.hardening[::2], self.hardening[1::2], strict=True)
+        return list(dict.fromkeys(value.partition("=")[0] for flag, value in pairs if flag == "--open"))
 
 
 class Provision:
@@ -136,12 +131,7 @@ class Provision:
         port = str(self.order.port)
         if found := self._retrying()(way.run, _text("takeover.sh"), port).strip():
             things = "".join(f"\n  {line}" for line in found.splitlines())
-            *ports, last = (
-                port,
-                "80",
-                "443",
-                *dict.fromkeys(each.partition("=")[0] for each in self.order.open),
-            )
+            *ports, last = (port, "80", "443", *self.order.opened)
             raise BoxError(
                 f"{self.order.address}: somebody else uses this box, and nothing was changed on it. gatehouse would "
                 f"write /etc/docker/daemon.json, restart Docker and deny every port but {', '.join(ports)} and {last}. "
@@ -251,7 +241,7 @@ class Provision:
         self._run_patiently(_text("layout.sh"), *volume, stdin="".join(lines))
 
     def _harden(self, cloud_init: str) -> None:
-        wanted = hardening_record(self.order.hardening)
+        wanted = hardening_record([*self.order.hardening])
         if self._run_patiently("cat /etc/gatehouse/hardening 2>/dev/null || true").strip() == wanted:
             self.done.append("already hardened")
             return

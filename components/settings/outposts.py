@@ -34,9 +34,10 @@ class Outpost:
         """The name of the secret that it logs in to authentik with."""
         return f"outpost/{self.protocol}/token"
 
-    def image(self, version: str) -> str:
-        """authentik's own image for it, of the version that authentik has."""
-        return f"ghcr.io/goauthentik/{self.protocol}:{version}"
+    @property
+    def repository(self) -> str:
+        """authentik's own image for it; its tag is the version that authentik has."""
+        return f"ghcr.io/goauthentik/{self.protocol}"
 
     @property
     def opening(self) -> str:

@@ -185,7 +185,7 @@ def test_what_docker_opens_besides_http_and_https_stays_closed(box: Box) -> None
         assert reached() == right | docker_lets_in | {f"{box.address} 8081"}
         box.root("systemctl restart gatehouse-guard")
         assert reached() == right
-        assert box.provision(open=["8080/tcp"]).returncode == 0
+        assert box.provision(hardening=["--open", "8080/tcp"]).returncode == 0
         assert reached() == right | {f"{box.address} 8080", f"{ADDRESS6} 8080"}
         assert box.provision().returncode == 0
         assert reached() == right

@@ -76,8 +76,8 @@ def test_outposts_are_open_to_the_clients_of_their_apps_alone() -> None:
     assert {rule for rule in rules if rule[1] in ("636", "1812")} == {
         ("tcp", "636", "192.0.2.0/24", "198.51.100.7/32"), ("udp", "1812", "198.51.100.0/28"),
     }  # fmt: skip
-    assert json.loads(found["Command hardening"].inputs["stdin"])["open"] == [
-        "636/tcp=192.0.2.0/24", "636/tcp=198.51.100.7/32", "1812/udp=198.51.100.0/28",
+    assert json.loads(found["Command hardening"].inputs["stdin"])["hardening"] == [
+        "--open", "636/tcp=192.0.2.0/24", "--open", "636/tcp=198.51.100.7/32", "--open", "1812/udp=198.51.100.0/28",
     ]  # fmt: skip
 
 
@@ -131,6 +131,7 @@ def test_a_box_that_is_there_gets_no_server() -> None:
     assert (order["address"], order["port"], order["first_user"]) == ("198.51.100.7", 2222, "admin")
     assert order["first_public"] == KEY and order["volume"] is None
     assert order["guarded"] is True
+    assert order["hardening"] == ["--ssh-port", "2222"]  # else the firewall would shut the way in
     assert all_["DnsRecord auth.acme.example-A"].inputs["content"] == "198.51.100.7"
 
 

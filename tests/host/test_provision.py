@@ -72,10 +72,10 @@ def test_a_changed_script_reaches_an_old_box(run: Any) -> None:
 
 def test_a_changed_allow_list_reaches_an_old_box(run: Any) -> None:
     box = FakeBox(host_key=blob(REAL.public), hardening=user_data.hardening_record([]))
-    assert "hardened, docker" in run(box, trusted=["198.51.100.0/24"]).out
+    assert "hardened, docker" in run(box, hardening=["--trusted", "198.51.100.0/24"]).out
     assert box.hardening == user_data.hardening_record(["--trusted", "198.51.100.0/24"])
-    assert "already hardened" in run(box, trusted=["198.51.100.0/24"]).out
-    assert "hardened, docker" in run(box, open=["8080/tcp"]).out
+    assert "already hardened" in run(box, hardening=["--trusted", "198.51.100.0/24"]).out
+    assert "hardened, docker" in run(box, hardening=["--open", "8080/tcp"]).out
     assert box.hardening == user_data.hardening_record(["--open", "8080/tcp"])
 
 
@@ -169,7 +169,9 @@ def test_a_connection_lost_anywhere_is_tried_again(run: Any, first_user: str) ->
 
 def test_a_box_that_was_there_is_entered_by_the_operator_once(run: Any) -> None:
     box = FakeBox(users={"root"}, cloud_init="none")
-    done = run(box, "--first-contact", first_user="root", port=2222, volume=None)
+    done = run(
+        box, "--first-contact", first_user="root", port=2222, volume=None, hardening=["--ssh-port", "2222"]
+    )
     assert done.status == 0, done.err
     assert "deploy" in box.users and "--ssh-port 2222" in box.hardened_with
     assert all(" -p 2222 " in line for line in box.argv)
@@ -199,7 +201,7 @@ def test_a_box_that_somebody_else_uses_is_left_as_it_is(run: Any) -> None:
         assert words in done.err
     for fact in ("host_key", "host_private", "users", "accounts", "script", "hardening", "layout"):
         assert getattr(box, fact) == getattr(before, fact), fact
-    done = run(box, "--first-contact", **order, open=["8080/tcp"])
+    done = run(box, "--first-contact", **order, hardening=["--open", "8080/tcp"])
     assert done.status == 1 and "every port but 22, 80, 443 and 8080/tcp" in done.err
     # The operator's word is enough, and so is a box that is empty.
     assert run(box, "--first-contact", **order | {"guarded": False}).status == 0

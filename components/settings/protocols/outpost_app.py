@@ -78,7 +78,7 @@ class OutpostApp(App):
         """Where the app reaches its outpost; or, where gatehouse has no box, what you run for it."""
         settings, outpost = context.settings, self.outpost
         if isinstance(settings.box, Elsewhere):
-            image = outpost.image(settings.authentik.version)
+            image = f"{outpost.repository}:{settings.authentik.version}"
             return {
                 "outpost": f"to be run by you: {image}, with AUTHENTIK_HOST={context.authentik} and the "
                 "AUTHENTIK_TOKEN that the output outpostTokens shows"
