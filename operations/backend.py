@@ -12,7 +12,7 @@ from operations.errors import OperatorError
 from operations.stack import PROJECT, Stack
 
 
-def settle(stack: Stack) -> list[str]:
+def clear_leftovers(stack: Stack) -> list[str]:
     """Free the stack's state of what a dead run left, and keep a copy of it; words for the operator about it.
 
     Backends other than a folder need no such thing, or cannot be looked into.
@@ -27,8 +27,8 @@ def settle(stack: Stack) -> list[str]:
     copies.require_room(stack)  # first: to put a copy in the place of a state takes room as well
     inside = directory / ".pulumi"
     notes = clear_dead_locks(stack.name, inside / "locks" / "organization" / PROJECT / stack.name)
-    notes += mend(inside / "stacks" / PROJECT / f"{stack.name}.json") + copies.mend(stack)
-    copies.keep(stack)
+    notes += repair_state(inside / "stacks" / PROJECT / f"{stack.name}.json") + copies.restore_newest(stack)
+    copies.copy_state(stack)
     return notes
 
 
@@ -65,7 +65,7 @@ def clear_dead_locks(name: str, locks: Path) -> list[str]:
     return notes
 
 
-def mend(state: Path) -> list[str]:
+def repair_state(state: Path) -> list[str]:
     """Make a state readable again whose writer was killed.
 
     The state itself is replaced in one step. The file beside it that describes its content type is not: when it was

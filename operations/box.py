@@ -28,7 +28,7 @@ from components.ssh_errors import last_line
 from operations import doctor
 from operations.clouds import HETZNER, checked
 from operations.errors import OperatorError
-from operations.heal import SERVER
+from operations.interrupted_creates import SERVER
 from operations.stack import Stack, without
 
 VOLUME = "hcloud:index/volume:Volume"
@@ -153,7 +153,7 @@ class Box:
         )
         again(self.run, "true")
 
-    def down(self) -> tuple[list[str], list[str]]:
+    def stopped_containers(self) -> tuple[list[str], list[str]]:
         """The names of our containers that are there and do not run, and of those that are not there."""
         ours = sorted(str(each["inputs"]["name"]) for each in self._all(CONTAINER))
         done = self.run("docker", "ps", "--all", "--format", "'{{.Names}} {{.State}}'")
@@ -196,7 +196,7 @@ class Box:
     def _specs(self) -> list[ContainerSpec]:
         return all_specs(self.settings, self.settings.derived())
 
-    def without(self, names: list[str]) -> dict[str, str]:
+    def environment_without(self, names: list[str]) -> dict[str, str]:
         """What the run is told, so that it does not wait for what these containers serve."""
         ends = {
             f"/{LOOPBACK}:{port}"
@@ -228,14 +228,14 @@ def before_preview(stack: Stack, say: Say) -> tuple[bool, dict[str, str]]:
         say(f"The server at Hetzner is {what}. {unseen}")
         return False, {}
     try:
-        stopped, missing = box.down()
+        stopped, missing = box.stopped_containers()
     except AccessError as error:
         say(f"{error}\n{unseen}")
         return False, {}
     for names, words in ((stopped, "Stopped on the box"), (missing, "Gone from the box")):
         if names:
             say(f"{words}: {', '.join(names)}; `up` brings it back. {unseen}")
-    return True, box.without(stopped + missing)
+    return True, box.environment_without(stopped + missing)
 
 
 def before_up(stack: Stack, say: Say) -> tuple[bool, dict[str, str]]:
@@ -248,13 +248,13 @@ def before_up(stack: Stack, say: Say) -> tuple[bool, dict[str, str]]:
     if not box.expected:
         return True, {}
     if box.server is None:
-        lose(box)
+        forget_lost(box)
         return False, {}
     try:
         if box.server.get("status") == "off":
             box.switch_on()
         box.reach(REACHED)
-        stopped, missing = box.down()
+        stopped, missing = box.stopped_containers()
         left = box.start(stopped) if stopped else []
     except ssh.UnreachableError as error:
         raise OperatorError(
@@ -265,10 +265,10 @@ def before_up(stack: Stack, say: Say) -> tuple[bool, dict[str, str]]:
         return True, {}
     if left:
         say(f"Started, and not healthy after {HEALTHY:.0f} s: {', '.join(left)}. See: docker logs {left[0]}")
-    return True, box.without(left + missing)
+    return True, box.environment_without(left + missing)
 
 
-def lose(box: Box) -> None:
+def forget_lost(box: Box) -> None:
     """Forget what went with the server, and with the volume."""
     if box.volume is None:
         box.say("Server and volume are gone at Hetzner, and all data with them: the client is made anew.")
@@ -293,8 +293,8 @@ def before_destroy(stack: Stack, say: Say) -> dict[str, str]:
     why = "is gone" if box.server is None else "is off" if box.server.get("status") == "off" else ""
     try:
         if not why:
-            stopped, missing = box.down()
-            return box.without(missing + (box.start(stopped) if stopped else []))
+            stopped, missing = box.stopped_containers()
+            return box.environment_without(missing + (box.start(stopped) if stopped else []))
     except AccessError as error:
         if not box.server:
             raise OperatorError(f"Nothing was touched: {error}.", "") from None

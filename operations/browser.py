@@ -53,7 +53,7 @@ class Browser:
         self.answered: set[str] = set()
         self.left = STEPS
 
-    def walk(self, url: str) -> httpx.Response | str:
+    def follow(self, url: str) -> httpx.Response | str:
         """Follow from `url` on until a page is shown (returned), or the redirect URI is reached (its URL)."""
         while True:
             if (

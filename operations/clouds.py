@@ -97,13 +97,13 @@ def checked(answer: httpx.Response) -> Any:
     if answer.is_success and found.get("success", True):
         return found
     raise OperatorError(
-        f"{request.url.host} refused {call} ({answer.status_code} {answer.reason_phrase}{_said(found)}).",
+        f"{request.url.host} refused {call} ({answer.status_code} {answer.reason_phrase}{_error_text(found)}).",
         "Check the token (`./gatehouse doctor NAME` tells which is meant) and the provider's status page, then run "
         "the same command again.",
     )
 
 
-def _said(answer: Any) -> str:
+def _error_text(answer: Any) -> str:
     """The API's own words for a refusal: Hetzner has one error, Cloudflare a list."""
     if not isinstance(answer, dict):
         return ""

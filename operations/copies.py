@@ -35,14 +35,14 @@ def folder(stack: Stack) -> Path:
     return ROOT / ".gatehouse" / stack.name / "states"
 
 
-def keep(stack: Stack) -> None:
+def copy_state(stack: Stack) -> None:
     """Copy the state, unless it is whole as it was.
 
     Raises:
         OperatorError: it cannot be copied.
     """
     state = state_file(stack)
-    if state is None or not whole(state):
+    if state is None or not is_whole(state):
         return
     text, here = state.read_text(), folder(stack)
     kept = sorted(here.glob("*.json"))
@@ -61,16 +61,16 @@ def keep(stack: Stack) -> None:
         old.unlink(missing_ok=True)
 
 
-def mend(stack: Stack) -> list[str]:
+def restore_newest(stack: Stack) -> list[str]:
     """Put the newest whole copy in the place of a state that was cut off; words about it.
 
     Raises:
         OperatorError: there is no copy that is whole.
     """
     state = state_file(stack)
-    if state is None or not state.exists() or whole(state):
+    if state is None or not state.exists() or is_whole(state):
         return []
-    newest = max(filter(whole, _copies(stack, state)), key=lambda each: each.stat().st_mtime, default=None)
+    newest = max(filter(is_whole, _copies(stack, state)), key=lambda each: each.stat().st_mtime, default=None)
     if newest is None:
         raise OperatorError(
             f"The state of {stack.name} was cut off ({state}, {state.stat().st_size} bytes), and there is no copy of "
@@ -91,7 +91,7 @@ def _copies(stack: Stack, state: Path) -> Iterator[Path]:
     yield from (state.parents[2] / "backups" / PROJECT / stack.name).glob("*.json*")
 
 
-def whole(state: Path) -> bool:
+def is_whole(state: Path) -> bool:
     """Whether the file holds a state."""
     try:
         found = json.loads(state.read_bytes())

@@ -23,7 +23,7 @@ _ADOPT = "write gatehouse:dns: {adopt: true}"
 
 
 @dataclass(frozen=True)
-class Foreign:
+class ForeignRecords:
     """The records of one wanted host that the state does not have; `types` are those that it gets from us."""
 
     host: str
@@ -61,7 +61,7 @@ class Foreign:
         )
 
 
-def foreign(settings: Settings, deployment: Mapping[str, Any]) -> Iterator[Foreign]:
+def find_foreign_records(settings: Settings, deployment: Mapping[str, Any]) -> Iterator[ForeignRecords]:
     """The records in the way, by host. What an interrupted run may have made is not among them."""
     resources = [each for each in deployment.get("resources") or [] if each["type"] == RECORD]
     begun = {
@@ -82,7 +82,7 @@ def foreign(settings: Settings, deployment: Mapping[str, Any]) -> Iterator[Forei
     for host, records in sorted(found.items()):
         taken = frozenset(type for type in hosts[host] if f"{host}-{type}" in named)
         leads_here = all(record["content"] in here for record in records)
-        yield Foreign(host, hosts[host], taken, tuple(records), leads_here)
+        yield ForeignRecords(host, hosts[host], taken, tuple(records), leads_here)
 
 
 def _addresses(resources: Iterable[Mapping[str, Any]]) -> Iterator[str]:

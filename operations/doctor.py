@@ -89,7 +89,7 @@ def line_in_order(settings: Settings, resources: list[dict[str, Any]]) -> Iterat
         )
 
 
-def asked(check: Callable[..., Finding], *given: Any) -> Finding:
+def run_check(check: Callable[..., Finding], *given: Any) -> Finding:
     """The check's finding; a cloud that can't be reached is a finding too."""
     try:
         return check(*given)

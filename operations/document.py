@@ -90,7 +90,7 @@ def document(
 
 
 def _change(change: Change) -> ChangeRow:
-    thing = change.thing
+    thing = change.label
     return ChangeRow(
         operation="give back" if change.given_back else _NAMES[change.operation],  # type: ignore[arg-type]
         room=thing.room, what=thing.what, name=thing.name, details=[*change.details],

@@ -53,7 +53,7 @@ class Evaluation:
             raise OperatorError(f"authentik does not say who may log in: {error}", "See above.") from None
 
 
-class Declared:
+class DeclaredAccess:
     """What the objects of a stack file say about who may use an app."""
 
     def __init__(self, specs: Iterable[ObjectSpec]) -> None:

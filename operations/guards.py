@@ -23,15 +23,15 @@ from components.problems import Problem, Problems, Weight
 from components.settings import Elsewhere, NewServer, Settings, check_file
 from components.settings.base import dotted
 from operations import backups, doctor, lockout
-from operations.dns import Foreign, foreign
-from operations.elsewhere import authentik_elsewhere
+from operations.dns import ForeignRecords, find_foreign_records
 from operations.errors import OperatorError
+from operations.external_authentik import check_external_authentik
 from operations.finding import Finding, Right, errors
-from operations.heal import SERVER
+from operations.interrupted_creates import SERVER
 from operations.output import Output
 from operations.passphrase import passphrase
+from operations.shared_settings import renamed_client, shared_domain, shared_root_secret
 from operations.stack import Stack
-from operations.twins import domain_of_another, renamed, root_of_another
 
 PREVIEW, LOOKING, UP, DESTROY = "preview", "preview --refresh", "up", "destroy"
 LOGIN, DOCTOR, RECOVER = "login-check", "doctor", "recover"
@@ -41,7 +41,7 @@ LOGIN, DOCTOR, RECOVER = "login-check", "doctor", "recover"
 _SERVICE = re.compile(rb"^secretsprovider:\s*(?!passphrase|default)\S", re.MULTILINE)
 
 
-class Before:
+class RunContext:
     """A client before a run. Everything is read when the first check asks for it, and once."""
 
     def __init__(self, stack: Stack, command: str) -> None:
@@ -75,11 +75,11 @@ class Before:
         return Memory.from_resources(self.resources)
 
     @cached_property
-    def foreign(self) -> list[Foreign]:
+    def foreign(self) -> list[ForeignRecords]:
         """Records in the zone that are in the way."""
         if isinstance(self.written.box, Elsewhere):
             return []
-        return list(foreign(self.settings, self.deployment))
+        return list(find_foreign_records(self.settings, self.deployment))
 
     @property
     def taken_over(self) -> dict[str, str]:
@@ -105,13 +105,13 @@ class Before:
         return bool(wanted - {(meta.get("kind"), meta.get("logical")) for meta in metas})
 
 
-def encryption(before: Before) -> Iterator[Finding]:
+def encryption(before: RunContext) -> Iterator[Finding]:
     """Whether the passphrase is one, where the stack file's secrets are encrypted with one and not by a service."""
     if not _SERVICE.search(before.stack.require().file.read_bytes()):
         yield from passphrase()
 
 
-def stack_file(before: Before) -> Iterator[Finding]:
+def stack_file(before: RunContext) -> Iterator[Finding]:
     """Whether the stack file is valid. A preview leaves it to the program to decrypt one that looks valid."""
     try:
         _ = before.written
@@ -122,7 +122,7 @@ def stack_file(before: Before) -> Iterator[Finding]:
     yield Right(f"stacks/{before.stack.file.name}", "valid")
 
 
-def _of_secrets(before: Before) -> list[Problem]:
+def _of_secrets(before: RunContext) -> list[Problem]:
     """What shows only once the file is decrypted, if it can be."""
     try:
         _ = before.settings
@@ -133,21 +133,21 @@ def _of_secrets(before: Before) -> list[Problem]:
     return []
 
 
-def remembered(before: Before) -> Iterator[Finding]:
+def state_conflicts(before: RunContext) -> Iterator[Finding]:
     """What the state alone says must not be done."""
     for problem in before.memory.problems(before.settings, before.plan.secrets, confirmed=True):
         if problem.refuses and (before.command != LOGIN or problem.where == "gatehouse:rootSecret"):
             yield problem
 
 
-def planned(before: Before) -> Iterator[Finding]:
+def plan_problems(before: RunContext) -> Iterator[Finding]:
     """What the program would say, which makes the same plan: of a run that goes on, it says the warnings itself."""
     found = before.plan.problems
     if before.command == DOCTOR or errors(found):
         yield from found
 
 
-def protocols(before: Before) -> Iterator[Finding]:
+def protocols(before: RunContext) -> Iterator[Finding]:
     """Which protocol a preset has chosen where there are several, and why."""
     for app in before.written.apps:
         if (preset := app.well_known) and app.protocol is None and len(preset.protocols) > 1:
@@ -156,21 +156,21 @@ def protocols(before: Before) -> Iterator[Finding]:
             yield Right(dotted("apps", app.key), f"speaks {app.speaks} rather than {others}: {why}")
 
 
-def accounts(before: Before) -> Iterator[Finding]:
+def accounts(before: RunContext) -> Iterator[Finding]:
     """Whether the clouds take the tokens, and have what is wanted."""
     settings = before.settings
     if isinstance(settings.box, NewServer):
-        yield doctor.asked(doctor.token_at_hetzner, settings)
-        yield doctor.asked(doctor.seen_at_hetzner, settings, before.resources)
+        yield doctor.run_check(doctor.token_at_hetzner, settings)
+        yield doctor.run_check(doctor.seen_at_hetzner, settings, before.resources)
         if not before.is_there(settings.server.type if settings.server else ""):
-            yield doctor.asked(doctor.server_type, settings)
+            yield doctor.run_check(doctor.server_type, settings)
     if not isinstance(settings.box, Elsewhere):
-        yield (zone := doctor.asked(doctor.zone, settings))
+        yield (zone := doctor.run_check(doctor.zone, settings))
         if not errors([zone]) and before.command == DOCTOR:
-            yield doctor.asked(doctor.zones_of_token, settings)
+            yield doctor.run_check(doctor.zones_of_token, settings)
 
 
-def lost(before: Before) -> Iterator[Finding]:
+def missing_state(before: RunContext) -> Iterator[Finding]:
     """Whether a client without a state has a server all the same."""
     if before.written.server is None or before.resources or before.deployment.get("pending_operations"):
         return
@@ -184,7 +184,7 @@ def lost(before: Before) -> Iterator[Finding]:
         )
 
 
-def records(before: Before) -> Iterator[Finding]:
+def records(before: RunContext) -> Iterator[Finding]:
     """Whether names that the box is to serve lead elsewhere."""
     for each in before.foreign:
         if not each.adoptable() or not (each.leads_here or before.written.dns.adopt):
@@ -195,34 +195,34 @@ def records(before: Before) -> Iterator[Finding]:
             )
 
 
-def elsewhere(before: Before) -> Iterator[Finding]:
+def external_authentik(before: RunContext) -> Iterator[Finding]:
     """Whether an authentik that is not ours is what the file says, and lets us in."""
     if isinstance(before.settings.box, Elsewhere):
-        yield from authentik_elsewhere(before.settings, patient=before.command == UP)
+        yield from check_external_authentik(before.settings, patient=before.command == UP)
 
 
-def backed_up(before: Before) -> Iterator[Finding]:
+def backed_up(before: RunContext) -> Iterator[Finding]:
     """Whether the box has backed itself up lately."""
     yield from backups.findings(before.stack, before.settings, before.resources)
 
 
-def line(before: Before) -> Iterator[Finding]:
+def line(before: RunContext) -> Iterator[Finding]:
     """Whether the line of authentik is one that its database can be brought to."""
     if not isinstance(before.settings.box, Elsewhere):
         yield from doctor.line_in_order(before.settings, before.resources)
 
 
-def rights(before: Before) -> Iterator[Finding]:
+def rights(before: RunContext) -> Iterator[Finding]:
     """Whether it would lock somebody out of authentik."""
     specs = () if before.command == DESTROY else before.plan.objects.specs
-    yield from lockout.locked_out(before.stack, before.settings, before.resources, specs)
+    yield from lockout.lockout_finding(before.stack, before.settings, before.resources, specs)
 
 
 @dataclass(frozen=True)
 class Guard:
     """One check. `decisive`: where it fails, what comes after it cannot be looked at, or must not be."""
 
-    check: Callable[[Before], Iterator[Finding]]
+    check: Callable[[RunContext], Iterator[Finding]]
     commands: frozenset[str]
     decisive: bool = False
 
@@ -234,17 +234,17 @@ def _before(*commands: str) -> frozenset[str]:
 GUARDS = (
     Guard(encryption, frozenset({PREVIEW, LOOKING, UP, DESTROY, LOGIN, RECOVER}), decisive=True),
     Guard(stack_file, _before(PREVIEW, UP, DESTROY, LOGIN, RECOVER), decisive=True),
-    Guard(lambda before: domain_of_another(before.stack, before.written), _before(PREVIEW, UP)),
-    Guard(lambda before: root_of_another(before.stack), _before(UP)),
-    Guard(lambda before: renamed(before.stack, before.settings), _before(UP), decisive=True),
-    Guard(remembered, frozenset({DESTROY, LOGIN}), decisive=True),
-    Guard(planned, _before(LOOKING, UP, RECOVER), decisive=True),
+    Guard(lambda before: shared_domain(before.stack, before.written), _before(PREVIEW, UP)),
+    Guard(lambda before: shared_root_secret(before.stack), _before(UP)),
+    Guard(lambda before: renamed_client(before.stack, before.settings), _before(UP), decisive=True),
+    Guard(state_conflicts, frozenset({DESTROY, LOGIN}), decisive=True),
+    Guard(plan_problems, _before(LOOKING, UP, RECOVER), decisive=True),
     Guard(protocols, _before()),
     Guard(line, _before(UP)),
     Guard(accounts, _before(UP, RECOVER), decisive=True),
-    Guard(lost, _before(PREVIEW, UP), decisive=True),
+    Guard(missing_state, _before(PREVIEW, UP), decisive=True),
     Guard(records, _before(PREVIEW, UP)),
-    Guard(elsewhere, _before(UP, RECOVER)),
+    Guard(external_authentik, _before(UP, RECOVER)),
     Guard(rights, _before(LOOKING, UP, DESTROY)),
     Guard(backed_up, _before()),
 )
@@ -252,10 +252,10 @@ GUARDS = (
 
 def findings(stack: Stack, command: str) -> Iterator[Finding]:
     """Everything that is found before a command, in the order of the table."""
-    return _findings(Before(stack, command))
+    return _findings(RunContext(stack, command))
 
 
-def _findings(before: Before) -> Iterator[Finding]:
+def _findings(before: RunContext) -> Iterator[Finding]:
     for guard in GUARDS:
         if before.command not in guard.commands:
             continue
@@ -265,7 +265,7 @@ def _findings(before: Before) -> Iterator[Finding]:
             return
 
 
-def _explained(guard: Guard, before: Before) -> Iterator[Finding]:
+def _explained(guard: Guard, before: RunContext) -> Iterator[Finding]:
     """The check's findings; what keeps it from looking is one as well."""
     try:
         yield from guard.check(before)
@@ -280,13 +280,13 @@ def _explained(guard: Guard, before: Before) -> Iterator[Finding]:
         )
 
 
-def refuse(stack: Stack, command: str, out: Output) -> Before:
+def refuse(stack: Stack, command: str, out: Output) -> RunContext:
     """Say what is advised against, and stop where something has to be put right first; what was read meanwhile.
 
     Raises:
         Problems: with everything that was found.
     """
-    before = Before(stack, command)
+    before = RunContext(stack, command)
     found = list(_findings(before))
     problems.refuse((each for each in found if isinstance(each, Problem)), "Nothing was touched:")
     for each in found:

@@ -13,7 +13,7 @@ from pulumi.automation import OpType
 
 from components.containers.services import SERVICES
 from components.host.dns import TTL_SECONDS
-from operations.words import fitting
+from operations.resource_labels import longest_prefix_match
 
 FEW = 3
 """Things for each of which the same sentence is written out."""
@@ -265,7 +265,7 @@ TABLE: Mapping[str, Impact] = {
 
 
 @dataclass(frozen=True)
-class Changed:
+class ResourceChange:
     """A change as the table is asked about it."""
 
     operation: OpType
@@ -280,14 +280,14 @@ class Changed:
         return f"{self.type}/{self.name}"
 
 
-def row(key: str) -> Impact | None:
+def find_impact(key: str) -> Impact | None:
     """The row for a `Changed.key`; None if the table does not know the type."""
-    return fitting(TABLE, key)
+    return longest_prefix_match(TABLE, key)
 
 
-def interruptions(changes: Iterable[Changed]) -> list[str]:
+def interruptions(changes: Iterable[ResourceChange]) -> list[str]:
     """What all of these changes interrupt: each sentence once, the same for many things in two lines."""
-    known = [(each, found) for each in changes if (found := row(each.key))]
+    known = [(each, found) for each in changes if (found := find_impact(each.key))]
     covered = tuple(
         beginning
         for each, found in known
@@ -303,7 +303,7 @@ def interruptions(changes: Iterable[Changed]) -> list[str]:
     return [line for words, of in names.items() for line in _lines(words, list(of))]
 
 
-def _called(change: Changed) -> str:
+def _called(change: ResourceChange) -> str:
     """Its name; a DNS record is called by the host that it leads somewhere, without the record's type."""
     return change.name.rpartition("-")[0] if change.type.startswith("cloudflare:") else change.name
 

@@ -25,7 +25,7 @@ KINDS = (GROUP, USER, ROLE)
 _FIELDS = {"is_superuser", "is_active", "parent", *LISTS}
 
 
-def locked_out(
+def lockout_finding(
     stack: Stack, settings: Settings, resources: list[dict[str, Any]], specs: Sequence[ObjectSpec]
 ) -> Iterator[Finding]:
     """A finding if a run would take away our own rights, or the last administrator's. No `specs`: it destroys.
@@ -36,7 +36,7 @@ def locked_out(
     server = authentik_of(settings, resources)
     if server is None or (not specs and not isinstance(settings.box, Elsewhere)):
         return  # with its box, authentik itself goes
-    ours, held = [spec for spec in specs if spec.kind in KINDS], _held(stack, resources)
+    ours, held = [spec for spec in specs if spec.kind in KINDS], _state_outputs(stack, resources)
     if not held and not any(spec.adopt for spec in ours):
         return
     try:
@@ -53,7 +53,7 @@ def locked_out(
         yield Problem("authentik", *objection)
 
 
-def _held(stack: Stack, resources: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+def _state_outputs(stack: Stack, resources: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
     """Outputs of the state's people, groups and roles, by kind and logical name; `id` among them."""
     found = {
         (str(meta["kind"]), str(meta["logical"])): {**outputs, "id": each["id"]}

@@ -52,7 +52,9 @@ def log_in(
             if isinstance(target, str):
                 return _visit(Browser(http, username, password), target)
             app = RelyingParty(target, backchannel)
-            answer = Browser(http, username, password, stop_at=target.redirect_uri).walk(app.authorize_url())
+            answer = Browser(http, username, password, stop_at=target.redirect_uri).follow(
+                app.authorize_url()
+            )
             code = _code(answer, app.attempt.state)
             where = Where.TOKENS
             return LoginResult(accepted=True, where=Where.DONE, claims=app.claims(code))
@@ -64,7 +66,7 @@ def log_in(
             return LoginResult(accepted=False, where=Where.REACH, why=_unreachable(broken))
 
 
-def knock(
+def probe_login(
     url: str, *, verify: ssl.SSLContext | bool = True, transport: httpx.BaseTransport | None = None
 ) -> LoginResult:
     """Open an app as somebody without a session, whom it has to send to the login (`Where.LOGIN`). Never raises."""
@@ -93,7 +95,7 @@ def _client(verify: ssl.SSLContext | bool, transport: httpx.BaseTransport | None
 
 def _visit(browser: Browser, url: str) -> LoginResult:
     """Open an app and log in there."""
-    page = browser.walk(url)
+    page = browser.follow(url)
     assert isinstance(page, httpx.Response)
     place = page.request.url
     if page.is_error:

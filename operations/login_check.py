@@ -12,8 +12,8 @@ from components.settings.apps import AppContext, NoLogin, OidcLogin, PageLogin
 from operations.asking import opened
 from operations.browser import Where
 from operations.errors import OperatorError
-from operations.evaluation import Declared, Evaluation
-from operations.login import LoginResult, knock, log_in
+from operations.evaluation import DeclaredAccess, Evaluation
+from operations.login import LoginResult, log_in, probe_login
 from operations.oidc import Client
 from operations.stack import Stack
 
@@ -25,7 +25,7 @@ MOST = 10
 
 
 @dataclass(frozen=True)
-class Checked:
+class LoginCheck:
     """One login that was tried, what authentik and the stack file say of it, and how it ended."""
 
     app: str
@@ -57,7 +57,7 @@ class Checked:
 
 
 def login_check(
-    stack: Stack, app: str | None, said: Callable[[Checked], None], noted: Callable[[str], None]
+    stack: Stack, app: str | None, echo: Callable[[LoginCheck], None], note: Callable[[str], None]
 ) -> bool:
     """Log in to each app (or to one) as people who may and who may not; whether all ended as they should.
 
@@ -79,17 +79,17 @@ def login_check(
         raise OperatorError(
             f"{stack.name} has nobody to log in with.", "Add people to gatehouse:people, and bring it up."
         )
-    declared = Declared(planned(settings, settings.derived()).specs)
+    declared = DeclaredAccess(planned(settings, settings.derived()).specs)
     ended = []
     context = AppContext(settings, settings.derived())
     for each in wanted:
         way = each.login(context)
         if isinstance(way, NoLogin):
-            noted(f"not checked  {each.key}: {way.why}")
+            note(f"not checked  {each.key}: {way.why}")
             continue
         for checked in checks(context, each, way, people, evaluation, declared):
             ended.append(checked.ok)
-            said(checked)
+            echo(checked)
     return all(ended)
 
 
@@ -99,23 +99,23 @@ def checks(
     way: OidcLogin | PageLogin,
     people: Sequence[Person],
     evaluation: Evaluation,
-    declared: Declared,
-) -> Iterator[Checked]:
+    declared: DeclaredAccess,
+) -> Iterator[LoginCheck]:
     """All logins to one app."""
     if isinstance(way, PageLogin):
-        yield Checked(app.key, STRANGER, way.open, way.open, Where.LOGIN, knock(way.url))
+        yield LoginCheck(app.key, STRANGER, way.open, way.open, Where.LOGIN, probe_login(way.url))
         if way.open:
             return  # whoever comes is let in without being asked who it is
     for person, allowed, told in candidates(app, people, evaluation, declared):
         result = attempt(context, way, person)
         if person.active:
-            yield Checked(app.key, person.username, allowed, told, Where.POLICY, result)
+            yield LoginCheck(app.key, person.username, allowed, told, Where.POLICY, result)
         else:
-            yield Checked(app.key, person.username, False, False, Where.IDENTITY, result)
+            yield LoginCheck(app.key, person.username, False, False, Where.IDENTITY, result)
 
 
 def candidates(
-    app: App, people: Sequence[Person], evaluation: Evaluation, declared: Declared
+    app: App, people: Sequence[Person], evaluation: Evaluation, declared: DeclaredAccess
 ) -> Iterator[tuple[Person, bool, bool | None]]:
     """Whom to log in, with what authentik and the stack file say: one who may, one who may not, one who is not active.
 

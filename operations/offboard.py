@@ -80,7 +80,7 @@ def carry_out_and_try(departure: Departure, out: Output) -> None:
     assert settings is not None
     assert server is not None
     with _kept(departure), answered(server):
-        for note in backend.settle(
+        for note in backend.clear_leftovers(
             Stack(departure.client)
         ):  # no run is under way that would let them in again
             out.say(note)

@@ -12,7 +12,7 @@ from operations.stack import clients
 from operations.version import version
 
 
-def completed(incomplete: str) -> list[str]:
+def complete_client(incomplete: str) -> list[str]:
     """The clients whose names begin so, for the shell's completion."""
     return [name for name in clients() if name.startswith(incomplete)]
 
@@ -22,7 +22,7 @@ Name = Annotated[
     typer.Argument(
         help="The client: its stack file is stacks/Pulumi.<name>.yaml",
         metavar="NAME",
-        autocompletion=completed,
+        autocompletion=complete_client,
     ),
 ]
 Pulumi = Annotated[

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from components.containers.services import SERVICES
 from operations.report import Report
-from operations.words import ROOMS, Thing, fitting
+from operations.resource_labels import ROOMS, ResourceLabel, longest_prefix_match
 
 OUTSIDE: Mapping[str, str] = {
     "hcloud:": "Hetzner",
@@ -40,10 +40,10 @@ _SHOWN = 3
 """Things of a room that are named at once."""
 
 
-def waits_for(operation: OpType, thing: Thing) -> str:
+def waits_for(operation: OpType, thing: ResourceLabel) -> str:
     """What something that is under way waits for; empty if it is not known."""
     table = {**OUTSIDE, **(STARTS if operation in _MADE else {})}
-    return fitting(table, f"{thing.type}/{thing.name}") or ""
+    return longest_prefix_match(table, f"{thing.type}/{thing.name}") or ""
 
 
 def under_way(report: Report, room: str = "", longer_than: float = 0.0) -> list[str]:
@@ -75,7 +75,7 @@ class Rooms:
         table.add_column(no_wrap=True, justify="right")
         table.add_column(overflow="fold")
         for room in ROOMS:
-            done = sum(each.thing.room == room for each in self._report.changes)
+            done = sum(each.label.room == room for each in self._report.changes)
             here = under_way(self._report, room)
             if not done and not here:
                 continue

@@ -105,7 +105,7 @@ def _logs_in(base: str, username: str, password: str) -> bool:
     """Whether a password is taken at the login; one that a second factor is asked after is."""
     with httpx.Client(timeout=TIMEOUT, follow_redirects=False) as http:
         try:
-            Browser(http, username, password, stop_at=f"{base}/if/user/").walk(f"{base}/")
+            Browser(http, username, password, stop_at=f"{base}/if/user/").follow(f"{base}/")
         except LoginError as end:
             return end.where is Where.FACTOR
     return True

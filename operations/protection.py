@@ -14,8 +14,8 @@ import httpx
 
 from components.settings import check_file
 from operations.clouds import HETZNER, checked
-from operations.heal import SERVER
-from operations.stack import Stack, explained
+from operations.interrupted_creates import SERVER
+from operations.stack import Stack, translate_errors
 
 PROTECTED = {
     SERVER: ("servers", {"delete": False, "rebuild": False}),
@@ -63,7 +63,7 @@ def rebuild(stack: Stack) -> Rebuild | None:
     return None
 
 
-def make_way(stack: Stack, found: Rebuild) -> None:
+def prepare_replacement(stack: Stack, found: Rebuild) -> None:
     """Prepare the state for the replacement: ask the clouds what there is, and lift the old server's protection alone.
 
     The engine forgets that a server is to be replaced when it runs the program while it refreshes (pulumi 3.274 takes
@@ -84,7 +84,7 @@ def refresh_clouds(stack: Stack) -> None:
         for each in stack.deployment().get("resources", [])
         if each["type"].startswith(("hcloud:", "cloudflare:"))
     ]
-    with explained(heard=False):
+    with translate_errors(heard=False):
         stack.automation.refresh(target=targets)
 
 

@@ -24,12 +24,12 @@ from operations import backend, copies
 from operations.clouds import HETZNER, HETZNER_LISTS, checked
 from operations.errors import OperatorError
 from operations.guards import RECOVER, refuse
-from operations.heal import FINDERS, Finder, outputs
+from operations.interrupted_creates import FINDERS, Finder, outputs
 from operations.output import Output
+from operations.planned_resources import PROVIDER, SIGNATURE, PlannedResource, new_id, plan_resources
+from operations.resource_labels import TYPES
 from operations.screen import Screen
-from operations.stack import Stack, explained, without
-from operations.wanted import PROVIDER, SIGNATURE, Wanted, new_id, plan
-from operations.words import TYPES
+from operations.stack import Stack, translate_errors, without
 
 OBJECT = "pulumi-python:dynamic/"
 """Objects of authentik's and Nginx Proxy Manager's, which the refresh finds by their names."""
@@ -52,7 +52,7 @@ PLACES = {
 MADE_NEXT = "the next `up` makes it"
 
 
-class Verdict(StrEnum):
+class Outcome(StrEnum):
     """What became of one thing that was looked for."""
 
     FOUND = "found"
@@ -66,7 +66,7 @@ class Row:
 
     what: str
     where: str
-    verdict: Verdict
+    outcome: Outcome
     id: str = ""
     note: str = ""
 
@@ -80,7 +80,7 @@ def recover(stack: Stack, out: Output, agree: Agree) -> list[Row]:
     Raises:
         OperatorError: something stands in the way, or the operator does not agree. The state is as it was.
     """
-    for note in backend.settle(stack.require()):
+    for note in backend.clear_leftovers(stack.require()):
         out.say(note)
     looked = refuse(stack, RECOVER, out)
     settings, before = looked.settings, looked.deployment
@@ -89,7 +89,7 @@ def recover(stack: Stack, out: Output, agree: Agree) -> list[Row]:
             f"The state of {stack.name} is there, with what a killed run began.",
             f"Nothing has to be recovered: ./gatehouse up {stack.name} settles it.",
         )
-    kept = sorted(filter(copies.whole, copies.folder(stack).glob("*.json")))
+    kept = sorted(filter(copies.is_whole, copies.folder(stack).glob("*.json")))
     if kept and not before.get("resources"):
         out.say(
             f"There is a copy of the state: {kept[-1]}. Copied to {copies.state_file(stack)} first, "
@@ -98,7 +98,7 @@ def recover(stack: Stack, out: Output, agree: Agree) -> list[Row]:
     search = _Search(stack, settings, out)
     try:
         rows = search.run()
-        if not any(row.verdict == Verdict.FOUND for row in rows):
+        if not any(row.outcome == Outcome.FOUND for row in rows):
             raise OperatorError(
                 f"Nothing of {stack.name} was found that its state does not have.",
                 f"./gatehouse up {stack.name} makes what is missing.",
@@ -120,14 +120,14 @@ class _Search:
         self._settings = settings
         self._out = out
         self._rows: dict[str, Row] = {}
-        self._wanted: dict[str, Wanted] = {}
+        self._wanted: dict[str, PlannedResource] = {}
         self._boxes: dict[str, str] = {}
         """The box's address as Docker's providers have it, by their URN."""
 
     def run(self) -> list[Row]:
         """All rounds; what came of each thing."""
         while True:
-            self._wanted = plan(self._stack, self._out)
+            self._wanted = plan_resources(self._stack, self._out)
             if not self._round():
                 break
         for urn, one in self._wanted.items():
@@ -139,7 +139,7 @@ class _Search:
         """Do once more what is a deed rather than a thing, and give stack and components their outputs."""
         targets = [each["urn"] for each in self._stack.deployment()["resources"] if not each["custom"]]
         targets += [one.urn for one in self._wanted.values() if one.type == COMMAND]
-        with explained(), Screen(self._out, silent=True) as screen:
+        with translate_errors(), Screen(self._out, silent=True) as screen:
             self._stack.automation.up(target=targets, on_output=screen.read, on_event=screen.listen)
 
     def _round(self) -> bool:
@@ -158,12 +158,12 @@ class _Search:
             return False
         self._out.say(f"Looking at {len(fresh)} things that may be there…")
         self._stack.put(deployment)
-        with explained(), Screen(self._out, silent=True) as screen:
+        with translate_errors(), Screen(self._out, silent=True) as screen:
             self._stack.automation.refresh(on_output=screen.read, on_event=screen.listen)
         self._judge([one for one in fresh if _is_thing(one)])
         return True
 
-    def _id_of(self, one: Wanted, held: Mapping[str, str]) -> str | None:
+    def _id_of(self, one: PlannedResource, held: Mapping[str, str]) -> str | None:
         """The id under which it may be put into the state; None if it is not there, or cannot be looked for yet."""
         if not one.custom:
             return ""
@@ -177,17 +177,17 @@ class _Search:
             return new_id()
         return UNKNOWN_PK if one.type.startswith(OBJECT) else self._found(one)
 
-    def _found(self, one: Wanted) -> str | None:
+    def _found(self, one: PlannedResource) -> str | None:
         try:
             found = self._finder(one)(one.inputs, self._settings)
         except OperatorError as error:
-            self._note(one, Verdict.DOUBTFUL, note=f"{error.what} {error.remedy}")
+            self._note(one, Outcome.DOUBTFUL, note=f"{error.what} {error.remedy}")
             return None
         if found is None:
-            self._note(one, Verdict.MISSING, note=MADE_NEXT)
+            self._note(one, Outcome.MISSING, note=MADE_NEXT)
         return found
 
-    def _finder(self, one: Wanted) -> Finder:
+    def _finder(self, one: PlannedResource) -> Finder:
         """How to look for it. Raises OperatorError for a type that nothing is known of."""
         if one.type in FINDERS:
             return FINDERS[one.type]
@@ -221,32 +221,32 @@ class _Search:
 
     # What came of it -----------------------------------------------------------------------------------------------
 
-    def _judge(self, fresh: list[Wanted]) -> None:
+    def _judge(self, fresh: list[PlannedResource]) -> None:
         """Note what the refresh made of what was put into the state, and take out again what is another's."""
         deployment = self._stack.deployment()
         there = {each["urn"]: each for each in deployment["resources"]}
         found = [one for one in fresh if one.urn in there]
-        anothers = _reaching({one.urn for one in found if self._is_anothers(one, there[one.urn])}, found)
+        anothers = _reaching({one.urn for one in found if self._is_foreign(one, there[one.urn])}, found)
         # What makes an app and its provider one is of both: another's provider has another's app.
         apps = {urn for one in found if one.urn in anothers for urn in one.needs if f"{APPLICATION}::" in urn}
         anothers = _reaching(anothers | apps, found)
         for one in fresh:
             if one.urn not in there:
-                self._note(one, Verdict.MISSING, note=MADE_NEXT)
+                self._note(one, Outcome.MISSING, note=MADE_NEXT)
             elif one.urn in anothers:
-                own = self._is_anothers(one, there[one.urn])
+                own = self._is_foreign(one, there[one.urn])
                 note = f"{'has' if own else 'leads to one with'} another client id than this client's: left alone"
-                self._note(one, Verdict.DOUBTFUL, str(there[one.urn]["id"]), note)
+                self._note(one, Outcome.DOUBTFUL, str(there[one.urn]["id"]), note)
             else:
                 entry = there[one.urn]
-                self._note(one, Verdict.FOUND, str(entry["id"]), "; ".join(self._remarks(one, entry)))
+                self._note(one, Outcome.FOUND, str(entry["id"]), "; ".join(self._remarks(one, entry)))
         if anothers:
             deployment["resources"] = [
                 without(each, anothers) for each in deployment["resources"] if each["urn"] not in anothers
             ]
             self._stack.put(deployment)
 
-    def _is_anothers(self, one: Wanted, entry: Mapping[str, Any]) -> bool:
+    def _is_foreign(self, one: PlannedResource, entry: Mapping[str, Any]) -> bool:
         """Whether an object of a shared authentik is of somebody else. The one on the client's own box is not."""
         ours = one.inputs.get("client_id")
         return (
@@ -255,7 +255,7 @@ class _Search:
             and entry["outputs"].get("client_id") != ours
         )
 
-    def _remarks(self, one: Wanted, entry: Mapping[str, Any]) -> Iterator[str]:
+    def _remarks(self, one: PlannedResource, entry: Mapping[str, Any]) -> Iterator[str]:
         if not one.type.startswith(OBJECT):
             return
         if isinstance(self._settings.box, Elsewhere):
@@ -265,18 +265,18 @@ class _Search:
         if differing:
             yield f"not as the stack file says: {', '.join(sorted(differing))}"
 
-    def _left_over(self, one: Wanted) -> Row:
+    def _left_over(self, one: PlannedResource) -> Row:
         """What was not looked for, since what it needs is not there."""
         if one.type == COMMAND:
-            return self._row(one, Verdict.MISSING, note="is run once more; what is right already stays")
+            return self._row(one, Outcome.MISSING, note="is run once more; what is right already stays")
         if one.adopts:
             return self._row(
-                one, Verdict.MISSING, note="`adopt` is set: the next `up` takes over what is there"
+                one, Outcome.MISSING, note="`adopt` is set: the next `up` takes over what is there"
             )
         if one.provider in self._boxes and (id_ := self._finder(one)(one.inputs, self._settings)):
             note = f"is there, and what it needs is not: after the next `up`, run recover {self._stack.name} again"
-            return self._row(one, Verdict.DOUBTFUL, id_, note)
-        return self._row(one, Verdict.MISSING, note=f"and so is what it needs; {MADE_NEXT}")
+            return self._row(one, Outcome.DOUBTFUL, id_, note)
+        return self._row(one, Outcome.MISSING, note=f"and so is what it needs; {MADE_NEXT}")
 
     def _strays(self) -> Iterator[Row]:
         """What bears the client's label at Hetzner beside what the stack file wants."""
@@ -290,22 +290,22 @@ class _Search:
                     if (type_, str(each["id"])) not in known:
                         what = f"{TYPES[type_][1]} {each['name']}"
                         note = "bears the client's label, and the stack file does not want it: left alone"
-                        yield Row(what, "Hetzner", Verdict.DOUBTFUL, str(each["id"]), note)
+                        yield Row(what, "Hetzner", Outcome.DOUBTFUL, str(each["id"]), note)
 
-    def _note(self, one: Wanted, verdict: Verdict, id_: str = "", note: str = "") -> None:
-        self._rows[one.urn] = self._row(one, verdict, id_, note)
+    def _note(self, one: PlannedResource, outcome: Outcome, id_: str = "", note: str = "") -> None:
+        self._rows[one.urn] = self._row(one, outcome, id_, note)
 
     @staticmethod
-    def _row(one: Wanted, verdict: Verdict, id_: str = "", note: str = "") -> Row:
+    def _row(one: PlannedResource, outcome: Outcome, id_: str = "", note: str = "") -> Row:
         place = next(place for prefix, place in PLACES.items() if one.type.startswith(prefix))
-        return Row(one.label, place, verdict, id_, note)
+        return Row(one.label, place, outcome, id_, note)
 
 
-def _is_thing(one: Wanted) -> bool:
+def _is_thing(one: PlannedResource) -> bool:
     return one.custom and not one.type.startswith(PROVIDER)
 
 
-def _reaching(urns: set[str], found: list[Wanted]) -> set[str]:
+def _reaching(urns: set[str], found: list[PlannedResource]) -> set[str]:
     """These, and whatever leads to one of them; `found` has each after what it leads to."""
     reached = set(urns)
     for one in found:

@@ -13,11 +13,11 @@ from pulumi.automation.events import DiagnosticEvent, StepEventMetadata
 
 from components.identity.access import FOREIGN
 from components.objects.state import META
-from operations.impacts import Changed, interruptions
-from operations.words import ROOMS, Thing, edits, thing
+from operations.impacts import ResourceChange, interruptions
+from operations.resource_labels import ROOMS, ResourceLabel, edits, label_resource
 
 
-class Words(NamedTuple):
+class OperationWords(NamedTuple):
     """How an operation is spoken of."""
 
     sign: str
@@ -26,11 +26,11 @@ class Words(NamedTuple):
 
 
 OPERATIONS = {
-    OpType.CREATE: Words("+", "made", "to make"),
-    OpType.UPDATE: Words("~", "changed", "to change"),
-    OpType.REPLACE: Words("±", "made anew", "to make anew"),
-    OpType.IMPORT: Words("=", "taken over", "to take over where it is there"),
-    OpType.DELETE: Words("-", "deleted", "to delete"),
+    OpType.CREATE: OperationWords("+", "made", "to make"),
+    OpType.UPDATE: OperationWords("~", "changed", "to change"),
+    OpType.REPLACE: OperationWords("±", "made anew", "to make anew"),
+    OpType.IMPORT: OperationWords("=", "taken over", "to take over where it is there"),
+    OpType.DELETE: OperationWords("-", "deleted", "to delete"),
 }
 # A replacement comes as several steps, of which one stands for all: the plan's own, and the one that ends it.
 _PLANNED = {OpType.REPLACE: OpType.REPLACE}
@@ -60,7 +60,7 @@ class Change:
     """One thing that changes."""
 
     operation: OpType
-    thing: Thing
+    label: ResourceLabel
     details: tuple[str, ...] = ()
     """What changes in it, a text for each property."""
     fields: frozenset[str] = frozenset()
@@ -72,7 +72,7 @@ class Change:
 
     @property
     def _order(self) -> tuple[int, str, str]:
-        return ROOMS.index(self.thing.room), self.thing.name, self.thing.what
+        return ROOMS.index(self.label.room), self.label.name, self.label.what
 
     @property
     def detail(self) -> str:
@@ -80,9 +80,9 @@ class Change:
         return f": {'; '.join(self.details)}" if self.details else ""
 
     @property
-    def changed(self) -> Changed:
+    def changed(self) -> ResourceChange:
         """The same, as the table of interruptions is asked about it."""
-        return Changed(self.operation, self.thing.type, self.thing.name, self.fields)
+        return ResourceChange(self.operation, self.label.type, self.label.name, self.fields)
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Report:
     heard: set[str] = field(default_factory=set)
     """Warnings and notes that were shown already, by this run or an earlier one of the same command."""
     began: float = field(default_factory=time.monotonic)
-    under_way: dict[str, tuple[OpType, Thing, float]] = field(default_factory=dict)
+    under_way: dict[str, tuple[OpType, ResourceLabel, float]] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
@@ -112,15 +112,15 @@ class Report:
     _errors: list[DiagnosticEvent] = field(default_factory=list)
     _failed: dict[str, OpType] = field(default_factory=dict)
 
-    def take(self, event: EngineEvent) -> Change | str | None:
+    def add(self, event: EngineEvent) -> Change | str | None:
         """Take an event in; what it says is done, or a note."""
         if event.diagnostic_event:
-            return self._hear(event.diagnostic_event)
+            return self._add_diagnostic(event.diagnostic_event)
         if event.resource_pre_event:
             step = event.resource_pre_event.metadata
             if self.planning:
                 return self._note(step)
-            if step.op not in (OpType.SAME, OpType.REFRESH) and (what := _thing(step)):
+            if step.op not in (OpType.SAME, OpType.REFRESH) and (what := _label(step)):
                 self.under_way[step.urn] = (step.op, what, time.monotonic())
         elif event.res_outputs_event and not self.planning:
             self.under_way.pop(event.res_outputs_event.metadata.urn, None)
@@ -151,7 +151,7 @@ class Report:
 
     def _note(self, step: StepEventMetadata) -> Change | None:
         operation = (_PLANNED if self.planning else _CARRIED_OUT).get(step.op, step.op)
-        what = _thing(step)
+        what = _label(step)
         if what is None or operation not in OPERATIONS or (step.op is OpType.REPLACE and not self.planning):
             return None
         fields, details = _edits(step, operation)
@@ -166,7 +166,7 @@ class Report:
         self.changes.append(change)
         return change
 
-    def _hear(self, said: DiagnosticEvent) -> str | None:
+    def _add_diagnostic(self, said: DiagnosticEvent) -> str | None:
         text = _plain(said.message)
         if (
             said.severity == "debug"
@@ -186,7 +186,7 @@ class Report:
         return None
 
     def _failure(self, said: DiagnosticEvent) -> Failure:
-        named = thing(said.urn) if said.urn else None
+        named = label_resource(said.urn) if said.urn else None
         text = _plain(said.message)
         if named is None:
             trace = text.startswith("Program failed") or "Traceback (most recent call last)" in text
@@ -206,9 +206,9 @@ class Report:
         return Failure(what, first, _AGAIN, text if rest else "")
 
 
-def _thing(step: StepEventMetadata) -> Thing | None:
+def _label(step: StepEventMetadata) -> ResourceLabel | None:
     state = step.new or step.old
-    return thing(step.urn, state.inputs if state else None)
+    return label_resource(step.urn, state.inputs if state else None)
 
 
 def _plain(message: str) -> str:
@@ -237,7 +237,7 @@ def _is_adopted(step: StepEventMetadata, *, planned: bool = False) -> bool:
 def losses(resources: Iterable[Mapping[str, Any]]) -> Iterator[Change]:
     """What a destroy of everything in the state's `resources` deletes or gives back."""
     for each in resources:
-        what = thing(str(each["urn"]), each.get("inputs"))
+        what = label_resource(str(each["urn"]), each.get("inputs"))
         if what is not None and not each.get("delete"):
             adopted = bool(((each.get("outputs") or {}).get(META) or {}).get("adopted"))
             yield Change(OpType.DELETE, what, given_back=adopted)

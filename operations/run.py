@@ -13,14 +13,14 @@ from components.memory import CONFIRM
 from components.objects.preflight import ALREADY_SHOWN, ENVIRONMENT
 from operations import backend, backups, box, copies, guards, protection
 from operations.errors import OperatorError
-from operations.heal import forget, heal
 from operations.impacts import interruptions
+from operations.interrupted_creates import clear_pending, resume_creates
 from operations.output import Output
 from operations.protection import Rebuild
 from operations.report import losses
 from operations.screen import Screen, show_interruptions
-from operations.stack import Stack, explained
-from operations.unrecorded import take_in
+from operations.stack import Stack, translate_errors
+from operations.unrecorded import import_unrecorded
 
 NOTHING = "No change."
 
@@ -32,10 +32,10 @@ def preview(stack: Stack, out: Output, *, refresh: bool, diff: bool) -> int:
     objects that are to be taken over; without, nothing outside is asked.
     """
     before = guards.refuse(stack.require(), guards.LOOKING if refresh else guards.PREVIEW, out)
-    tell(stack, {ADOPT: json.dumps(before.taken_over)})
+    set_environment(stack, {ADOPT: json.dumps(before.taken_over)})
     if refresh:
         refresh, told = box.before_preview(stack, out.say)
-        tell(stack, told)
+        set_environment(stack, told)
     rebuild = protection.rebuild(stack)
     if rebuild:
         out.say(f"{rebuild}\n")
@@ -53,7 +53,7 @@ def _preview(stack: Stack, screen: Screen, *, refresh: bool, diff: bool, rebuild
     )
     # A refresh that runs the program hides a replacement: see `protection.make_way`.
     program = (refresh and not rebuild) or None
-    with explained(), _environment(stack, more), screen:
+    with translate_errors(), _environment(stack, more), screen:
         result = stack.automation.preview(
             refresh=refresh,
             run_program=program,
@@ -64,7 +64,7 @@ def _preview(stack: Stack, screen: Screen, *, refresh: bool, diff: bool, rebuild
     return changes(result.change_summary)
 
 
-def _look(stack: Stack, out: Output) -> None:
+def _dry_run(stack: Stack, out: Output) -> None:
     """Go through a run that nobody is asked about, so that what it would refuse is refused before it writes.
 
     Raises CommandError where it would; only then is anything said.
@@ -104,14 +104,14 @@ def up(
         OperatorError: something has to be put right first.
         pulumi.automation.CommandError: the engine failed; its own words have been printed.
     """
-    for note in backend.settle(stack.require()):
+    for note in backend.clear_leftovers(stack.require()):
         out.say(note)
     before = guards.refuse(stack, guards.UP, out)
-    healed = heal(stack)
-    for note in (*healed.notes, *take_in(stack, out)):
+    healed = resume_creates(stack)
+    for note in (*healed.notes, *import_unrecorded(stack, out)):
         out.say(note)
     seen, away = box.before_up(stack, out.say) if refresh else (True, {})
-    tell(stack, {**healed.environment, **away, ADOPT: json.dumps(before.taken_over)})
+    set_environment(stack, {**healed.environment, **away, ADOPT: json.dumps(before.taken_over)})
     if not seen:
         protection.refresh_clouds(stack)
     rebuild = protection.rebuild(stack)
@@ -128,7 +128,7 @@ def up(
         out.heard.add(moved)
         asking.append(f"This moves {stack.name}'s authentik to {before.settings.issuer_base}.")
     if confirm is None and before.adopts_more:
-        _look(stack, out)
+        _dry_run(stack, out)
     if confirm is not None:
         plan = Screen(out, f"looking at {stack.name}", planning=True)
         some = _preview(stack, plan, refresh=refresh, diff=False, rebuild=rebuild)
@@ -137,18 +137,18 @@ def up(
         out.show_warnings()
         foreign = "; ".join(plan.report.foreign)
         if foreign and confirm(f"Remove what the stack file does not have ({foreign})?"):
-            tell(stack, {FOREIGN_ACCESS: "remove"})
+            set_environment(stack, {FOREIGN_ACCESS: "remove"})
         if some and not asking and not confirm(f"Do this to {stack.name}?"):
             raise OperatorError("Nothing was touched.", "")
     if asking:
         agree(" ".join(asking))
-    tell(stack, {CONFIRM: stack.name})
+    set_environment(stack, {CONFIRM: stack.name})
     if rebuild:
-        protection.make_way(stack, rebuild)
+        protection.prepare_replacement(stack, rebuild)
     screen = Screen(out, f"bringing {stack.name} up")
     changed = _bring_up(stack, screen, refresh=refresh or (look and bool(healed.environment)))
     if before.taken_over:  # the engine imports what is there as it is; only the next run may change it
-        tell(stack, {ADOPT: ""})
+        set_environment(stack, {ADOPT: ""})
         changed += _bring_up(stack, Screen(out, f"bringing {stack.name} up"), refresh=False)
     _ended(stack, out)
     if changed and before.settings.backup:
@@ -157,7 +157,7 @@ def up(
 
 
 def _bring_up(stack: Stack, screen: Screen, *, refresh: bool) -> int:
-    with explained(), _environment(stack, {ENVIRONMENT: ALREADY_SHOWN}), screen:
+    with translate_errors(), _environment(stack, {ENVIRONMENT: ALREADY_SHOWN}), screen:
         result = stack.automation.up(
             refresh=refresh,
             run_program=True,
@@ -174,7 +174,7 @@ def destroy(stack: Stack, out: Output, agree: Callable[[str], None]) -> str:
     `agree` is called with what that is, once what it interrupts was said; it raises if the operator does not. State is
     refreshed first, since some plugins cannot delete what was deleted by hand.
     """
-    for note in backend.settle(stack.require()):
+    for note in backend.clear_leftovers(stack.require()):
         out.say(note)
     guards.refuse(stack, guards.DESTROY, out)
     there = sorted(losses(stack.deployment().get("resources", [])))
@@ -182,14 +182,14 @@ def destroy(stack: Stack, out: Output, agree: Callable[[str], None]) -> str:
     given_back = sum(each.given_back for each in there)
     kept = f", and gives back {given_back} that were there before" if given_back else ""
     agree(f"This deletes {len(there) - given_back} things of {stack.name}{kept}.")
-    healed = heal(stack)
+    healed = resume_creates(stack)
     for note in healed.notes:
         out.say(note)
-    tell(stack, {**healed.environment, **box.before_destroy(stack, out.say), CONFIRM: stack.name})
+    set_environment(stack, {**healed.environment, **box.before_destroy(stack, out.say), CONFIRM: stack.name})
     protection.lift_at_hetzner(stack, stack.deployment().get("resources", []))
     # The program protects again what a state edit lifts.
     screen = Screen(out, f"taking {stack.name} down")
-    with explained(), _environment(stack, protection.IGNORE), screen:
+    with translate_errors(), _environment(stack, protection.IGNORE), screen:
         stack.automation.destroy(
             refresh=True,
             run_program=True,
@@ -202,9 +202,9 @@ def destroy(stack: Stack, out: Output, agree: Callable[[str], None]) -> str:
 
 
 def _ended(stack: Stack, out: Output) -> None:
-    for note in forget(stack):
+    for note in clear_pending(stack):
         out.say(note)
-    copies.keep(stack)
+    copies.copy_state(stack)
 
 
 def _done(screen: Screen) -> str:
@@ -212,7 +212,7 @@ def _done(screen: Screen) -> str:
     return f"Done: {counts or 'nothing that the stack file speaks of'}."
 
 
-def tell(stack: Stack, more: Mapping[str, str]) -> None:
+def set_environment(stack: Stack, more: Mapping[str, str]) -> None:
     """Hand what was settled to the run that follows."""
     workspace = stack.automation.workspace
     workspace.env_vars = {**workspace.env_vars, **more}

@@ -22,8 +22,8 @@ from operations.output import Manner, Output
 from operations.plan_rows import rows
 from operations.progress import Rooms, under_way
 from operations.report import OPERATIONS, Change, Failure, Report
+from operations.resource_labels import ROOMS
 from operations.stack import known_error
-from operations.words import ROOMS
 
 PULSE = 15.0
 """Seconds after which what is still under way is named again."""
@@ -80,7 +80,7 @@ class Screen:
         """Take an event in: its `on_event`."""
         if self.pulumi and event.diagnostic_event:
             return
-        seen = self.report.take(event)
+        seen = self.report.add(event)
         if self.pulumi or self.silent or seen is None:
             return
         if isinstance(seen, str):
@@ -114,7 +114,7 @@ class Screen:
             self._show_failure(error)
 
     def _show_plan(self) -> None:
-        given_back = sorted(str(each.thing) for each in self.report.changes if each.given_back)
+        given_back = sorted(str(each.label) for each in self.report.changes if each.given_back)
         if self.pulumi:
             if given_back:
                 names = ", ".join(given_back)
@@ -124,7 +124,7 @@ class Screen:
             return
         if self.out.manner is Manner.WORDS:
             for room in ROOMS:
-                changes = [each for each in self.report.changes if each.thing.room == room]
+                changes = [each for each in self.report.changes if each.label.room == room]
                 if changes:
                     self.out.print(room, "bold")
                 for sign, text, operation in rows(changes):
@@ -177,4 +177,4 @@ def show_interruptions(out: Output, sentences: list[str]) -> None:
 
 
 def _done(change: Change) -> str:
-    return f"{change.thing} {OPERATIONS[change.operation].done}{change.detail}"
+    return f"{change.label} {OPERATIONS[change.operation].done}{change.detail}"

@@ -92,7 +92,7 @@ class Stack:
         """The stack in Pulumi's Automation API, made in the backend if it is not there yet."""
         if directory := self.state_directory:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with explained(heard=False):
+        with translate_errors(heard=False):
             whose = auto.LocalWorkspaceOptions(env_vars={STACK: self.name})
             return auto.create_or_select_stack(stack_name=self.name, work_dir=str(ROOT), opts=whose)
 
@@ -117,7 +117,7 @@ class Stack:
 
     def put(self, deployment: dict[str, Any]) -> None:
         """Replace the state by an edited one that `deployment` gave."""
-        with explained(heard=False):
+        with translate_errors(heard=False):
             self.automation.import_stack(auto.Deployment(version=3, deployment=deployment))
 
     def settings(self) -> Settings:
@@ -138,7 +138,7 @@ class Stack:
             pulumi.automation.CommandError: it failed in another, and `on_output` got its words.
         """
         workspace = self.automation.workspace
-        with explained(heard=on_output is not None):
+        with translate_errors(heard=on_output is not None):
             return workspace.pulumi_command.run(
                 [*args, "--stack", self.name],
                 str(ROOT),
@@ -175,7 +175,7 @@ def known_error(error: auto.CommandError) -> OperatorError | None:
 
 
 @contextmanager
-def explained(*, heard: bool = True) -> Iterator[None]:
+def translate_errors(*, heard: bool = True) -> Iterator[None]:
     """Turn an error of the engine that has a known remedy into an OperatorError; any, if nobody `heard` it."""
     try:
         yield

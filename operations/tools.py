@@ -29,7 +29,7 @@ def tools() -> Iterator[Finding]:
         remedy = f"Install Pulumi anew: its packages bring {HOST} beside `pulumi`."
         yield Problem("Pulumi's Python", f"there is no {HOST} beside {engine}", remedy)
     else:
-        yield Right("Pulumi's Python", _whose(Path(host)))
+        yield Right("Pulumi's Python", _owner(Path(host)))
     for name in PLUGINS:
         yield Right(f"plugin {name}", _plugin(name))
 
@@ -41,10 +41,10 @@ def _plugin(name: str) -> str:
     file = f"pulumi-resource-{name}"
     in_path = shutil.which(file)
     path = Path(in_path) if in_path else home / "plugins" / f"resource-{name}-v{wanted}" / file
-    return _whose(path) if path.exists() else f"Pulumi fetches {wanted} when it is first needed"
+    return _owner(path) if path.exists() else f"Pulumi fetches {wanted} when it is first needed"
 
 
-def _whose(path: Path) -> str:
+def _owner(path: Path) -> str:
     with path.open("rb") as file:
         ours = file.read(2) == b"#!" and _OURS.search(file.read(1000))
     return f"a stand-in of the bench ({path})" if ours else str(path)

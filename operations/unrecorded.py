@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from operations.clouds import HETZNER, HETZNER_LISTS, checked
-from operations.heal import FINDERS, outputs
+from operations.interrupted_creates import FINDERS, outputs
 from operations.output import Output
+from operations.planned_resources import plan_resources
 from operations.stack import Stack
-from operations.wanted import plan
 
 
-def take_in(stack: Stack, out: Output) -> list[str]:
+def import_unrecorded(stack: Stack, out: Output) -> list[str]:
     """Put it into the state; words about it. What is taken into the state is to be refreshed.
 
     Raises:
@@ -31,7 +31,7 @@ def take_in(stack: Stack, out: Output) -> list[str]:
         return []
     held = {each["urn"]: str(each.get("id", "")) for each in resources}
     notes = []
-    for urn, one in plan(stack, out).items():
+    for urn, one in plan_resources(stack, out).items():
         if one.type not in HETZNER_LISTS or one.provider not in held or not one.is_known(held):
             continue
         if found := FINDERS[one.type](one.inputs, settings):

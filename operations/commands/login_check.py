@@ -11,7 +11,7 @@ from rich.markup import escape
 from operations import guards
 from operations.browser import Where
 from operations.errors import OperatorError
-from operations.login_check import Checked
+from operations.login_check import LoginCheck
 from operations.login_check import login_check as check_logins
 from operations.options import Name
 from operations.output import Output
@@ -25,7 +25,7 @@ def login_check(
 ) -> None:
     """Log in to each app as people who may and who may not, by what authentik says, with their first passwords."""
 
-    def said(checked: Checked) -> None:
+    def said(checked: LoginCheck) -> None:
         colour, word = ("green", "as") if checked.ok else ("red", "NOT as")
         verdict = f"[{colour}]{word} {checked.measure}[/]"
         inactive = ", being not active" * (checked.refusal is Where.IDENTITY)

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from operations.options import Name, Yes
 from operations.output import Output
-from operations.recover import Row, Verdict
+from operations.recover import Outcome, Row
 from operations.recover import recover as recover_client
 from operations.stack import Stack
 
@@ -23,25 +23,25 @@ def recover(
     """Take a client in whose state is lost: find what is its, show it, and make the state from it."""
 
     def agree(rows: list[Row]) -> bool:
-        console.print(recovered(rows))
-        if all(row.verdict != Verdict.FOUND for row in rows):
+        console.print(outcome_table(rows))
+        if all(row.outcome != Outcome.FOUND for row in rows):
             return True
         return yes or typer.confirm(f"Keep this as the state of {name}?")
 
     out = Output()
     rows = recover_client(Stack(name), out, agree)
     out.show_warnings()
-    missing = sum(row.verdict != Verdict.FOUND for row in rows)
+    missing = sum(row.outcome != Outcome.FOUND for row in rows)
     console.print(
         f"[green]Done:[/] {len(rows) - missing} found. Now see what is left: ./gatehouse preview {name} --refresh"
     )
 
 
-def recovered(rows: list[Row]) -> Table:
+def outcome_table(rows: list[Row]) -> Table:
     """What was looked for, as a table."""
-    colours = {Verdict.FOUND: "green", Verdict.MISSING: "yellow", Verdict.DOUBTFUL: "red"}
+    colours = {Outcome.FOUND: "green", Outcome.MISSING: "yellow", Outcome.DOUBTFUL: "red"}
     table = Table("what", "where", "", "id", "", box=None, pad_edge=False)
     for row in rows:
-        verdict = f"[{colours[row.verdict]}]{row.verdict}[/]"
+        verdict = f"[{colours[row.outcome]}]{row.outcome}[/]"
         table.add_row(escape(row.what), row.where, verdict, escape(row.id[:20]), escape(row.note))
     return table

@@ -31,7 +31,7 @@ from components.settings import load, loading
 from operations import run
 from operations.__main__ import main
 from operations.commands import doctor, runs
-from operations.elsewhere import authentik_elsewhere
+from operations.external_authentik import check_external_authentik
 from operations.finding import Finding
 from operations.stack import Stack
 from tests.host import mocks
@@ -160,11 +160,11 @@ def printed(stack: Written, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         raise httpx.ConnectError("nobody is there", request=request)
 
     monkeypatch.setattr(typer.main, "get_command", command_line)
-    monkeypatch.setattr(run, "heal", reached)
+    monkeypatch.setattr(run, "resume_creates", reached)
     for commands in (doctor, runs):
         monkeypatch.setattr(commands, "Stack", lambda _: stack)
     monkeypatch.setattr(doctor.doctor_checks, "machine", lambda: [])
-    monkeypatch.setattr(run.backend, "settle", lambda _: [])
+    monkeypatch.setattr(run.backend, "clear_leftovers", lambda _: [])
     program = "\n".join(f"  {message}" for _, message in stack.engine.program())
     capsys.readouterr()
 
@@ -251,7 +251,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlainWorld]:
 def asked(url: str, token: str, version: str = "2026.8.1", *, patient: bool = False) -> list[Finding]:
     there = {"version": version, "url": url, "token": token}
     settings = mocks.settings(server=None, box="none", authentik=there)
-    return list(authentik_elsewhere(settings, patient=patient))
+    return list(check_external_authentik(settings, patient=patient))
 
 
 @pytest.mark.case("20")

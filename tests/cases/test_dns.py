@@ -13,7 +13,7 @@ from bench.clouds.serving import Clouds
 from bench.clouds.testing import make
 from bench.project import Project
 from components.secrets import new_root_secret
-from operations.dns import RECORD, foreign
+from operations.dns import RECORD, find_foreign_records
 from tests.host import mocks
 
 AUTH = "auth.demo.example"
@@ -96,7 +96,7 @@ def test_what_is_in_the_way(
     zone: Zone, records: list[tuple[str, str, str]], adopted: dict[str, str] | None
 ) -> None:
     ids = {zone.add(*record): record[1] for record in records}
-    found = list(foreign(settings(), {}))
+    found = list(find_foreign_records(settings(), {}))
     if adopted == {}:
         assert found == []
         return
@@ -116,12 +116,14 @@ def test_what_is_in_the_way(
 def test_what_is_ours_or_was_under_way_is_not_in_the_way(zone: Zone) -> None:
     id_ = zone.add(AUTH, "A", "203.0.113.10")
     urn = f"urn:pulumi:acme::gatehouse::{RECORD}::{AUTH}-A"
-    assert len(list(foreign(settings(), {}))) == 1
-    assert list(foreign(settings(), {"resources": [{"type": RECORD, "urn": urn, "id": id_}]})) == []
-    assert list(foreign(settings(), {"pending_operations": [{"resource": {"urn": urn}}]})) == []
+    assert len(list(find_foreign_records(settings(), {}))) == 1
+    assert (
+        list(find_foreign_records(settings(), {"resources": [{"type": RECORD, "urn": urn, "id": id_}]})) == []
+    )
+    assert list(find_foreign_records(settings(), {"pending_operations": [{"resource": {"urn": urn}}]})) == []
     # A second one beside ours cannot be taken over, since ours has its place.
     zone.add(AUTH, "A", "192.0.2.1")
-    (one,) = foreign(settings(), {"resources": [{"type": RECORD, "urn": urn, "id": id_}]})
+    (one,) = find_foreign_records(settings(), {"resources": [{"type": RECORD, "urn": urn, "id": id_}]})
     assert one.adoptable() is None
     # One that leads to the box already is taken in without being asked for: nobody notices.
     box = {
@@ -130,11 +132,11 @@ def test_what_is_ours_or_was_under_way_is_not_in_the_way(zone: Zone) -> None:
         "outputs": {"ipAddress": "203.0.113.10"},
     }
     zone.add(DASH, "A", "203.0.113.10")
-    led = {each.host: each.leads_here for each in foreign(settings(), {"resources": [box]})}
+    led = {each.host: each.leads_here for each in find_foreign_records(settings(), {"resources": [box]})}
     assert led == {AUTH: False, DASH: True}
     # An address of a kind that the box has not would lead visitors elsewhere too.
     zone.add(DASH, "AAAA", "2001:db8::2")
-    found = {each.host: each for each in foreign(settings(network={"ipv6": False}), {})}
+    found = {each.host: each for each in find_foreign_records(settings(network={"ipv6": False}), {})}
     assert found[DASH].adoptable() is None
 
 

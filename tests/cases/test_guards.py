@@ -11,7 +11,7 @@ import yaml
 
 from components.problems import Problems
 from components.settings import check_file
-from operations import guards, passphrase, twins
+from operations import guards, passphrase, shared_settings
 from operations.clouds import checked
 from operations.errors import OperatorError
 from operations.finding import Finding
@@ -79,7 +79,7 @@ def test_no_passphrase_is_asked_for_where_a_service_encrypts(
 ) -> None:
     monkeypatch.setattr(Stack, "require", lambda stack: stack)
     monkeypatch.setenv(passphrase.TEXT, "")
-    before = guards.Before(Stack("acme"), guards.UP)
+    before = guards.RunContext(Stack("acme"), guards.UP)
     before.stack.file = tmp_path / "Pulumi.acme.yaml"
     for text, asked in (("encryptionsalt: v1:x", True), ("secretsprovider: passphrase", True),
                         ("secretsprovider: awskms://alias/pulumi", False)):  # fmt: skip
@@ -129,20 +129,20 @@ def test_a_mark_at_the_beginning_does_no_harm(tmp_path: Path) -> None:
 
 @pytest.mark.case("10")
 def test_a_domain_that_another_client_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(twins, "STACKS", tmp_path)
+    monkeypatch.setattr(shared_settings, "STACKS", tmp_path)
     stack = Stack("acme")
     stack.file = tmp_path / stack.file.name
 
     def found(**other: Any) -> list[str]:
         config = {f"gatehouse:{name}": value for name, value in {"client": "beta", **other}.items()}
         (tmp_path / "Pulumi.beta.yaml").write_text(yaml.safe_dump({"config": config}))
-        return [each.what for each in twins.domain_of_another(stack, mocks.settings())]
+        return [each.what for each in shared_settings.shared_domain(stack, mocks.settings())]
 
     assert "stacks/Pulumi.beta.yaml has acme.example too" in found(domain="acme.example")[0]
     assert found(domain="beta.example") == []
     assert found(domain="acme.example", box="none") == []  # it serves no name
     (tmp_path / "Pulumi.beta.yaml").write_bytes(b"\xe9")
-    assert list(twins.domain_of_another(stack, mocks.settings())) == []
+    assert list(shared_settings.shared_domain(stack, mocks.settings())) == []
 
 
 def test_a_client_that_was_renamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,12 +151,12 @@ def test_a_client_that_was_renamed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     states.mkdir(parents=True)
     settings = mocks.settings(client="beta")
     (states / "acme.json").write_text(f'{{"root": "{settings.derived().fingerprint}"}}')
-    (found,) = twins.renamed(Stack("beta"), settings)
+    (found,) = shared_settings.renamed_client(Stack("beta"), settings)
     assert (
         "is that of client acme" in found.what
         and "stacks/Pulumi.acme.yaml, with client: acme" in found.remedy
     )
-    assert list(twins.renamed(Stack("acme"), mocks.settings())) == []
+    assert list(shared_settings.renamed_client(Stack("acme"), mocks.settings())) == []
 
 
 # Clouds -------------------------------------------------------------------------------------------------------------

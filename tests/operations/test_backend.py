@@ -50,14 +50,14 @@ def engine(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_without_a_lock_there_is_nothing_to_do() -> None:
-    assert backend.settle(Stack("acme")) == []
+    assert backend.clear_leftovers(Stack("acme")) == []
 
 
 def test_the_lock_of_a_dead_run_is_cleared(locks: Path, engine: subprocess.Popen[bytes]) -> None:
     path = lock(locks, pid=engine.pid)
     engine.kill()
     engine.wait()
-    (note,) = backend.settle(Stack("acme"))
+    (note,) = backend.clear_leftovers(Stack("acme"))
     assert note == (
         f"The lock of a run that is dead (sam@{socket.gethostname()}, process {engine.pid}, since "
         "2026-11-25T01:24:49) was removed."
@@ -70,13 +70,13 @@ def test_a_zombie_is_dead(locks: Path, engine: subprocess.Popen[bytes]) -> None:
     engine.kill()
     os.waitid(os.P_PID, engine.pid, os.WEXITED | os.WNOWAIT)  # ended, and nobody has asked how
     assert psutil.Process(engine.pid).status() == psutil.STATUS_ZOMBIE
-    backend.settle(Stack("acme"))
+    backend.clear_leftovers(Stack("acme"))
     assert not path.exists()
 
 
 def test_a_process_id_that_was_used_again_is_no_run(locks: Path) -> None:
     path = lock(locks, pid=os.getpid())
-    assert backend.settle(Stack("acme"))
+    assert backend.clear_leftovers(Stack("acme"))
     assert not path.exists()
 
 
@@ -88,7 +88,7 @@ def test_the_lock_of_a_run_that_is_alive_is_respected(
     if stopped:
         engine.send_signal(signal.SIGSTOP)
     with pytest.raises(OperatorError) as refused:
-        backend.settle(Stack("acme"))
+        backend.clear_leftovers(Stack("acme"))
     assert "locked by a run that is alive" in refused.value.what
     assert f"process {engine.pid}" in refused.value.what
     assert "Wait until it ends" in refused.value.remedy
@@ -98,7 +98,7 @@ def test_the_lock_of_a_run_that_is_alive_is_respected(
 def test_the_lock_of_another_machine_is_respected(locks: Path) -> None:
     path = lock(locks, pid=1, host="elsewhere")
     with pytest.raises(OperatorError) as refused:
-        backend.settle(Stack("acme"))
+        backend.clear_leftovers(Stack("acme"))
     assert "another machine (sam@elsewhere, process 1" in refused.value.what
     assert "pulumi cancel" in refused.value.remedy
     assert path.exists()
@@ -106,7 +106,7 @@ def test_the_lock_of_another_machine_is_respected(locks: Path) -> None:
 
 def test_another_backend_has_locks_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PULUMI_BACKEND_URL", "https://api.pulumi.example")
-    assert backend.settle(Stack("acme")) == []
+    assert backend.clear_leftovers(Stack("acme")) == []
 
 
 # Half-written files -------------------------------------------------------------------------------------------------
@@ -126,7 +126,7 @@ def test_files_that_were_cut_off_are_put_right(tmp_path: Path, locks: Path) -> N
         (stacks / name).write_text(text)
     (locks / "1.json").write_text("")
     (locks / "2.json.18eb.tmp").write_text("{")
-    (note,) = backend.settle(Stack("acme"))
+    (note,) = backend.clear_leftovers(Stack("acme"))
     assert note.startswith("acme.json.attrs, which a killed run had not finished writing")
     assert {path.name: path.read_text() for path in stacks.iterdir()} == whole
     assert list(locks.iterdir()) == []

@@ -21,7 +21,7 @@ from operations.errors import OperatorError
 from operations.stack import Stack
 from tests.host import mocks
 from tests.operations.client import wait_for
-from tests.operations.test_heal import LABELS, made
+from tests.operations.test_interrupted_creates import LABELS, made
 
 CONTAINERS = ("gatehouse-postgres", "gatehouse-authentik-server", "gatehouse-npm")
 

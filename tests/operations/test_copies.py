@@ -42,8 +42,8 @@ def kept(stack: Stack) -> list[Path]:
 
 def test_each_run_begins_with_a_copy_that_nobody_else_reads(stack: Stack) -> None:
     state = write(stack, 1)
-    assert backend.settle(stack) == []
-    assert backend.settle(stack) == []
+    assert backend.clear_leftovers(stack) == []
+    assert backend.clear_leftovers(stack) == []
     (copy,) = kept(stack)
     assert copy.read_text() == state.read_text()
     assert [stat.S_IMODE(each.stat().st_mode) for each in (copy, copy.parent)] == [0o600, 0o700]
@@ -58,7 +58,7 @@ def test_it_is_on_the_disk_when_the_run_goes_on(stack: Stack, monkeypatch: pytes
         lambda file: (synced.append(str(Path(f"/proc/self/fd/{file}").readlink())), real(file))[1],
     )
     write(stack, 1)
-    copies.keep(stack)
+    copies.copy_state(stack)
     (copy,) = kept(stack)
     assert [str(copy.parent) in each for each in synced] == [True, True]  # the file, and its name
 
@@ -66,7 +66,7 @@ def test_it_is_on_the_disk_when_the_run_goes_on(stack: Stack, monkeypatch: pytes
 def test_only_the_newest_are_kept(stack: Stack) -> None:
     for number in range(copies.KEPT + 5):
         write(stack, number)
-        copies.keep(stack)
+        copies.copy_state(stack)
     found = kept(stack)
     assert len(found) == copies.KEPT
     assert len(json.loads(found[-1].read_text())["checkpoint"]["latest"]["resources"]) == copies.KEPT + 4
@@ -77,24 +77,24 @@ def test_a_state_that_was_cut_is_put_back(stack: Stack, cut: int) -> None:
     """Also where its backup is cut at the same byte, as a full disk does; or is empty, as after a power cut."""
     state = write(stack, 2)
     whole = state.read_text()
-    copies.keep(stack)
+    copies.copy_state(stack)
     write(stack, 3, cut=cut)
     state.with_name("acme.json.bak").write_text(state.read_text())
-    (note,) = backend.settle(stack)
+    (note,) = backend.clear_leftovers(stack)
     assert "had been cut off" in note
     assert state.read_text() == whole
 
 
 def test_pulumis_own_backup_may_be_the_newest(stack: Stack) -> None:
     state = write(stack, 1)
-    copies.keep(stack)
+    copies.copy_state(stack)
     newer = write(stack, 2).read_text()
     backup = state.with_name("acme.json.bak")
     backup.write_text(newer)
     later = backup.stat().st_mtime + 5
     os.utime(backup, (later, later))
     write(stack, 3, cut=5)
-    backend.settle(stack)
+    backend.clear_leftovers(stack)
     assert state.read_text() == newer
 
 
@@ -102,12 +102,12 @@ def test_without_a_whole_copy_nothing_is_made_up(stack: Stack) -> None:
     state = write(stack, 3, cut=5)
     before = state.read_text()
     with pytest.raises(OperatorError, match="there is no copy of it that is whole"):
-        backend.settle(stack)
+        backend.clear_leftovers(stack)
     assert state.read_text() == before
 
 
 def test_a_stack_without_a_state_is_a_new_one(stack: Stack) -> None:
-    assert backend.settle(stack) == []
+    assert backend.clear_leftovers(stack) == []
     assert kept(stack) == []
 
 
@@ -116,5 +116,5 @@ def test_no_run_begins_without_room(stack: Stack, monkeypatch: pytest.MonkeyPatc
     usage = (100 * 2**20, 95 * 2**20, 5 * 2**20)
     monkeypatch.setattr(copies.shutil, "disk_usage", lambda _: copies.shutil._ntuple_diskusage(*usage))
     with pytest.raises(OperatorError, match=r"5 MB are free at .*, and a run needs 16 MB there"):
-        backend.settle(stack)
+        backend.clear_leftovers(stack)
     assert kept(stack) == []

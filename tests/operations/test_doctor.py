@@ -34,7 +34,7 @@ def looked_at(**settings: Any) -> dict[str, Finding]:
     """What the checks of the accounts find, by subject."""
     wanted = mocks.settings(**{"domain": "demo.example", **settings})
     checks = (doctor.token_at_hetzner, doctor.server_type, doctor.zone)
-    return {each.where: each for each in (doctor.asked(check, wanted) for check in checks)}
+    return {each.where: each for each in (doctor.run_check(check, wanted) for check in checks)}
 
 
 def test_all_is_well(clouds: Clouds) -> None:
@@ -52,13 +52,13 @@ def test_a_token_that_may_do_more_than_the_zone_is_told(
     wanted = mocks.settings(domain="demo.example")
     for name in "abcde":
         clouds.account.declare(f"{name}.example")
-    told = doctor.asked(doctor.zones_of_token, wanted)
+    told = doctor.run_check(doctor.zones_of_token, wanted)
     assert isinstance(told, Problem) and told.weight is Weight.HINT
     assert "reaches a.example, b.example, c.example and 2 more too" in told.what
     assert "Specific zone, demo.example" in told.remedy
     own = token_of_one_zone(clouds.tokens.cloudflare, "demo.example")
     monkeypatch.setenv("CLOUDFLARE_API_TOKEN", own)
-    told = doctor.asked(doctor.zones_of_token, wanted)
+    told = doctor.run_check(doctor.zones_of_token, wanted)
     assert not told.refuses and told.what == "sees demo.example and no other zone"
     assert own not in str(told)
 
@@ -128,7 +128,7 @@ def test_cloudflare_refuses_the_token(clouds: Clouds, monkeypatch: pytest.Monkey
 def test_a_cloud_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HCLOUD_TOKEN", "x" * 64)
     monkeypatch.setenv("HCLOUD_ENDPOINT", "http://127.0.0.1:9/v1")
-    found = doctor.asked(doctor.token_at_hetzner, mocks.settings())
+    found = doctor.run_check(doctor.token_at_hetzner, mocks.settings())
     assert found.what == "ConnectError at 127.0.0.1"
     assert "network" in found.remedy
 

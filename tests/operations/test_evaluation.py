@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from components.identity.specs import ObjectSpec
-from operations.evaluation import APPLICATION, BINDING, GROUP, USER, Declared
+from operations.evaluation import APPLICATION, BINDING, GROUP, USER, DeclaredAccess
 
 PEOPLE = [
     ObjectSpec(GROUP, "staff", {"name": "staff"}),
@@ -25,7 +25,7 @@ def may_use(bindings: list[dict[str, Any]], mode: str = "any") -> dict[str, bool
     bound = [
         ObjectSpec(BINDING, str(number), {"target": "wiki", **each}) for number, each in enumerate(bindings)
     ]
-    declared = Declared([*PEOPLE, app, *bound])
+    declared = DeclaredAccess([*PEOPLE, app, *bound])
     return {name: declared.may_use("wiki", name) for name in ("in", "below", "out", "taken")}
 
 

@@ -15,8 +15,8 @@ from components.identity.access import ACCESS
 from components.identity.kinds import ReleaseLine
 from components.identity.ldap_search import LDAP_SEARCH
 from components.proxy.kinds import KINDS
-from operations.impacts import TABLE, Changed, interruptions, row
-from operations.words import TYPES
+from operations.impacts import TABLE, ResourceChange, find_impact, interruptions
+from operations.resource_labels import TYPES
 from tests.host.mocks import secrets, settings
 
 ASKED = (OpType.CREATE, OpType.UPDATE, OpType.REPLACE, OpType.DELETE)
@@ -31,7 +31,7 @@ def types() -> Iterator[str]:
 
 def test_it_is_known_for_every_type_and_kind_of_change(record_figure: Callable[..., None]) -> None:
     every = list(types())
-    unknown = [type_ for type_ in every if row(f"{type_}/x") is None]
+    unknown = [type_ for type_ in every if find_impact(f"{type_}/x") is None]
     record_figure("test", change_impacts_known=(len(every) - len(unknown), len(every)))
     assert not unknown
     assert len(every) > 100
@@ -61,24 +61,24 @@ def test_every_container_of_a_client_has_a_sentence_of_its_own() -> None:
         "wifi": {**app, "protocol": "radius", "url": "https://y.acme.example"},
     }
     for name in [spec.name for spec in all_specs(settings(apps=apps), secrets())]:
-        assert interruptions([Changed(OpType.REPLACE, CONTAINER, name)]) == [SERVICES[name].restarts]
+        assert interruptions([ResourceChange(OpType.REPLACE, CONTAINER, name)]) == [SERVICES[name].restarts]
 
 
 def test_a_secret_that_others_hold_says_who_has_to_be_given_it() -> None:
     oauth = "authentik_providers_oauth2.oauth2provider"
     for field in ("client_id", "client_secret"):
-        (words,) = interruptions([Changed(OpType.UPDATE, oauth, "files", frozenset({field}))])
+        (words,) = interruptions([ResourceChange(OpType.UPDATE, oauth, "files", frozenset({field}))])
         assert words.startswith("files loses its login until it is given the new ")
-    assert not interruptions([Changed(OpType.UPDATE, oauth, "files", frozenset({"name"}))])
-    assert not interruptions([Changed(OpType.CREATE, oauth, "files")])
+    assert not interruptions([ResourceChange(OpType.UPDATE, oauth, "files", frozenset({"name"}))])
+    assert not interruptions([ResourceChange(OpType.CREATE, oauth, "files")])
 
 
 def test_what_goes_along_is_not_spoken_of_again() -> None:
     gone = [
-        Changed(OpType.REPLACE, "hcloud:index/server:Server", "server"),
-        Changed(OpType.REPLACE, CONTAINER, "authentik-server"),
-        Changed(OpType.REPLACE, "hcloud:index/volumeAttachment:VolumeAttachment", "data"),
-        Changed(OpType.DELETE, "authentik_core.user", "jane"),
+        ResourceChange(OpType.REPLACE, "hcloud:index/server:Server", "server"),
+        ResourceChange(OpType.REPLACE, CONTAINER, "authentik-server"),
+        ResourceChange(OpType.REPLACE, "hcloud:index/volumeAttachment:VolumeAttachment", "data"),
+        ResourceChange(OpType.DELETE, "authentik_core.user", "jane"),
     ]
     made_anew, account = interruptions(gone)
     assert made_anew.startswith("the server is made anew: nobody can log in")
@@ -89,7 +89,7 @@ def test_what_goes_along_is_not_spoken_of_again() -> None:
 
 
 def test_a_client_with_a_box_that_is_taken_down_is_a_few_sentences() -> None:
-    everything = [Changed(OpType.DELETE, type_, "x-A") for type_ in types()]
+    everything = [ResourceChange(OpType.DELETE, type_, "x-A") for type_ in types()]
     assert interruptions(everything) == [
         "deletes the server: nobody can log in any more",
         "deletes the volume with all of the client's data, authentik's database and the certificates among them",
@@ -99,13 +99,15 @@ def test_a_client_with_a_box_that_is_taken_down_is_a_few_sentences() -> None:
 
 
 def test_an_app_that_goes_is_one_sentence_and_many_are_two() -> None:
-    def app(name: str) -> list[Changed]:
+    def app(name: str) -> list[ResourceChange]:
         return [
-            Changed(OpType.DELETE, "gatehouse.access", name),
-            Changed(OpType.DELETE, "authentik_core.application", name),
-            Changed(OpType.DELETE, "authentik_providers_saml.samlprovider", name),
-            Changed(OpType.DELETE, "authentik_policies.policybinding:authentik_core.application", f"{name}/staff"),
-        ]  # fmt: skip
+            ResourceChange(OpType.DELETE, "gatehouse.access", name),
+            ResourceChange(OpType.DELETE, "authentik_core.application", name),
+            ResourceChange(OpType.DELETE, "authentik_providers_saml.samlprovider", name),
+            ResourceChange(
+                OpType.DELETE, "authentik_policies.policybinding:authentik_core.application", f"{name}/staff"
+            ),
+        ]
 
     assert interruptions(app("wiki")) == ["nobody can log in to wiki any more"]
     assert interruptions([each for name in "abcde" for each in app(name)]) == [

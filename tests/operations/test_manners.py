@@ -16,7 +16,7 @@ from bench.paths import ROOT
 from bench.plain import PlainWorld
 from operations import stack
 from operations.errors import ExitCode
-from operations.options import completed
+from operations.options import complete_client
 from operations.output import Output
 from operations.version import VERSION
 from tests.operations.client import BenchClient
@@ -48,8 +48,8 @@ def test_the_shell_completes_names_of_clients(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setattr(stack, "STACKS", tmp_path)
     for name in ("acme", "agency", "other"):
         (tmp_path / f"Pulumi.{name}.yaml").touch()
-    assert completed("a") == ["acme", "agency"]
-    assert completed("") == ["acme", "agency", "other"]
+    assert complete_client("a") == ["acme", "agency"]
+    assert complete_client("") == ["acme", "agency", "other"]
 
 
 def test_colours_are_shown_on_a_terminal_that_wants_them_and_lines_are_broken_between_words() -> None:

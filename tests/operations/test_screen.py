@@ -13,8 +13,8 @@ from pulumi.automation.events import DiagnosticEvent, ResOpFailedEvent, StepEven
 from bench.paths import ROOT
 from bench.plain import PlainWorld
 from operations.output import Output
+from operations.resource_labels import TYPES, edits, label_resource
 from operations.screen import Screen
-from operations.words import TYPES, edits, thing
 from tests.operations.client import BenchClient
 
 GRAFANA = {"preset": "grafana", "url": "https://grafana.acme.example", "groups": ["eng"]}
@@ -167,8 +167,8 @@ def test_every_type_that_the_program_declares_has_words() -> None:
 
 def test_what_only_the_engine_needs_is_not_spoken_of() -> None:
     for type_ in ("pulumi:pulumi:Stack", "gatehouse:client:Client", "pulumi:providers:hcloud"):
-        assert thing(f"urn:pulumi:acme::gatehouse::{type_}::x") is None
-    group = thing(
+        assert label_resource(f"urn:pulumi:acme::gatehouse::{type_}::x") is None
+    group = label_resource(
         "urn:pulumi:a::gatehouse::gatehouse:client:Client$pulumi-python:dynamic/authentik_core:group::x"
     )
     assert str(group) == "group x"

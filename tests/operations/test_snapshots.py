@@ -22,7 +22,7 @@ from bench.project import PYTHON
 from operations import progress
 from operations.progress import Rooms, under_way
 from operations.report import Change, Report
-from operations.words import thing
+from operations.resource_labels import label_resource
 from tests.operations.client import BenchClient
 from tests.operations.terminal import on_terminal
 
@@ -78,7 +78,7 @@ def test_what_is_under_way(columns: int, monkeypatch: pytest.MonkeyPatch) -> Non
         ("hcloud:index/server:Server", "server"),
         ("cloudflare:index/dnsRecord:DnsRecord", "auth-A"),
     ):
-        made = thing(f"{inside}{type_}::{name}")
+        made = label_resource(f"{inside}{type_}::{name}")
         assert made
         report.changes.append(Change(OpType.CREATE, made))
     for type_, name, seconds in (
@@ -89,7 +89,7 @@ def test_what_is_under_way(columns: int, monkeypatch: pytest.MonkeyPatch) -> Non
         ("pulumi-python:dynamic/npm:certificate", "gatehouse auth.acme.example", 12),
     ):
         urn = f"{inside}{type_}::{name}"
-        moving = thing(urn)
+        moving = label_resource(urn)
         assert moving
         report.under_way[urn] = (OpType.CREATE, moving, began - seconds)
     monkeypatch.setattr(progress.time, "monotonic", lambda: began)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.project import Project
-from operations import doctor, new, twins
+from operations import doctor, new, shared_settings
 from operations.errors import OperatorError
 from operations.stack import Stack
 
@@ -64,7 +64,7 @@ def test_an_engine_that_is_too_old_is_named(
 
 
 def test_a_root_secret_that_was_copied_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(twins, "STACKS", tmp_path)
+    monkeypatch.setattr(shared_settings, "STACKS", tmp_path)
     text = "config:\n  gatehouse:rootSecret:\n    secure: v1:{}\n"
     for name, sealed in (("acme", "one"), ("beta", "one"), ("other", "two")):
         (tmp_path / f"Pulumi.{name}.yaml").write_text(text.format(sealed))
@@ -72,7 +72,7 @@ def test_a_root_secret_that_was_copied_is_found(tmp_path: Path, monkeypatch: pyt
     def looked_at(name: str) -> list[str]:
         stack = Stack(name)
         stack.file = tmp_path / stack.file.name
-        return [each.what for each in twins.root_of_another(stack)]
+        return [each.what for each in shared_settings.shared_root_secret(stack)]
 
     assert "stacks/Pulumi.beta.yaml has the same" in looked_at("acme")[0]
     assert "stacks/Pulumi.acme.yaml has the same" in looked_at("beta")[0]

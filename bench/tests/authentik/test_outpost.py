@@ -15,7 +15,7 @@ from bench.tests.authentik.browser import CONTEXT, PASSWORD
 from bench.tests.authentik.conftest import Client
 from bench.tests.authentik.test_login import person
 from operations.browser import Where
-from operations.login import knock, log_in
+from operations.login import log_in, probe_login
 
 AUTH = "auth.acme.example"
 APP = "https://dash.acme.example"
@@ -81,7 +81,7 @@ def behind(client: Client, name: str, url: str, **more: Any) -> Any:
 def test_who_gets_through(shared: Client, upstream: str) -> None:
     behind(shared, "dash", APP, internal_host=upstream, mode="proxy", skip_path_regex="^/api/")
     front = Front(shared.running.url)
-    assert knock(APP, transport=front).where is Where.LOGIN
+    assert probe_login(APP, transport=front).where is Where.LOGIN
     inside = log_in(APP, "dash-in", PASSWORD, transport=front)
     assert inside.accepted
     assert inside.claims["x-authentik-username"] == "dash-in"
@@ -113,7 +113,7 @@ def test_an_app_that_is_down(shared: Client) -> None:
 def test_an_app_whose_door_stands_open(shared: Client, upstream: str) -> None:
     url = "https://open.acme.example"
     behind(shared, "open", url, internal_host=upstream, mode="proxy", skip_path_regex=".*")
-    assert knock(url, transport=Front(shared.running.url)).accepted
+    assert probe_login(url, transport=Front(shared.running.url)).accepted
 
 
 def test_a_web_server_asks(shared: Client) -> None:

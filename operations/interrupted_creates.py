@@ -35,25 +35,25 @@ PATIENCE = 300.0  # seconds that Hetzner may take to finish a server; usually te
 
 
 @dataclass(frozen=True)
-class Healed:
+class HealResult:
     """What was settled: words for the operator, and what the run has to be told."""
 
     notes: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def heal(stack: Stack) -> Healed:
+def resume_creates(stack: Stack) -> HealResult:
     """Settle the creates that a killed run of this stack began. What is taken into the state is to be refreshed.
 
     Raises:
         OperatorError: whether one was carried out cannot be found out, or what is there is not ours.
     """
     pending = pending_creates(stack)
-    urns = remembered(stack) | {operation["resource"]["urn"] for operation in pending}
+    urns = read_pending(stack) | {operation["resource"]["urn"] for operation in pending}
     told = {PENDING: json.dumps(sorted(urns))} if urns else {}
     if not pending:
-        return Healed((), told)
-    remember(stack, urns)
+        return HealResult((), told)
+    write_pending(stack, urns)
     notes: list[str] = []
     settings = stack.settings()
     found: dict[str, str] = {}
@@ -70,11 +70,11 @@ def heal(stack: Stack) -> Healed:
             notes.append(f"{label}: had been made by the interrupted run; removed, to be made again")
         else:
             notes.append(f"{label}: was about to be made by the interrupted run")
-    settle(stack, found)
-    return Healed(tuple(notes), told)
+    import_creates(stack, found)
+    return HealResult(tuple(notes), told)
 
 
-def settle(stack: Stack, found: Mapping[str, str]) -> None:
+def import_creates(stack: Stack, found: Mapping[str, str]) -> None:
     """Take what was found into the state, by URN and id, and forget every other create that was under way.
 
     The engine's own `refresh --import-pending-creates` imports nothing when it runs the program (pulumi 3.274): it
@@ -118,28 +118,28 @@ def without_notes(value: Any) -> Any:
     return [without_notes(inner) for inner in value] if isinstance(value, list) else value
 
 
-def memory(stack: Stack) -> Path:
+def pending_file(stack: Stack) -> Path:
     """Where it is kept which creates were under way."""
     return ROOT / ".gatehouse" / stack.name / "pending.json"
 
 
-def remembered(stack: Stack) -> set[str]:
+def read_pending(stack: Stack) -> set[str]:
     """The URNs of creates that a killed run began, and that no run since has come to its end with."""
-    return set(json.loads(memory(stack).read_text())) if memory(stack).exists() else set()
+    return set(json.loads(pending_file(stack).read_text())) if pending_file(stack).exists() else set()
 
 
-def remember(stack: Stack, urns: set[str]) -> None:
+def write_pending(stack: Stack, urns: set[str]) -> None:
     """Keep them; nobody else has to read which objects there are."""
-    file = memory(stack)
+    file = pending_file(stack)
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     new = file.with_suffix(".new")
     new.write_text(json.dumps(sorted(urns)))
     new.replace(file)
 
 
-def forget(stack: Stack) -> list[str]:
+def clear_pending(stack: Stack) -> list[str]:
     """A run has come to its end: all that had been begun is settled. Words about what nobody wants any more."""
-    memory(stack).unlink(missing_ok=True)
+    pending_file(stack).unlink(missing_ok=True)
     noted = list(read_creates(ROOT / ".gatehouse", stack.name))
     if not noted:
         return []

@@ -17,7 +17,7 @@ _TOKEN = dotted("authentik", "token")
 _SET = f"pulumi config set --secret --path {_TOKEN}"
 
 
-def authentik_elsewhere(settings: Settings, *, patient: bool) -> Iterator[Finding]:
+def check_external_authentik(settings: Settings, *, patient: bool) -> Iterator[Finding]:
     """What authentik says of itself and of our token. With `patient`, one that does not answer now is for the run to
     wait for."""
     assert isinstance(settings.box, Elsewhere)

@@ -20,9 +20,9 @@ from pulumi.runtime.rpc import UNKNOWN
 
 from components.objects.state import META
 from operations.output import Output
+from operations.resource_labels import label_resource
 from operations.screen import Screen
-from operations.stack import Stack, explained
-from operations.words import thing
+from operations.stack import Stack, translate_errors
 
 PROVIDER = "pulumi:providers:"
 SIGNATURE = (
@@ -32,7 +32,7 @@ _COPIED = ("parent", "protect", "dependencies", "propertyDependencies", "additio
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PlannedResource:
     """One resource that the program declares and the state does not have."""
 
     urn: str
@@ -48,7 +48,7 @@ class Wanted:
     @property
     def label(self) -> str:
         """What it is called on the screen."""
-        return str(thing(self.urn) or self.goal["name"])
+        return str(label_resource(self.urn) or self.goal["name"])
 
     @property
     def custom(self) -> bool:
@@ -99,15 +99,15 @@ class Wanted:
         return {"urn": self.urn, "custom": self.custom, "type": self.type, **custom, **said, **kept}
 
 
-def plan(stack: Stack, out: Output) -> dict[str, Wanted]:
+def plan_resources(stack: Stack, out: Output) -> dict[str, PlannedResource]:
     """What the program declares that the state does not have, by URN, each after what it needs. Contacts no box."""
     with tempfile.TemporaryDirectory() as folder:  # its own user's alone
         file = Path(folder) / "plan.json"
-        with explained(), Screen(out, silent=True) as screen:
+        with translate_errors(), Screen(out, silent=True) as screen:
             stack.automation.preview(plan=str(file), on_output=screen.read, on_event=screen.listen)
         plans = json.loads(file.read_text())["resourcePlans"]
     found = {
-        urn: Wanted(urn, each["goal"], each.get("state") or {})
+        urn: PlannedResource(urn, each["goal"], each.get("state") or {})
         for urn, each in plans.items()
         if each.get("steps") == ["create"]
     }

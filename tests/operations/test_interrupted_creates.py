@@ -13,7 +13,7 @@ import pytest
 from bench.clouds.serving import Clouds
 from bench.clouds.testing import client_of, make
 from components.settings import Settings
-from operations import heal
+from operations import interrupted_creates
 from operations.errors import OperatorError
 from operations.stack import Stack
 from tests.host import mocks
@@ -58,7 +58,7 @@ class Interrupted(Stack):
 
 @pytest.fixture(autouse=True)
 def a_checkout_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heal, "ROOT", tmp_path)
+    monkeypatch.setattr(interrupted_creates, "ROOT", tmp_path)
 
 
 # Creates ------------------------------------------------------------------------------------------------------------
@@ -76,7 +76,7 @@ def clouds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clouds]:
 
 def test_nothing_under_way_runs_nothing() -> None:
     stack = Interrupted()
-    assert heal.heal(stack) == heal.Healed()
+    assert interrupted_creates.resume_creates(stack) == interrupted_creates.HealResult()
     assert stack.written == []
 
 
@@ -118,7 +118,7 @@ NAMES = {
 def test_what_hetzner_has_made_is_taken_into_the_state(clouds: Clouds) -> None:
     ids = made(clouds, labels=LABELS)
     stack = Interrupted(*((token, "it", {"name": name, "labels": LABELS}) for token, name in NAMES.items()))
-    healed = heal.heal(stack)
+    healed = interrupted_creates.resume_creates(stack)
     assert {urn.split("::")[2]: number for urn, number in stack.imported().items()} == ids
     assert all("taken into the state" in note for note in healed.notes)
     assert "Server it: had been made by the interrupted run" in "\n".join(healed.notes)
@@ -126,7 +126,7 @@ def test_what_hetzner_has_made_is_taken_into_the_state(clouds: Clouds) -> None:
 
 def test_what_hetzner_has_not_made_is_made_again(clouds: Clouds) -> None:
     stack = Interrupted(*((token, "it", {"name": name, "labels": LABELS}) for token, name in NAMES.items()))
-    healed = heal.heal(stack)
+    healed = interrupted_creates.resume_creates(stack)
     assert stack.imported() == {}
     assert all("was about to be made" in note for note in healed.notes)
 
@@ -136,7 +136,7 @@ def test_what_somebody_else_made_is_not_taken(clouds: Clouds, token: str) -> Non
     ids = made(clouds, labels={"team": "other"})
     stack = Interrupted((token, "it", {"name": NAMES[token], "labels": LABELS}))
     with pytest.raises(OperatorError) as refused:
-        heal.heal(stack)
+        interrupted_creates.resume_creates(stack)
     assert f"named {NAMES[token]}" in refused.value.what
     assert f"id {ids[token]}" in refused.value.what
     assert "gatehouse=acme" in refused.value.remedy
@@ -149,7 +149,7 @@ def test_a_volume_that_hangs_on_a_server_is_attached(clouds: Clouds) -> None:
     token = "hcloud:index/volumeAttachment:VolumeAttachment"
     inputs = {"volumeId": float(volume), "serverId": float(server)}
     before = Interrupted((token, "data", inputs))
-    heal.heal(before)
+    interrupted_creates.resume_creates(before)
     assert before.imported() == {}
 
     hetzner = client_of(clouds)
@@ -157,11 +157,11 @@ def test_a_volume_that_hangs_on_a_server_is_attached(clouds: Clouds) -> None:
         hetzner.servers.get_by_id(int(server))
     ).wait_until_finished()
     after = Interrupted((token, "data", inputs))
-    heal.heal(after)
+    interrupted_creates.resume_creates(after)
     assert list(after.imported().values()) == [volume]
 
     gone = Interrupted((token, "data", {"volumeId": 999999, "serverId": float(server)}))
-    heal.heal(gone)
+    interrupted_creates.resume_creates(gone)
     assert gone.imported() == {}
 
 
@@ -175,17 +175,17 @@ def test_a_record_is_found_by_name_type_and_content(clouds: Clouds, name: str) -
     token = "cloudflare:index/dnsRecord:DnsRecord"
     inputs = {"zoneId": zone, "name": name, "type": "A", "content": "203.0.113.10"}
     stack = Interrupted((token, "auth", inputs))
-    heal.heal(stack)
+    interrupted_creates.resume_creates(stack)
     assert list(stack.imported().values()) == [made]
     for other in ({"content": "203.0.113.11"}, {"type": "AAAA"}, {"name": "www.demo.example"}):
         stack = Interrupted((token, "auth", {**inputs, **other}))
-        heal.heal(stack)
+        interrupted_creates.resume_creates(stack)
         assert stack.imported() == {}
 
 
 def test_objects_of_authentik_are_told_to_their_provider() -> None:
     stack = Interrupted(("pulumi-python:dynamic/authentik_core:group", "staff", {"name": "staff"}))
-    healed = heal.heal(stack)
+    healed = interrupted_creates.resume_creates(stack)
     assert stack.imported() == {}
     (urn,) = json.loads(healed.environment["GATEHOUSE_PENDING_CREATES"])
     assert urn.endswith("authentik_core:group::staff")
@@ -199,12 +199,12 @@ def test_what_docker_began_is_removed(monkeypatch: pytest.MonkeyPatch, there: bo
         asked.append((client, kind, name))
         return there
 
-    monkeypatch.setattr(heal, "remove_half_made", answers)
+    monkeypatch.setattr(interrupted_creates, "remove_half_made", answers)
     stack = Interrupted(
         ("docker:index/container:Container", "postgres", {"name": "gatehouse-postgres"}),
         ("docker:index/network:Network", "network", {"name": "gatehouse"}),
     )
-    healed = heal.heal(stack)
+    healed = interrupted_creates.resume_creates(stack)
     assert stack.imported() == {}
     assert asked == [("acme", "container", "gatehouse-postgres"), ("acme", "network", "gatehouse")]
     assert ("removed, to be made again" in healed.notes[0]) is there
@@ -212,13 +212,15 @@ def test_what_docker_began_is_removed(monkeypatch: pytest.MonkeyPatch, there: bo
 
 def test_what_was_under_way_is_known_until_a_run_has_ended() -> None:
     token = "pulumi-python:dynamic/authentik_core:group"
-    first = heal.heal(Interrupted((token, "staff", {"name": "staff"}))).environment
-    again = heal.heal(Interrupted((token, "board", {"name": "board"}))).environment
-    assert len(json.loads(first[heal.PENDING])) == 1
-    assert len(json.loads(again[heal.PENDING])) == 2
-    assert heal.heal(Interrupted()).environment == again  # a third run has nothing pending, and still knows
-    heal.forget(Stack("acme"))
-    assert heal.heal(Interrupted()) == heal.Healed()
+    first = interrupted_creates.resume_creates(Interrupted((token, "staff", {"name": "staff"}))).environment
+    again = interrupted_creates.resume_creates(Interrupted((token, "board", {"name": "board"}))).environment
+    assert len(json.loads(first[interrupted_creates.PENDING])) == 1
+    assert len(json.loads(again[interrupted_creates.PENDING])) == 2
+    assert (
+        interrupted_creates.resume_creates(Interrupted()).environment == again
+    )  # a third run has nothing pending, and still knows
+    interrupted_creates.clear_pending(Stack("acme"))
+    assert interrupted_creates.resume_creates(Interrupted()) == interrupted_creates.HealResult()
 
 
 def test_a_cloud_that_does_not_answer_stops_the_healing(
@@ -229,7 +231,7 @@ def test_a_cloud_that_does_not_answer_stops_the_healing(
         ("hcloud:index/server:Server", "server", {"name": "gatehouse-acme", "labels": LABELS})
     )
     with pytest.raises(OperatorError) as refused:
-        heal.heal(stack)
+        interrupted_creates.resume_creates(stack)
     assert "refused GET /v1/servers (401 Unauthorized: " in refused.value.what
     assert "token" in refused.value.remedy
     assert stack.written == []

@@ -76,7 +76,7 @@ _SPELLED = {
 
 
 @dataclass(frozen=True)
-class Thing:
+class ResourceLabel:
     """A resource in the operator's words.
 
     `type`: its Pulumi type, or its kind behind an API; of a binding, with the kind of what it is bound to.
@@ -91,28 +91,28 @@ class Thing:
         return f"{self.what} {self.name}"
 
 
-def fitting(table: Mapping[str, T], key: str) -> T | None:
+def longest_prefix_match(table: Mapping[str, T], key: str) -> T | None:
     """The value of the longest key of a table that `key` begins with."""
     beginnings = [each for each in table if key.startswith(each)]
     return table[max(beginnings, key=len)] if beginnings else None
 
 
-def thing(urn: str, inputs: Mapping[str, Any] | None = None) -> Thing | None:
+def label_resource(urn: str, inputs: Mapping[str, Any] | None = None) -> ResourceLabel | None:
     """What a URN stands for, by what the resource's `inputs` say besides; None for what only the engine needs."""
     _, _, qualified, name = urn.split("::", 3)
     type_ = qualified.rpartition("$")[2]
     if type_ in TYPES:
-        return Thing(*TYPES[type_], name, type_)
+        return ResourceLabel(*TYPES[type_], name, type_)
     if not type_.startswith(_DYNAMIC):
         return None
     label = type_.removeprefix(_DYNAMIC).replace(":", ".")
     if label in PROXY_KINDS:
-        return Thing(ROUTES, PROXY_KINDS[label].title, name, label)
+        return ResourceLabel(ROUTES, PROXY_KINDS[label].title, name, label)
     if label == BINDING and (target := str((inputs or {}).get("target", "")).rpartition(":")[0]):
         room = APPS if target == APPLICATION else LOGIN
-        return Thing(room, _title(label), name, f"{label}:{target}")
+        return ResourceLabel(room, _title(label), name, f"{label}:{target}")
     room = next((room for beginning, room in _BEGINNINGS if label.startswith(beginning)), OTHER)
-    return Thing(room, _title(label), name, label)
+    return ResourceLabel(room, _title(label), name, label)
 
 
 @cache
@@ -134,11 +134,11 @@ def edits(old: Mapping[str, Any], new: Mapping[str, Any], named: Collection[str]
     for name in sorted({*old, *new} - _INTERNAL):
         before, after = _clean(old.get(name)), _clean(new.get(name))
         if before != after or (name in named and SECRET in json.dumps(after)):
-            found[name] = f"{label(name)}: {_edit(before, after)}"
+            found[name] = f"{property_label(name)}: {_edit(before, after)}"
     return found
 
 
-def label(name: str) -> str:
+def property_label(name: str) -> str:
     """What a property is called: `meta_launch_url` is the launch URL, `publicNets` are the public nets."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.removeprefix("meta_")).lower().split("_")
     return " ".join(_SPELLED.get(word, word) for word in words if word)

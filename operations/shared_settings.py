@@ -14,7 +14,7 @@ from operations.finding import Finding
 from operations.stack import PROJECT, STACKS, Stack
 
 
-def others(stack: Stack) -> Iterator[tuple[str, dict[str, Any]]]:
+def other_stacks(stack: Stack) -> Iterator[tuple[str, dict[str, Any]]]:
     """The other stack files that can be read, with their settings as they stand there."""
     for file in sorted(STACKS.glob("Pulumi.*.yaml")):
         if file.name != stack.file.name:
@@ -24,10 +24,10 @@ def others(stack: Stack) -> Iterator[tuple[str, dict[str, Any]]]:
                 continue  # its own doctor says what is wrong with it
 
 
-def root_of_another(stack: Stack) -> Iterator[Finding]:
+def shared_root_secret(stack: Stack) -> Iterator[Finding]:
     """A finding if another stack file has this root secret: it was copied, since encrypted anew it looks different."""
     own = read(stack.file).get("rootSecret")
-    for name, settings in others(stack):
+    for name, settings in other_stacks(stack):
         if own and settings.get("rootSecret") == own:
             yield Problem(
                 "root secret",
@@ -37,11 +37,11 @@ def root_of_another(stack: Stack) -> Iterator[Finding]:
             return
 
 
-def domain_of_another(stack: Stack, settings: Settings) -> Iterator[Finding]:
+def shared_domain(stack: Stack, settings: Settings) -> Iterator[Finding]:
     """A finding if another client's box serves this domain's names already."""
     if isinstance(settings.box, Elsewhere):
         return
-    for name, other in others(stack):
+    for name, other in other_stacks(stack):
         if other.get("domain") == settings.domain and other.get("box") != "none":
             yield Problem(
                 dotted("domain"),
@@ -51,7 +51,7 @@ def domain_of_another(stack: Stack, settings: Settings) -> Iterator[Finding]:
             return
 
 
-def renamed(stack: Stack, settings: Settings) -> Iterator[Finding]:
+def renamed_client(stack: Stack, settings: Settings) -> Iterator[Finding]:
     """A finding if a client of another name was brought up with this root secret, as far as the states lie here."""
     directory = stack.state_directory
     if directory is None:
