@@ -12,7 +12,7 @@
 . "${GATEHOUSE_ROOT-}/usr/local/lib/gatehouse/backup-common"
 UNIT=gatehouse-backup.service
 PARTS=(authentik npm letsencrypt backup/papers "$STAGE")
-EXCLUDED=(--exclude '*/npm/database.sqlite*' --exclude '*/npm/logs' --exclude lost+found)
+EXCLUDED=(--exclude 'npm/database.sqlite*' --exclude npm/logs)
 CHECK_DAYS=7
 SHARE=5% # of the data, drawn anew at each check
 

@@ -86,6 +86,8 @@ def files(settings: Settings, backup: Backup, secrets: Secrets) -> Iterator[File
             "From": settings.email.sender,
             "To": backup.mail,
             "Subject": f"The backup of {settings.client} failed",
+            "MIME-Version": "1.0",
+            "Content-Type": "text/plain; charset=utf-8",
         }
         yield private("mail-head", "".join(f"{name}: {value}\n" for name, value in head.items()))
 

@@ -95,6 +95,10 @@ run() {
 case "${1:-}" in
   start) follow "$UNIT.service" systemd-run --quiet --wait --collect --unit="$UNIT" "$0" run "${2:?which snapshot}" ;;
   run) run "${2:?which snapshot}" ;;
-  clean) clean ;;
+  clean)
+    # One that is still under way would go on making what is taken away.
+    systemctl stop "$UNIT.service" 2>/dev/null || true
+    clean
+    ;;
   *) die "rehearse: start, run or clean" ;;
 esac

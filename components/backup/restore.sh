@@ -22,7 +22,11 @@ has() { [ "$(sql <<<"select 1 from pg_database where datname = '$1'")" = 1 ]; }
 
 # authentik brings an older database up to its version, and cannot go back.
 fits() {
-  local snapshot box
+  local snapshot box name
+  for name in "${STOPPED[@]}"; do
+    docker inspect --format '{{.Name}}' "$name" >/dev/null 2>&1 ||
+      die "Nothing was touched: there is no $name on this box. Bring it up (./gatehouse up $CLIENT), then run this again."
+  done
   snapshot=$(sed 's/.*://' "$RESTORED/$STAGE/image")
   box=$(image_of gatehouse-authentik-server | sed 's/.*://')
   [ "$(printf '%s\n' "$snapshot" "$box" | sort -V | tail -n 1)" = "$box" ] || {

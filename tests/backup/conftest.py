@@ -141,25 +141,18 @@ class PaperBox:
         assert not (self.data / "backup/stage").exists()  # a dump in clear is not left behind
         return done
 
-    def snapshots(self) -> list[str]:
-        """The snapshots in the repository, by restic's own word."""
+    def restic(self, *arguments: str) -> list[str]:
+        """What restic itself says of the repository."""
         environment = {"RESTIC_PASSWORD": secrets().value("backup/password"), "HOME": str(self.root)}
-        argv = [
-            str(self.root / "bin/restic"),
-            "-r",
-            str(self.repository),
-            "snapshots",
-            "--compact",
-            "--no-lock",
-        ]
-        told = subprocess.run(
-            argv,
-            check=True,
-            capture_output=True,
-            text=True,
-            env={"GATEHOUSE_ROOT": str(self.root), **environment},
-        )
-        return [line.split()[0] for line in told.stdout.splitlines() if "acme" in line]
+        argv = [str(self.root / "bin/restic"), "-r", str(self.repository), "--no-lock", *arguments]
+        environment["GATEHOUSE_ROOT"] = str(self.root)
+        return subprocess.run(
+            argv, check=True, capture_output=True, text=True, env=environment
+        ).stdout.splitlines()
+
+    def snapshots(self) -> list[str]:
+        """The snapshots in the repository."""
+        return [line.split()[0] for line in self.restic("snapshots", "--compact") if "acme" in line]
 
     def calls(self, tool: str) -> list[str]:
         """How a tool was called."""

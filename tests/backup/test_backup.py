@@ -19,6 +19,16 @@ def test_a_good_backup_is_noted_and_told_and_nothing_else_is(box: PaperBox) -> N
     assert time.endswith("Z") and noted.startswith(snapshot) and where == str(box.repository)
     assert len(box.calls("curl")) == 1
     assert "beat.example" not in box.calls("curl")[0]  # the heartbeat's URL is not in anybody's `ps`
+    held = {line for line in box.restic("ls", "latest") if line.startswith("/")}
+    assert {
+        "/backup/stage/npm.sqlite",
+        "/npm/keys.json",
+        "/letsencrypt/certificate",
+        "/authentik/data/logo",
+    } <= held
+    assert (
+        not {"/npm/database.sqlite", "/npm/logs"} & held
+    )  # the copy of it is whole, the file itself may not be
     listed = json.loads(box.run("backup", "snapshots").out)
     assert [each["hostname"] for each in listed] == ["acme"]
     assert box.run("backup", "status").out.startswith("good 20")

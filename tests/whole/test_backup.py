@@ -228,6 +228,22 @@ def test_a_snapshot_that_is_damaged_is_not_put_in_anything_s_place(whole: Whole,
     kept.rename(place.folder)
 
 
+def test_a_client_of_which_nothing_but_stack_file_and_repository_are_left(
+    whole: Whole, place: Place, record_figure: Callable[..., None]
+) -> None:
+    whole.gatehouse("backup", "acme")
+    snapshot = found(whole)[-1]
+    whole.gatehouse("destroy", "acme", "--confirm", "acme")
+    assert whole.world.leftovers() == []
+    began = time.monotonic()
+    whole.gatehouse("up", "acme", "--yes")
+    assert snapshot in found(whole)
+    whole.gatehouse("restore", "acme", snapshot, "--confirm", "acme")
+    whole.up()
+    record_figure("backup", lost_box_seconds=(round(time.monotonic() - began, 1), None))
+    assert "grafana: jane may log in; logged in" in whole.gatehouse("login-check", "acme")
+
+
 def test_without_the_setting_nothing_is_left_on_the_box(whole: Whole, place: Place) -> None:
     text = (whole.project.folder / "stacks/Pulumi.acme.yaml").read_text()
     assert re.search(r"gatehouse:backup", text)
