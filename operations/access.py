@@ -66,7 +66,7 @@ class Bound:
     why: str
 
 
-class Server:
+class Directory:
     """People, groups, apps and what is bound to them, read once."""
 
     def __init__(self, server: Authentik) -> None:
@@ -133,18 +133,15 @@ class Server:
 
     def _above(self, user: Item) -> dict[str, str]:
         """All groups that count for somebody, each with the own group by which it does."""
-        found: dict[str, str] = {}
-        for own in user.get("groups") or ():
-            name = str(self._groups[str(own)]["name"]) if str(own) in self._groups else str(own)
-            waiting = [str(own)]
-            while waiting:
-                pk = waiting.pop()
-                if pk in found and (pk != str(own) or found[pk] == name):
-                    continue
-                found[pk] = name
-                group = self._groups.get(pk, {})
-                parents = [*(group.get("parents") or ()), *filter(None, [group.get("parent")])]
-                waiting += [str(parent) for parent in parents if str(parent) not in found]
+        waiting = [str(pk) for pk in user.get("groups") or ()]
+        found = {pk: str(self._groups.get(pk, {}).get("name", pk)) for pk in waiting}
+        while waiting:
+            pk = waiting.pop()
+            group = self._groups.get(pk, {})
+            for parent in map(str, [*(group.get("parents") or ()), *filter(None, [group.get("parent")])]):
+                if parent not in found:
+                    found[parent] = found[pk]
+                    waiting.append(parent)
         return found
 
     def _asked(self, user: Item) -> set[str]:

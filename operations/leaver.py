@@ -131,7 +131,7 @@ def leaver(stack: Stack, settings: Settings, server: Authentik, who: str, to: st
         person.groups = sorted(str(rights.groups[str(pk)]["name"]) for pk in user.get("groups") or ())
         person.roles = len(user.get("roles") or ())
         person.found = list(found(server, user))
-        person.left_behind = list(_left_behind(server, rights, person))
+        person.left_behind = list(_left_behind(server, settings, rights, person))
     return person
 
 
@@ -235,7 +235,7 @@ def _refuse_last_administrator(client: str, rights: Rights, user: Item) -> None:
         )
 
 
-def _left_behind(server: Authentik, rights: Rights, person: Leaver) -> Iterator[str]:
+def _left_behind(server: Authentik, settings: Settings, rights: Rights, person: Leaver) -> Iterator[str]:
     assert person.user is not None
     pk = person.user["pk"]
     others = [each for each in rights.users.values() if each["pk"] != pk and each.get("is_active", True)]
@@ -259,6 +259,12 @@ def _left_behind(server: Authentik, rights: Rights, person: Leaver) -> Iterator[
             yield f"their account at {source['slug']} stays linked to the closed one, so that it makes no new one"
         elif source["enabled"] and source["enrollment_flow"] and source["user_matching_mode"] == "identifier":
             yield f"{source['slug']} makes an account for whoever comes: close theirs there as well"
+    for name, invitation in settings.login.invitations.items():
+        if not invitation.over:
+            yield (
+                f"whoever knows the link of the invitation {name} can make an account until "
+                f"{invitation.expires:%Y-%m-%d}: if they do, give the group another one in gatehouse:login.invitations"
+            )
     if person.written is not None and person.written.adopt:
         yield (
             "their entry in the stack file has to stay: they were taken over with adopt, and without it the account is "

@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from components import private_files
-from operations.access import Report, Server
+from operations.access import Directory, Report
 from operations.access_report import Changes, as_csv, as_html, compare, document, keep
 from operations.asking import answered, opened
 from operations.errors import UsageError
@@ -49,7 +49,7 @@ def access(
     stack = Stack(name)
     _, server = opened(stack)
     with answered(server):
-        report = Server(server).report(factors=mfa)
+        report = Directory(server).report(factors=mfa)
     changes = compare(stack, report, since.replace(tzinfo=UTC).date()) if since else None
     whole = document(name, report, changes)
     keep(stack, whole)

@@ -18,7 +18,7 @@ from bench.authentik.testing import Running, serve
 from components.identity.dialect import Authentik
 from components.identity.kinds import ReleaseLine
 from operations import access_report
-from operations.access import Access, PersonRow, Report, Server
+from operations.access import Access, Directory, PersonRow, Report
 from operations.errors import OperatorError
 from operations.stack import Stack
 
@@ -85,9 +85,9 @@ def test_it_agrees_with_authentik_itself(running: Running, record_figure: Callab
     server = asked(running)
     server.me()  # the way to it is open
     running.control.totals.clear()
-    report = Server(server).report()
+    report = Directory(server).report()
     calls = sum(total.count for total in running.control.totals.values())
-    pks = {str(user["username"]): user["pk"] for user in Server(server).users}
+    pks = {str(user["username"]): user["pk"] for user in Directory(server).users}
     own = [each for each in report.access if each.person.startswith("p")]
     assert len(own) == PEOPLE * APPS
     wrong = []
@@ -124,13 +124,13 @@ def test_without_policies_four_lists_are_enough() -> None:
         server = asked(emulator)
         server.me()
         emulator.control.totals.clear()
-        report = Server(server).report()
+        report = Directory(server).report()
         assert sum(total.count for total in emulator.control.totals.values()) == 4
         found = {(each.person, each.app): each for each in report.access}
         assert found["jane", "wiki"].may
         assert found["jane", "wiki"].why == "in group staff"
         assert found["akadmin", "wiki"].why == "not in group staff"  # administrators are no exception
-        shown = Server(server).report(factors=True)
+        shown = Directory(server).report(factors=True)
         assert {person.factors for person in shown.people} == {()}
 
 

@@ -71,6 +71,7 @@ def written(tmp_path: Path, emulator: Running, *people: dict[str, Any]) -> tuple
         "rootSecret": {"secure": "v1:y"},
     }  # fmt: skip
     if any(each["username"] == "kim" for each in people):
+        config["login"] = {"invitations": {"join": {"group": "staff", "expires": "2099-01-01T00:00:00Z"}}}
         config["apps"] = {
             "ledger": {"preset": "grafana", "url": "https://ledger.acme.example", "users": ["kim"]}
         }
@@ -191,6 +192,9 @@ def test_somebody_takes_over_what_nobody_else_has(running: Running, tmp_path: Pa
     with pytest.raises(OperatorError, match="nobody called mia in its stack file who could take over"):
         leaver(stack, settings, server, "kim", "mia")
     gone = leaver(stack, settings, server, "kim", "lee")
+    assert any(
+        "the invitation join can make an account until 2099-01-01" in each for each in gone.left_behind
+    )
     assert gone.handed == ["lee takes over the group books", "lee takes over the app ledger"]
     assert not [each for each in gone.left_behind if each.startswith("nobody else")]
     assert "stacks/Pulumi.acme.yaml: lee takes over the app ledger" in list(gone.steps())
