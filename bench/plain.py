@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import httpx
@@ -48,12 +48,15 @@ class PlainWorld:
         memory: bool = False,
         version: str = VERSION,
         options: tuple[str, ...] = (),
+        environment: Mapping[str, str] | None = None,
     ) -> None:
+        """`environment`: what authentik is told besides, such as a mail server."""
         self.directory = directory.resolve()
         self.progress = progress
         self.memory = memory
         self.version = version
         self.options = options
+        self.environment = environment or {}
         self.port = free_port()
         self.token = secrets.token_urlsafe(40)
         self.first: set[str] = set()
@@ -110,6 +113,7 @@ class PlainWorld:
             "AUTHENTIK_BOOTSTRAP_PASSWORD": secrets.token_urlsafe(20),
             "AUTHENTIK_SECRET_KEY": secrets.token_urlsafe(40),
             "GATEHOUSE_BENCH_CONTROL": "1",
+            **self.environment,
         }
         if not self.memory:
             environment |= self.postgres()
