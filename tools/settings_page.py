@@ -177,9 +177,19 @@ def _rows(fields: Iterable[FieldInfo], model: type[BaseModel]) -> Iterator[str]:
             if field is App.model_fields["protocol"]
             else _form(field.annotation),
             _default(field),
-            meanings(model)[field.alias or ""],
+            _words(model, field.alias or ""),
         )
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _words(model: type[BaseModel], name: str) -> str:
+    """What a setting is for. Raises LookupError, naming it, where its class does not say."""
+    known = meanings(model)
+    if name not in known:
+        raise LookupError(
+            f"{model.__name__}.{name} has no words: write below it in {model.__module__} what it is for"
+        )
+    return known[name]
 
 
 _NAMES = {

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import filecmp
 import json
-import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-FOLDERS = ("components", "docs", "operations", "stacks", "tests", "tools")
-GENERATED = ("docs/settings.md", "stacks/schema.json")
-REGISTRY = Path("components/settings/protocols/__init__.py")
-EXAMPLES = Path("tests/cases/test_apps.py")
+from tests.checkout import Copy
+
+REGISTRY, NEW = (f"components/settings/protocols/{name}.py" for name in ("__init__", "wsfed"))
+EXAMPLES = "tests/cases/test_apps.py"
+IMPORT = "from components.settings.typing_tools"
 MODULE = '''\
 """WS-Federation."""
 
@@ -102,49 +97,21 @@ print(json.dumps({
 
 
 @pytest.fixture(scope="module")
-def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     """A copy of the checkout to which the protocol was added."""
-    copy = tmp_path_factory.mktemp("protocol") / "checkout"
-    for folder in FOLDERS:
-        shutil.copytree(
-            ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__", "recordings")
-        )
-    (copy / "bench").symlink_to(ROOT / "bench")
-    (copy / REGISTRY.with_name("wsfed.py")).write_text(MODULE)
-    rows = (copy / REGISTRY).read_text()
-    rows = rows.replace(
-        "from components.settings.typing_tools", f"{ROW}from components.settings.typing_tools"
-    )
-    (copy / REGISTRY).write_text(rows.replace("    SamlApp,\n", "    SamlApp,\n    WsFederationApp,\n"))
-    examples = (copy / EXAMPLES).read_text()
-    (copy / EXAMPLES).write_text(
-        examples.replace("EVERYTHING: dict[str, Any] = {\n", "EVERYTHING: dict[str, Any] = {\n" + EXAMPLE)
-    )
-    yield copy
-    shutil.rmtree(copy)
-
-
-def run(copy: Path, program: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", program], cwd=copy, capture_output=True, text=True, check=False, timeout=120
-    )
-
-
-def changed(mine: Path, theirs: Path) -> Iterator[str]:
-    """Files that differ between two checkouts."""
-    for folder in FOLDERS:
-        for path in sorted((theirs / folder).rglob("*")):
-            name = path.relative_to(theirs)
-            if path.is_file() and "__pycache__" not in path.parts:
-                there = mine / name
-                if not there.exists() or not filecmp.cmp(there, path, shallow=False):
-                    yield str(name)
+    copy = Copy(tmp_path_factory.mktemp("protocol") / "checkout")
+    (copy.path / NEW).write_text(MODULE)
+    copy.edit(REGISTRY, IMPORT, ROW + IMPORT)
+    copy.edit(REGISTRY, "    SamlApp,\n", "    SamlApp,\n    WsFederationApp,\n")
+    table = "EVERYTHING: dict[str, Any] = {\n"
+    copy.edit(EXAMPLES, table, table + EXAMPLE)
+    return copy
 
 
 def test_a_protocol_is_one_module_a_row_and_an_example(
-    copy: Path, record_figure: Callable[..., None]
+    copy: Copy, record_figure: Callable[..., None]
 ) -> None:
-    ended = run(copy, PROGRAM)
+    ended = copy.run("-c", PROGRAM)
     assert ended.returncode == 0, ended.stderr
     said = json.loads(ended.stdout)
     assert said == {
@@ -161,18 +128,18 @@ def test_a_protocol_is_one_module_a_row_and_an_example(
             "gatehouse:apps.crm.relm: there is no setting 'relm' here. Write realm",
         ],
     }
-    touched = [name for name in changed(ROOT, copy) if name not in GENERATED]
-    assert touched == [str(REGISTRY), str(REGISTRY.with_name("wsfed.py")), str(EXAMPLES)]
-    assert "wsfed" in (copy / "docs/settings.md").read_text()
+    touched = copy.touched()
+    assert touched == [REGISTRY, NEW, EXAMPLES]
+    assert "wsfed" in (copy.path / "docs/settings.md").read_text()
     record_figure("test", files_touched_protocol=(len(touched), 4))
 
 
-def test_one_that_leaves_something_out_is_refused(copy: Path) -> None:
-    module = copy / REGISTRY.with_name("wsfed.py")
+def test_one_that_leaves_something_out_is_refused(copy: Copy) -> None:
+    module = copy.path / NEW
     whole = module.read_text()
     try:
         module.write_text(whole[: whole.index("    def login")])
-        ended = run(copy, PROGRAM)
+        ended = copy.run("-c", PROGRAM)
     finally:
         module.write_text(whole)
     assert ended.returncode != 0
