@@ -46,7 +46,7 @@ def show(words: list[str], console: Console) -> None:
             else "./gatehouse presets lists them all; docs/presets.md says how to write one.",
         )
     table = Table(box=None, pad_edge=False)
-    for heading in ("preset", "app", "for", "speaks", "is"):
+    for heading in ("preset", "app", "for", "speaks", "how sure"):
         table.add_column(heading, overflow="fold")
     for name in found:
         preset = presets.find(name)
@@ -104,8 +104,8 @@ def _parts(preset: Preset) -> Iterator[tuple[str, list[str]]]:
     )
     yield "Roles", [f"{role}: {what}" for role, what in preset.roles.items()]
     yield "Accounts that are there already", [preset.existing]
-    yield "Traps", [*preset.traps]
-    yield "Known for", [preset.version]
+    yield "Traps", [f"- {trap}" for trap in preset.traps]
+    yield "Version", [preset.version]
     sure = f"{CONFIDENCE[preset.confidence]}, {preset.read}"
     yield "How sure", [sure, *([f"less sure: {preset.unsure}"] if preset.unsure else [])]
-    yield "Sources", [*preset.sources]
+    yield "Sources", [f"- {source}" for source in preset.sources]

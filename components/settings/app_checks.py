@@ -57,7 +57,7 @@ def _preset(app: App) -> Iterator[Problem]:
         if app.parameters:
             yield Problem(dotted(*path, "parameters"), "this is for apps with a preset", "Take it out")
         return
-    if app.preset not in presets.names():
+    if not presets.path(app.preset).is_file():
         others = "See what there is with ./gatehouse presets, or take protocol: oidc and redirectUris"
         what = f"there is no preset {app.preset!r}"
         yield Problem(dotted(*path, "preset"), what, nearest(app.preset, presets.names()) or others)
