@@ -13,6 +13,7 @@ import typer
 from operations.commands import (
     access,
     backups,
+    break_glass,
     catalog,
     doctor,
     login_check,
@@ -44,6 +45,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "settings": settings.settings,
     "presets": presets.presets,
     "login-check": login_check.login_check,
+    "break-glass": break_glass.break_glass,
     "mail-check": mail_check.mail_check,
     "people import": people.import_people,
     "access": access.access,

@@ -11,7 +11,7 @@ from components.host.dns import ADOPT
 from components.identity.access import ENVIRONMENT as FOREIGN_ACCESS
 from components.memory import CONFIRM
 from components.objects.preflight import ALREADY_SHOWN, ENVIRONMENT
-from operations import backend, backups, box, copies, guards, protection
+from operations import backend, backups, box, break_glass, copies, guards, protection
 from operations.errors import OperatorError
 from operations.impacts import interruptions
 from operations.interrupted_creates import clear_pending, resume_creates
@@ -111,6 +111,8 @@ def up(
     for note in (*healed.notes, *import_unrecorded(stack, out)):
         out.say(note)
     seen, away = box.before_up(stack, out.say) if refresh else (True, {})
+    for note in break_glass.before_up(stack, before.settings):
+        out.say(note)
     set_environment(stack, {**healed.environment, **away, ADOPT: json.dumps(before.taken_over)})
     if not seen:
         protection.refresh_clouds(stack)

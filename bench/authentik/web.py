@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.routing import BaseRoute, Route
 
+from bench.authentik import break_glass
 from bench.authentik.auth import LOOKUPS
 from bench.authentik.context import Context
 from bench.authentik.executor import Executor
@@ -19,6 +20,7 @@ def routes(context: Context, sessions: Sessions, grants: Grants) -> list[BaseRou
     return [
         Route("/api/v3/flows/executor/{slug}/", executor.handle, methods=["GET", "POST"]),
         Route("/if/flow/{slug}/", executor.interface),
+        Route(break_glass.PATH, break_glass.Opening(context, sessions).handle),
         Route("/flows/-/default/authentication/", executor.default),
         Route("/", executor.root),
         *OpenID(context, sessions, executor, grants).routes(),
