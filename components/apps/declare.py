@@ -37,7 +37,7 @@ def declare(plan: Plan, settings: Settings, secrets: Secrets) -> None:
         _declare_provider(plan, app, context)
         _declare_application(plan, app, settings)
     raw = {(each.kind, each.name): each for each in settings.objects}
-    if behind := [app.key for app in settings.apps if app.embedded]:
+    if behind := [app.key for app in settings.apps if app.embedded and not app.outpost_in(settings)]:
         _declare_embedded(plan, behind, settings.issuer_base, raw.pop((OUTPOST, EMBEDDED), None))
     for outpost, served in outposts(settings):
         plan.add(

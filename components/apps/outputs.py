@@ -31,7 +31,7 @@ def outputs(settings: Settings, secrets: Secrets) -> dict[str, Any]:
         "outpostTokens": {
             outpost.protocol: secrets.as_secret(outpost.token)
             for outpost, _ in outposts(settings)
-            if isinstance(settings.box, Elsewhere)
+            if outpost.beside_app or isinstance(settings.box, Elsewhere)
         },
     }
     return {

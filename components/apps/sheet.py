@@ -52,6 +52,10 @@ def sheet(app: App, context: AppContext, *, show_secrets: bool, wanted: str | No
     if wanted and wanted not in {each.format for each in blocks}:
         raise LookupError(wanted)
     entries = [_entry(each, values) for each in chosen(blocks, wanted)] or [*_generic(app, values)]
+    entries += [
+        Entry(f"the {server} in front of the app (one of the servers is enough)", "file", text)
+        for server, text in app.front_server(context).items()
+    ]
     others = tuple(each.format for each in blocks if each.instead_of and each.format != wanted)
     names = app.secret_outputs().values()
     return Sheet(tuple(entries), others, hidden=bool(names) and not show_secrets)

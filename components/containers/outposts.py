@@ -37,4 +37,8 @@ def outpost_spec(outpost: Outpost, settings: Settings, secrets: Secrets) -> Cont
 
 def outpost_specs(settings: Settings, secrets: Secrets) -> list[ContainerSpec]:
     """The containers of all outposts that a client needs."""
-    return [outpost_spec(outpost, settings, secrets) for outpost, _ in outposts(settings)]
+    return [
+        outpost_spec(outpost, settings, secrets)
+        for outpost, _ in outposts(settings)
+        if not outpost.beside_app
+    ]

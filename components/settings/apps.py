@@ -193,6 +193,10 @@ class App(AccessSettings):
         """Its derived secrets that were there before, by the last part of their names."""
         return {}
 
+    def outpost_in(self, settings: Settings) -> Outpost | None:  # noqa: ARG002
+        """The outpost of its own that serves it."""
+        return self.outpost
+
     @abstractmethod
     def problems(self, settings: Settings) -> Iterator[Problem]:
         """What is wrong with it because of its protocol."""
@@ -219,6 +223,10 @@ class App(AccessSettings):
 
     def endpoints(self, context: AppContext) -> Mapping[str, Any]:  # noqa: ARG002
         """The same in full, by the names that it has in the templates of presets: docs/presets.md lists them."""
+        return {}
+
+    def front_server(self, context: AppContext) -> Mapping[str, str]:  # noqa: ARG002
+        """What the web server in front of the app is told, by the server, where that is not the box's own."""
         return {}
 
     @abstractmethod

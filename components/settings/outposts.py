@@ -22,7 +22,9 @@ class Outpost:
     outside: int
     """The port of the box that leads there, if an app has `clients`."""
     address: str
-    """Where containers of the box's network `gatehouse` reach it."""
+    """Where containers of the box's network `gatehouse` reach it, or whatever else is beside it."""
+    beside_app: bool = False
+    """Whether it runs beside an app that stands elsewhere, and so is run by whoever runs that."""
 
     @property
     def title(self) -> str:
@@ -39,6 +41,13 @@ class Outpost:
         """authentik's own image for it; its tag is the version that authentik has."""
         return f"ghcr.io/goauthentik/{self.protocol}"
 
+    def run_by_hand(self, settings: Settings) -> str:
+        """What somebody does who runs it."""
+        return (
+            f"to be run by you: {self.repository}:{settings.authentik.version}, with "
+            f"AUTHENTIK_HOST={settings.issuer_base} and the AUTHENTIK_TOKEN that the output outpostTokens shows"
+        )
+
     @property
     def opening(self) -> str:
         """The port of the box with its protocol, such as 636/tcp."""
@@ -49,8 +58,8 @@ def outposts(settings: Settings) -> Iterator[tuple[Outpost, list[App]]]:
     """The outposts that a client needs, each with the apps that it serves."""
     served: dict[Outpost, list[App]] = {}
     for app in settings.apps:
-        if app.outpost is not None:
-            served.setdefault(app.outpost, []).append(app)
+        if outpost := app.outpost_in(settings):
+            served.setdefault(outpost, []).append(app)
     yield from sorted(served.items(), key=lambda each: each[0].protocol)
 
 

@@ -23,4 +23,4 @@ def test_an_example_is_good(block: str) -> None:
 
 
 def test_there_are_examples() -> None:
-    assert len(BLOCKS) == 7
+    assert len(BLOCKS) == 8

@@ -78,11 +78,7 @@ class OutpostApp(App):
         """Where the app reaches its outpost; or, where gatehouse has no box, what you run for it."""
         settings, outpost = context.settings, self.outpost
         if isinstance(settings.box, Elsewhere):
-            image = f"{outpost.repository}:{settings.authentik.version}"
-            return {
-                "outpost": f"to be run by you: {image}, with AUTHENTIK_HOST={context.authentik} and the "
-                "AUTHENTIK_TOKEN that the output outpostTokens shows"
-            }
+            return {"outpost": outpost.run_by_hand(settings)}
         return {
             "address": outpost.address,
             **({"addressOutside": self.outpost_url(context)} if self.clients else {}),

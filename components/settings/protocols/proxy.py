@@ -14,12 +14,15 @@ from components.settings.apps import AppContext, NoLogin, OwnObject, PageLogin
 from components.settings.base import Model, dotted, wrong
 from components.settings.forms import Domain
 from components.settings.host import Elsewhere
+from components.settings.outposts import Outpost
+from components.settings.protocols import forward_auth
 from components.settings.protocols.common import CONSENTED, TOKENS, ConsentedApp, Tokens
 
 if TYPE_CHECKING:
     from components.settings.model import Settings
 
 _OUTPOST = "authentik_outposts.outpost"
+_BESIDE_THE_APP = Outpost("proxy", "tcp", 9000, 9000, "http://authentik-proxy:9000", beside_app=True)
 
 
 class BasicAuth(Model):
@@ -104,7 +107,7 @@ class ProxyApp(ConsentedApp, Tokens):
     verify_upstream: bool = True
     """Whether the certificate of an `https://` upstream is looked at."""
 
-    def problems(self, settings: Settings) -> Iterator[Problem]:
+    def problems(self, _: Settings) -> Iterator[Problem]:
         path, host = ("apps", self.key), urlsplit(self.url).hostname or ""
         if self.mode == "proxy" and self.upstream is None:
             yield Problem(
@@ -117,17 +120,6 @@ class ProxyApp(ConsentedApp, Tokens):
                 dotted(*path, "upstream"),
                 f"with mode {self.mode} a web server of your own stands before the app, and gatehouse does not",
                 "Take it out, or take mode out",
-            )
-        served = [raw.opened.get("providers") for raw in settings.objects if raw.kind == _OUTPOST]
-        elsewhere = isinstance(settings.box, Elsewhere) or any(
-            self.key in providers for providers in served if isinstance(providers, list)
-        )
-        if self.mode != "proxy" and not elsewhere:
-            yield Problem(
-                dotted(*path, "mode"),
-                "the box's own proxy lets no visitor say which app is meant: no other web server can ask through it",
-                "Take mode out and let gatehouse stand before the app (upstream), or declare an outpost of your own in "
-                f"gatehouse:objects with {self.key} among its providers",
             )
         if self.mode == "forward_domain" and self.cookie_domain is None:
             parent = host.partition(".")[2] if host.count(".") > 1 else host
@@ -197,13 +189,38 @@ class ProxyApp(ConsentedApp, Tokens):
     def own_objects(self, context: AppContext) -> Iterator[OwnObject]:
         return self.role_objects(context)
 
-    def connection(self, context: AppContext) -> Mapping[str, str]:
-        """Whom the app's own web server has to ask about each request, where it asks. gatehouse's own box answers
-        nobody there: its proxy lets no visitor say which app is meant.
+    def outpost_in(self, settings: Settings) -> Outpost | None:
+        """Whom its web server asks, if that is one of its own. The embedded outpost answers nobody through the box's
+        proxy, which lets no visitor say which app is meant; with `box: none` it does.
         """
+        served = [raw.opened.get("providers") for raw in settings.objects if raw.kind == _OUTPOST]
+        by_hand = any(self.key in names for names in served if isinstance(names, list))
+        if self.mode == "proxy" or by_hand or isinstance(settings.box, Elsewhere):
+            return None
+        return _BESIDE_THE_APP
+
+    def connection(self, context: AppContext) -> Mapping[str, str]:
+        """Whom the app's own web server has to ask about each request, where it asks."""
+        if outpost := self.outpost_in(context.settings):
+            return {"outpost": outpost.run_by_hand(context.settings)}
         if self.mode == "proxy" or not isinstance(context.settings.box, Elsewhere):
             return {}
-        return {"outpostUrl": f"{context.authentik}/outpost.goauthentik.io"}
+        return {"outpostUrl": f"{context.authentik}{forward_auth.PREFIX}"}
+
+    def front_server(self, context: AppContext) -> Mapping[str, str]:
+        """What the web server in front of the app is told, by the server, where that is not the box's own."""
+        if self.mode == "proxy":
+            return {}
+        own = self.outpost_in(context.settings) is None
+        return forward_auth.snippets(
+            forward_auth.Asking(
+                url=self.url,
+                outpost=context.authentik if own else _BESIDE_THE_APP.address,
+                login=self.url if self.mode == "forward_domain" else "$scheme://$http_host",
+                own_host=own,
+                authorization=bool(self.basic_auth),
+            )
+        )
 
     def secret_outputs(self) -> Mapping[str, str]:
         return {}
