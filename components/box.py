@@ -55,7 +55,7 @@ def declare(plan: ClientPlan, box: BoxPlan, opts: pulumi.ResourceOptions) -> Box
             routes=box.routes,
             address=host.admin(81),
             identity=box.identity,
-            password=secrets.output("npm/admin-password"),
+            password=pulumi.Output.secret(secrets.value("npm/admin-password")),
             token=token,
             named=given,
             container=containers.by_name["npm"],

@@ -60,8 +60,8 @@ class Client(pulumi.ComponentResource):
             args = IdentityArgs(
                 wanted=plan.objects,
                 address=there.host.admin(9000),
-                token=secrets.output("authentik/service-token"),
-                bootstrap=secrets.output("authentik/bootstrap-token"),
+                token=secrets.value("authentik/service-token"),
+                bootstrap=secrets.value("authentik/bootstrap-token"),
                 after=there.containers.ready,
                 volume=there.host.volume,
             )

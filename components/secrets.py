@@ -13,14 +13,10 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import SecretStr
-
-if TYPE_CHECKING:
-    import pulumi
 
 ROOT_PREFIX = "ghr1_"
 _BODY = 43  # base64url characters of 32 bytes, without padding
@@ -192,12 +188,6 @@ class Secrets:
     def as_secret(self, name: str) -> SecretStr:
         """The same, so that no text shows it; the program makes a secret output of it."""
         return SecretStr(self.value(name))
-
-    def output(self, name: str) -> pulumi.Output[str]:
-        """The same as a secret Output, so that it reaches the state only encrypted."""
-        import pulumi  # noqa: PLC0415  (deriving needs no engine: doctor and tests do without its 0.2 s)
-
-        return pulumi.Output.secret(self.value(name))
 
     def ssh_key(self, name: str) -> SshKey:
         """One of the keys in SSH_KEYS, byte for byte the same at every call."""

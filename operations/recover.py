@@ -57,6 +57,7 @@ class Outcome(StrEnum):
 
     FOUND = "found"
     MISSING = "missing"
+    TAKEN_OVER_NEXT = "taken over next"
     DOUBTFUL = "doubtful"
 
 
@@ -270,9 +271,8 @@ class _Search:
         if one.type == COMMAND:
             return self._row(one, Outcome.MISSING, note="is run once more; what is right already stays")
         if one.adopts:
-            return self._row(
-                one, Outcome.MISSING, note="`adopt` is set: the next `up` takes over what is there"
-            )
+            note = "`adopt` is set: the next `up` takes over what is there"
+            return self._row(one, Outcome.TAKEN_OVER_NEXT, note=note)
         if one.provider in self._boxes and (id_ := self._finder(one)(one.inputs, self._settings)):
             note = f"is there, and what it needs is not: after the next `up`, run recover {self._stack.name} again"
             return self._row(one, Outcome.DOUBTFUL, id_, note)

@@ -150,8 +150,10 @@ def _edit(before: Any, after: Any) -> str:
     if isinstance(before, list) and isinstance(after, list):
         gone = [each for each in before if each not in after]
         come = [each for each in after if each not in before]
-        if len(gone) == len(come) == 1 and isinstance(gone[0], dict) and isinstance(come[0], dict):
-            return ", ".join(edits(gone[0], come[0]).values())
+        if gone and len(gone) == len(come) and all(map(_is_edit, gone, come)):
+            return ", ".join(
+                text for old, new in zip(gone, come, strict=True) for text in edits(old, new).values()
+            )
         changed = [*(f"−{_short(each)}" for each in gone), *(f"+{_short(each)}" for each in come)]
         return " ".join(changed) or "another order"
     if before is None:
@@ -159,6 +161,13 @@ def _edit(before: Any, after: Any) -> str:
     if after is None:
         return f"{_short(before)} is taken out"
     return f"{_short(before)} → {_short(after)}"
+
+
+def _is_edit(before: Any, after: Any) -> bool:
+    """Whether one member of a list is the other with a property changed, and not another altogether."""
+    if not (isinstance(before, dict) and isinstance(after, dict)) or before.keys() != after.keys():
+        return False
+    return len([name for name in before if before[name] != after[name]]) == 1
 
 
 def _clean(value: Any) -> Any:

@@ -152,6 +152,8 @@ def up(
     if before.taken_over:  # the engine imports what is there as it is; only the next run may change it
         set_environment(stack, {ADOPT: ""})
         changed += _bring_up(stack, Screen(out, f"bringing {stack.name} up"), refresh=False)
+    if confirm is None:  # no preview has said it
+        show_interruptions(out, screen.report.interruptions(), "What this interrupted:")
     _ended(stack, out)
     if changed and before.settings.backup:
         backups.deliver(stack, out)

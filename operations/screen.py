@@ -167,10 +167,10 @@ class Screen:
         self.out.print(f"{time.monotonic() - self.report.began:4.0f} s  {text}", style)
 
 
-def show_interruptions(out: Output, sentences: list[str]) -> None:
-    """Say what changes interrupt, before they are asked about."""
+def show_interruptions(out: Output, sentences: list[str], heading: str = "What this interrupts:") -> None:
+    """Say what changes interrupt: before they are asked about, or once they are made where nobody is asked."""
     if sentences and out.manner is not Manner.QUIET:
-        out.print("What this interrupts:", "bold")
+        out.print(heading, "bold")
         for sentence in sentences:
             out.print(f"  {sentence}")
         out.print("")

@@ -15,10 +15,12 @@ import pulumi
 
 from components.logical_names import logical_name
 from components.objects.resource import resource_class
+from components.problems import Problem, Problems
 from components.proxy.kinds import CERTIFICATE, PROXY_HOST
 from components.proxy.provider import NpmProvider
 from components.proxy.routes import Route
 from components.settings import Settings
+from components.settings.base import dotted
 
 # NPM writes these credentials to a file through a shell, so nothing else may pass.
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+")
@@ -89,20 +91,20 @@ class Proxy(pulumi.ComponentResource):
 def cloudflare_token(settings: Settings) -> tuple[str, bool]:
     """The token that certificates are asked for with, and whether the stack file has it.
 
-    Raises RunError when there is none, or when it has characters that NPM must not be given.
+    Raises Problems when there is none, or when it has characters that NPM must not be given.
     """
+    where = dotted("cloudflareToken")
     given = settings.cloudflare_token is not None
     token = settings.cloudflare_token.get_secret_value() if settings.cloudflare_token else ""
     token = token or os.environ.get("CLOUDFLARE_API_TOKEN", "")
     if not token:
-        raise pulumi.RunError(
-            "no Cloudflare API token: set gatehouse:cloudflareToken (secret) or CLOUDFLARE_API_TOKEN. Certificates "
-            "are got through the zone's DNS"
+        what = "there is no Cloudflare API token, with which certificates are got through the zone's DNS"
+        raise Problems(
+            [Problem(where, what, "Set it as a secret, or CLOUDFLARE_API_TOKEN in the environment")]
         )
     if not _TOKEN.fullmatch(token):
-        raise pulumi.RunError(
-            "the Cloudflare API token has characters other than A-Z a-z 0-9 _ and -: copy it again from Cloudflare"
-        )
+        what = "the Cloudflare API token has characters other than A-Z a-z 0-9 _ and -"
+        raise Problems([Problem(where, what, "Copy it again from Cloudflare")])
     return token, given
 
 

@@ -39,9 +39,9 @@ def recover(
 
 def outcome_table(rows: list[Row]) -> Table:
     """What was looked for, as a table."""
-    colours = {Outcome.FOUND: "green", Outcome.MISSING: "yellow", Outcome.DOUBTFUL: "red"}
+    colours = {Outcome.FOUND: "green", Outcome.DOUBTFUL: "red"}
     table = Table("what", "where", "", "id", "", box=None, pad_edge=False)
     for row in rows:
-        verdict = f"[{colours[row.outcome]}]{row.outcome}[/]"
+        verdict = f"[{colours.get(row.outcome, 'yellow')}]{row.outcome}[/]"
         table.add_row(escape(row.what), row.where, verdict, escape(row.id[:20]), escape(row.note))
     return table

@@ -115,7 +115,9 @@ def test_the_life_of_a_client_on_the_screen(tmp_path: Path, world: PlainWorld) -
         path = "/login/generic_oauth"
         change = f"{GRAFANA['url']}{path} → {moved['url']}{path}"
         assert f"  ~ application grafana: launch URL: {change}" in plan
-        assert f"  ~ OAuth2 provider grafana: redirect URIs: URL: {change}" in plan
+        (provider,) = [line for line in plan if line.startswith("  ~ OAuth2 provider grafana: ")]
+        after = f"URL: {GRAFANA['url']}/login → {moved['url']}/login"
+        assert provider.endswith(f"redirect URIs: URL: {change}, {after}")
         assert "  - user jane" in plan
         assert "  · group by-hand: given back, with the values that it had before it was taken over" in plan
 
@@ -132,6 +134,9 @@ def test_the_life_of_a_client_on_the_screen(tmp_path: Path, world: PlainWorld) -
         rest = "  What was done until then stays; the next run goes on from there."
         assert block[3:] in ([], [rest])  # it may be the first thing that is changed
 
+        client.edit(apps={})
+        gone = screen("up", "acme", "--yes")  # without a preview, what it interrupts is said at the end
+        assert "  nobody can log in to grafana any more" in gone[gone.index("What this interrupted:") :]
         assert re.fullmatch(
             r"Done: \d+ deleted(, 1 given back)?.", screen("destroy", "acme", "--confirm", "acme")[-1]
         )
@@ -181,5 +186,7 @@ def test_edits_show_what_changes_and_no_secret() -> None:
     assert edits({"a": None}, {"a": "x" * 99}) == {"a": f"a: set to {'x' * 59}…"}
     assert edits({"a": "x"}, {}) == {"a": "a: x is taken out"}
     assert edits({"a": [1, 2]}, {"a": [2, 1]}) == {"a": "a: another order"}
+    pairs = [{"a": [{"kind": 1, "url": f"{n}{each}"} for n in (1, 2)]} for each in "xy"]
+    assert edits(*pairs) == {"a": "a: URL: 1x → 1y, URL: 2x → 2y"}
     (name, words), *_ = edits({"meta_launch_url": "a", "publicNets": 1}, {"meta_launch_url": "b"}).items()
     assert (name, words) == ("meta_launch_url", "launch URL: a → b")

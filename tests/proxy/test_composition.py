@@ -7,6 +7,7 @@ import pytest
 
 from components import box
 from components.plan import plan
+from components.problems import Problems
 from components.proxy import proxy, routes
 from components.proxy.routes import AUTHENTIK, Route
 from tests.host.mocks import KEY, Registered, run, secrets, settings
@@ -108,10 +109,12 @@ def test_another_token_in_the_stack_file_is_another_certificate(monkeypatch: pyt
 @pytest.mark.parametrize("token", ["", "a token", "x; touch /tmp/pwned", "tok\nen"])
 def test_a_token_that_npm_must_not_be_given(monkeypatch: pytest.MonkeyPatch, token: str) -> None:
     monkeypatch.setenv("CLOUDFLARE_API_TOKEN", token)
-    with pytest.raises(pulumi.RunError) as caught:
+    with pytest.raises(Problems) as caught:
         proxy.cloudflare_token(settings())
     assert not token or token not in str(caught.value)
-    assert "Cloudflare API token" in str(caught.value)
+    assert "gatehouse:cloudflareToken: " in str(caught.value) and "Cloudflare API token" in str(caught.value)
+    monkeypatch.setenv("CLOUDFLARE_API_TOKEN", TOKEN)  # copied whole, it is taken
+    assert proxy.cloudflare_token(settings()) == (TOKEN, False)
 
 
 def test_what_npm_writes_into_nginx_is_checked() -> None:

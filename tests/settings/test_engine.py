@@ -30,7 +30,7 @@ except Problems as error:
 secrets = settings.derived()
 pulumi.export("apps", [app.key for app in settings.apps])
 pulumi.export("clientId", secrets.value("app/grafana/client-id"))
-pulumi.export("password", secrets.output("postgres/password"))
+pulumi.export("password", pulumi.Output.secret(secrets.value("postgres/password")))
 """
 
 

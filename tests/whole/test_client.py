@@ -244,7 +244,9 @@ def test_a_client_whose_state_is_lost_is_taken_in(whole: Whole) -> None:
     assert "doubtful" not in said
     assert [line.split("  ")[0] for line in said.splitlines() if "missing" in line] == [
         "set-up of the box: hardening",
-        "outpost authentik Embedded Outpost",  # authentik's own, which the next `up` takes over again
+    ]
+    assert [line.split("  ")[0] for line in said.splitlines() if "taken over next" in line] == [
+        "outpost authentik Embedded Outpost",  # authentik's own
     ]
     whole.up()
     assert whole.ids() == before
