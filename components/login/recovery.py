@@ -22,6 +22,8 @@ from components.settings import Settings
 
 SETTING = "recovery"
 _FLOW = "gatehouse-recovery"
+EMAIL_STAGE = f"{_FLOW}-email"
+"""The stage that sends the mail."""
 _DEVICES = ["totp", "webauthn", "static"]
 _POLICIES = {
     f"{_FLOW}-not-from-mail": "return not request.context.get('is_restored')",
