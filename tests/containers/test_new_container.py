@@ -44,22 +44,16 @@ EXPORTER = Image(
 IMAGES = (EXPORTER, """
 PROGRAM = """
 import json
-from pulumi.automation import OpType
-from operations.impacts import Changed, interruptions
-from operations.progress import waits_for
-from operations.words import Thing
+from operations import impacts, progress
 from tests.containers import test_containers as tests
 
-container = "docker:index/container:Container"
 tests.test_a_row_says_all_that_a_container_needs("2026.8", True)
 tests.test_what_does_not_answer_without_a_container()
 tests.test_what_runs_on_the_box(False)
 tests.test_each_container_is_where_it_has_to_be_and_nowhere_else()
 tests.test_each_container_has_limits_and_keeps_no_right_that_it_does_not_need()
-print(json.dumps([
-    *interruptions([Changed(OpType.REPLACE, container, "postgres-exporter")]),
-    waits_for(OpType.CREATE, Thing("", "", "postgres-exporter", container)),
-]))
+key = "docker:index/container:Container/postgres-exporter"
+print(json.dumps([impacts.TABLE[key].replace, progress.STARTS[key]]))
 """
 
 

@@ -48,7 +48,7 @@ class Handler(BaseHTTPRequestHandler):
         status = 404 if self.path != "/api/v3/schema/" else 200 if allowed else 403
         self.send_response(status)
         self.end_headers()
-        self.wfile.write(json.dumps(schema("2026.11.1") if status == 200 else {}).encode())
+        self.wfile.write(json.dumps(schema("2031.11.1") if status == 200 else {}).encode())
 
     def log_message(self, *_: Any) -> None:
         """Nothing."""
@@ -75,40 +75,40 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_a_line_is_learnt(server: str, folder: Path) -> None:
-    path, count, unknown = learn(server, "2026.11")
-    assert (path, count, unknown) == (folder / "2026.11.json", 2, ["/core/novelties/"])
+    path, count, unknown = learn(server, "2031.11")
+    assert (path, count, unknown) == (folder / "2031.11.json", 2, ["/core/novelties/"])
     fields = json.loads(path.read_text())["kinds"]["/core/groups/"]["fields"]
     assert fields == {"name": {"type": "string", "minLength": 1, "required": True}}
-    assert learn(f"{server}/api/v3/schema/", "2026.11")[1] == 2
+    assert learn(f"{server}/api/v3/schema/", "2031.11")[1] == 2
 
 
 def test_a_line_that_was_learnt_can_be_used(server: str) -> None:
-    learn(server, "2026.11")
-    version = {"version": "2026.11.1", "url": "https://sso.acme.example", "token": "x"}
+    learn(server, "2031.11")
+    version = {"version": "2031.11.1", "url": "https://sso.acme.example", "token": "x"}
     raw = decrypted(laid_over(good(), {**NO_BOX, "authentik": version, "apps": {}}))
-    assert parse(raw).authentik.line == "2026.11"
-    plan = Plan("2026.11")
+    assert parse(raw).authentik.line == "2031.11"
+    plan = Plan("2031.11")
     plan.add("authentik_core.group", "staff", {})
     assert plan.problems() == []
-    with pytest.raises(Problems, match=r"knows the objects of authentik 2026\.11, and not how to run it"):
-        releases.release("2026.11")
+    with pytest.raises(Problems, match=r"knows the objects of authentik 2031\.11, and not how to run it"):
+        releases.release("2031.11")
 
 
 def test_a_file_does_too(tmp_path: Path) -> None:
     file = tmp_path / "schema.yml"
-    file.write_text(json.dumps(schema("2026.11.0")))
-    assert learn(str(file), "2026.11")[1] == 2
+    file.write_text(json.dumps(schema("2031.11.0")))
+    assert learn(str(file), "2031.11")[1] == 2
 
 
 @pytest.mark.parametrize(
     ("source", "line", "said"),
     [
         ("{server}", "next", "'next' is not a release line. A line is year and month"),
-        ("{server}", "2026.12", "is authentik 2026.11.1, not a release of 2026.12. Give --line 2026.11"),
-        ("{server}/nothing/", "2026.11", "answers HTTP 404. Check the address"),
-        ("http://127.0.0.1:9", "2026.11", "cannot be reached (ConnectError). Check that it is running"),
-        ("schema.yml", "2026.11", "cannot be read (No such file or directory). Give an address"),
-        ("{here}", "2026.11", "does not give an OpenAPI schema. authentik gives it at /api/v3/schema/"),
+        ("{server}", "2031.12", "is authentik 2031.11.1, not a release of 2031.12. Give --line 2031.11"),
+        ("{server}/nothing/", "2031.11", "answers HTTP 404. Check the address"),
+        ("http://127.0.0.1:9", "2031.11", "cannot be reached (ConnectError). Check that it is running"),
+        ("schema.yml", "2031.11", "cannot be read (No such file or directory). Give an address"),
+        ("{here}", "2031.11", "does not give an OpenAPI schema. authentik gives it at /api/v3/schema/"),
     ],
 )
 def test_what_cannot_be_learnt_is_said(server: str, folder: Path, source: str, line: str, said: str) -> None:
@@ -124,6 +124,6 @@ def test_a_server_that_wants_a_token_says_where_to_put_it(
 ) -> None:
     monkeypatch.setenv(TOKEN, "wrong-token-value")
     with pytest.raises(OperatorError, match="answers HTTP 403") as raised:
-        learn(server, "2026.11")
+        learn(server, "2031.11")
     assert TOKEN in raised.value.remedy
     assert "wrong-token-value" not in str(raised.value)

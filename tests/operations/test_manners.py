@@ -15,6 +15,7 @@ from rich.console import Console
 from bench.paths import ROOT
 from bench.plain import PlainWorld
 from operations import stack
+from operations.cli import COMMANDS
 from operations.errors import ExitCode
 from operations.options import complete_client
 from operations.output import Output
@@ -29,6 +30,11 @@ def test_exit_codes_are_documented() -> None:
     page = (SCHEMA.parent / "commands.md").read_text()
     for code in ExitCode:
         assert f"| {code.value} |" in page
+
+
+def test_every_command_is_documented() -> None:
+    pages = "".join(page.read_text() for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")))
+    assert [name for name in COMMANDS if f"gatehouse {name}" not in pages] == []
 
 
 def test_the_shell_completes_commands_for_the_launcher() -> None:
