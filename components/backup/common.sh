@@ -120,7 +120,7 @@ now() { date -u +%FT%TZ; }
 follow() { # follow UNIT COMMAND...: runs what starts that unit, and shows what the unit says until it ends
   local unit=$1 follower status=0
   shift
-  journalctl -q -f -n 0 -o cat -u "$unit" &
+  journalctl -q -f -n 0 -o cat "_SYSTEMD_UNIT=$unit" & # what it says itself, and not what systemd says of it
   follower=$!
   sleep 0.3
   "$@" || status=$?

@@ -82,7 +82,7 @@ run() {
   say "starting a second authentik, and waiting until it answers"
   local volumes=() source inside
   while read -r source inside; do
-    if [ -d "$FOLDER/authentik/${source#*/authentik/}" ]; then
+    if [ -n "$source" ] && [ -d "$FOLDER/authentik/${source#*/authentik/}" ]; then
       volumes+=(--volume "$FOLDER/authentik/${source#*/authentik/}:$inside")
     fi
   done < <(docker inspect --format '{{range .Mounts}}{{.Source}} {{.Destination}}{{println}}{{end}}' gatehouse-authentik-server)
