@@ -139,11 +139,14 @@ class Backups:
         self._run("rehearse", "clean")
 
     def _run(self, script: str, *arguments: str, heard: Say | None = None, given: bytes = b"") -> None:
-        said: list[str] = []
+        told = heard or self.say
+        # The newest line: where this fails, it is what ends the command, and is said once.
+        held: list[str] = []
 
         def listen(line: str) -> None:
-            said.append(line)
-            (heard or self.say)(line)
+            while held:
+                told(held.pop())
+            held.append(line)
 
         try:
             code, last = self.box.follow(
@@ -156,6 +159,8 @@ class Backups:
             ) from None
         if code:
             raise OperatorError(f"{self.name}: {last or f'{script} failed on the box'}", "")
+        for line in held:
+            told(line)
 
 
 def deliver(stack: Stack, out: Output) -> None:

@@ -132,12 +132,11 @@ ended() {
   if [ -e "$RUN/gatehouse-backup.why" ]; then words=$(<"$RUN/gatehouse-backup.why"); fi
   install -d -m 0700 "$DATA/backup"
   note failed "$(now) $words"
-  say "failed: $words"
   if [ ! -e "$ETC/mail" ]; then return; fi
   local good="There is no good backup yet."
   if [ -e "$DATA/backup/good" ]; then good="The last good backup is of $(cut -d' ' -f1 "$DATA/backup/good")."; fi
   { cat "$ETC/mail-head"; printf 'Date: %s\n\n%s\n\n%s\n\nOnce it is put right: ./gatehouse backup %s\n' "$(date -R)" "$words" "$good" "$CLIENT"; } |
-    sed 's/$/\r/' | curl --silent --show-error --max-time 60 --config "$ETC/mail" --upload-file - 2>&1 || say "the mail could not be sent"
+    sed 's/$/\r/' | curl --silent --show-error --max-time 60 --config "$ETC/mail" --upload-file - 2>&1 || say "$words (Nobody was written to: the mail could not be sent.)"
 }
 
 prepare() {

@@ -139,6 +139,7 @@ def test_what_the_box_says_is_what_ends_the_command(paper: Paper) -> None:
     paper.failing = "The repository b2:acme-sso cannot be reached (no answer)."
     code, said = typed("backup", "acme")
     assert code == 1 and "acme: The repository b2:acme-sso cannot be reached" in said
+    assert said.count("cannot be reached") == 1
     paper.failing, paper.lost = "", True
     assert "run the same command again to see how it ended" in typed("backup", "acme")[1]
 
