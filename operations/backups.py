@@ -116,23 +116,12 @@ class Backups:
         """Put back what was there before a restore that was cut off. Raises OperatorError."""
         self._run("restore", "undo")
 
-    def bring_up_copy(self, snapshot: Snapshot) -> tuple[str, int]:
-        """Restore a snapshot beside what is on the box; where the copy answers, on the box. Raises OperatorError."""
+    def bring_up_copy(self, snapshot: Snapshot) -> str:
+        """Restore a snapshot beside what is on the box; the address of the copy, on the box. Raises OperatorError."""
+        self._run("rehearse", "start", snapshot.id)
         said: list[str] = []
-
-        def listen(line: str) -> None:
-            if found := re.fullmatch(r"copy (\S+) (\d+)", line):
-                said[:] = found.groups()
-            else:
-                self.say(line)
-
-        self._run("rehearse", "start", snapshot.id, heard=listen)
-        if not said:
-            raise OperatorError(
-                f"{self.name}: the copy came up, and did not say where.",
-                f"See `journalctl -u gatehouse-rehearse` there, then: ./gatehouse rehearse {self.name}",
-            )
-        return said[0], int(said[1])
+        self._run("rehearse", "where", heard=said.append)
+        return said[-1].strip()
 
     def remove_copy(self) -> None:
         """Take the copy away. Raises OperatorError."""
@@ -144,9 +133,10 @@ class Backups:
         held: list[str] = []
 
         def listen(line: str) -> None:
-            while held:
-                told(held.pop())
-            held.append(line)
+            if held != [line]:
+                while held:
+                    told(held.pop())
+                held.append(line)
 
         try:
             code, last = self.box.follow(

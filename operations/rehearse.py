@@ -45,6 +45,10 @@ KINDS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
 primary keys, so that references are compared as they are."""
 VISITOR = "gatehouse-rehearsal"
 """Who is made in the copy to log in there."""
+LOGIN = "/flows/-/default/authentication/?next=/api/v3/core/users/me/"
+"""Where a browser is sent that has no session, and what authentik then says of who has come."""
+PORT = 9000
+"""Where an authentik listens in its container."""
 APPS = 5
 """Apps that are logged in to at most."""
 
@@ -102,8 +106,8 @@ def rehearse(backups: Backups, wanted: str | None) -> Rehearsal:
     settings = backups.box.settings
     token = settings.derived().value("authentik/service-token")
     try:
-        host, port = backups.bring_up_copy(snapshot)
-        with relay(backups.box.command, host, port) as path:
+        host = backups.bring_up_copy(snapshot)
+        with relay(backups.box.command, host, PORT) as path:
             copy = Server(settings.issuer_base, token, path)
             backups.say("comparing it with what is on the box")
             living = Server(settings.issuer_base, token, _socket(backups))
@@ -197,8 +201,9 @@ def _logins(settings: Settings, copy: Server) -> Iterator[Login]:
                 "See its log, and run this again.",
             )
         api.post(f"/api/v3/core/users/{made.json()['pk']}/set_password/", json={"password": password})
-    result = log_in(f"{copy.url}/", VISITOR, password, transport=copy.transport())
-    yield Login("authentik", "somebody made for it", result.accepted, result.why)
+    result = log_in(f"{copy.url}{LOGIN}", VISITOR, password, transport=copy.transport())
+    known = result.claims.get("user", {}).get("username") == VISITOR
+    yield Login("authentik", "somebody made for it", result.accepted and known, result.why)
     context = AppContext(settings, settings.derived())
     ways = [(app, way) for app in settings.apps if isinstance(way := app.login(context), OidcLogin)]
     for app, way in ways[:APPS]:

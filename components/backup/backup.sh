@@ -102,8 +102,6 @@ heartbeat() {
 
 run() {
   exclusively
-  WHY=$RUN/gatehouse-backup.why
-  rm -f "$WHY"
   # Left by a run that did not come to its end.
   trap 'status=$?; rm -rf "${DATA:?}/$STAGE" "$DATA/backup/stage.new" "$RUN/gatehouse-backup.errors"; exit $status' EXIT
   if [ -e "$DATA/backup/restoring" ]; then

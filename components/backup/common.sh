@@ -8,7 +8,7 @@ umask 077
 DATA=$ROOT/srv/gatehouse ETC=$ROOT/etc/gatehouse/backup RUN=$ROOT/run
 STAGE=backup/stage      # below DATA, as all that is backed up: dumps, and what they were made of
 POSTGRES=gatehouse-postgres
-EXIT_FAILED=1 EXIT_BUSY=75
+EXIT_FAILED=1 EXIT_BUSY=75 # what `die` ends with; that somebody else is at it
 
 # Who reads along may have gone; that is no reason to end. `die` says what is wrong and what to do, in one line.
 say() { printf '%s\n' "$*" || true; }
@@ -29,11 +29,15 @@ SHOWN=$(<"$ETC/repository") # without what opens it
 RESTIC=(restic --quiet)
 if [ -e "$ETC/sftp" ]; then RESTIC+=(-o "sftp.command=$(<"$ETC/sftp")"); fi
 
-# One at a time on this box: a backup, a restore, a rehearsal.
+# One at a time on this box: a backup, a restore, a rehearsal. UNIT is the one; what ends it is in WHY, for whoever asks.
 exclusively() {
+  WHY=$RUN/${UNIT%.service}.why
+  rm -f "$WHY"
   install -d -m 0700 "$DATA/backup"
   exec 8>"$RUN/gatehouse-backup.lock"
-  flock -n 8 || { say "Another backup or restore is under way on this box: wait for it, then run this again." >&2; exit "$EXIT_BUSY"; }
+  EXIT_FAILED=$EXIT_BUSY
+  flock -n 8 || die "Another backup or restore is under way on this box: wait for it, then run this again."
+  EXIT_FAILED=1
 }
 
 # explain WORDS: what restic said, in the operator's words, with what to do.
@@ -117,15 +121,18 @@ note() { # note FILE WORDS: one line that outlives a reboot, at once or not at a
 }
 now() { date -u +%FT%TZ; }
 
-follow() { # follow UNIT COMMAND...: runs what starts that unit, and shows what the unit says until it ends
-  local unit=$1 follower status=0
+follow() { # follow UNIT COMMAND...: runs what starts that unit, and shows what it says itself until it ends
+  local unit=$1 why=$RUN/${1%.service}.why follower status=0
   shift
-  journalctl -q -f -n 0 -o cat "_SYSTEMD_UNIT=$unit" & # what it says itself, and not what systemd says of it
+  rm -f "$why"
+  journalctl -q -f -n 0 -o cat "_SYSTEMD_UNIT=$unit" &
   follower=$!
   sleep 0.3
   "$@" || status=$?
   journalctl --sync 2>/dev/null || true
   sleep 0.7
   kill "$follower" 2>/dev/null || true
+  # Last, however late the journal was; whoever reads this shows it once.
+  if [ "$status" != 0 ] && [ -e "$why" ]; then cat "$why"; fi
   return "$status"
 }

@@ -2,7 +2,8 @@
 # Restores a snapshot into a second Postgres and a second authentik beside the living ones. Written by gatehouse.
 #
 #   rehearse start SNAPSHOT  runs the following as a unit, and shows what it says until it ends
-#   rehearse run SNAPSHOT    brings the copy up; the last line is the address at which the box alone reaches it
+#   rehearse run SNAPSHOT    brings the copy up
+#   rehearse where           the address at which the box, and nobody else, reaches it
 #   rehearse clean           takes all of it away
 #
 # The copy is on a network of its own that has no way out and publishes nothing; it has no worker and no mail server, so
@@ -89,16 +90,16 @@ run() {
   start_copy authentik-server --health-cmd 'ak healthcheck' --health-interval 5s --health-start-period 300s \
     "${volumes[@]}" -- server
   wait_for "authentik does not answer" answers
-  docker inspect --format 'copy {{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}} 9000' "$COPY-authentik-server"
 }
 
 case "${1:-}" in
   start) follow "$UNIT.service" systemd-run --quiet --wait --collect --unit="$UNIT" "$0" run "${2:?which snapshot}" ;;
   run) run "${2:?which snapshot}" ;;
+  where) docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$COPY-authentik-server" ;;
   clean)
     # One that is still under way would go on making what is taken away.
     systemctl stop "$UNIT.service" 2>/dev/null || true
     clean
     ;;
-  *) die "rehearse: start, run or clean" ;;
+  *) die "rehearse: start, run, where or clean" ;;
 esac
