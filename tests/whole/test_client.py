@@ -46,11 +46,11 @@ SETTINGS: dict[str, Any] = {
         "grafana": {"preset": "grafana", "url": "https://grafana.acme.example", "groups": ["engineering"]},
     },
 }
-# What the engine says when it begins something: the run is killed right then.
+# What the engine says when it begins something: the run is killed right then. With time enough, at all of them.
 KILLED_AT = (
-    "hcloud:index:Volume data creating",
+    pytest.param("hcloud:index:Volume data creating", marks=pytest.mark.nightly),
     "hcloud:index:Server server creating",
-    "command:local:Command hardening creating",
+    pytest.param("command:local:Command hardening creating", marks=pytest.mark.nightly),
     "docker:index:Container postgres creating",
     "npm:certificate gatehouse auth.acme.example creating",
 )
@@ -186,10 +186,14 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
         world.clean()
 
 
+@pytest.mark.parametrize("words", KILLED_AT)
+def test_the_run_that_brings_it_up_is_killed(whole: Whole, words: str) -> None:
+    whole.project.edit("acme", {"apps": APPS})
+    whole.kill_up_at(words)
+
+
 def test_a_client_comes_up_although_it_is_killed_again_and_again(whole: Whole) -> None:
     whole.project.edit("acme", {"apps": APPS})
-    for words in KILLED_AT:
-        whole.kill_up_at(words)
     whole.up()
     state = json.loads(whole.clouds())
     hetzner = state.get("hetzner", state)
