@@ -169,6 +169,7 @@ def test_a_backup_is_rehearsed_beside_the_living(
     assert copies(whole) == []
 
 
+@pytest.mark.nightly
 def test_what_a_backup_does_not_hold_is_found(whole: Whole, place: Place) -> None:
     people = [
         *SETTINGS["people"],
@@ -182,6 +183,7 @@ def test_what_a_backup_does_not_hold_is_found(whole: Whole, place: Place) -> Non
     whole.gatehouse("rehearse", "acme")
 
 
+@pytest.mark.nightly
 def test_a_rehearsal_that_is_killed_leaves_nothing_for_long(whole: Whole, place: Place) -> None:
     process = whole.project.start("rehearse", "acme")
     assert process.stdout is not None
@@ -228,6 +230,7 @@ def test_a_snapshot_that_is_damaged_is_not_put_in_anything_s_place(whole: Whole,
     kept.rename(place.folder)
 
 
+@pytest.mark.nightly
 def test_a_client_of_which_nothing_but_stack_file_and_repository_are_left(
     whole: Whole, place: Place, record_figure: Callable[..., None]
 ) -> None:
