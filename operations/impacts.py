@@ -281,7 +281,7 @@ class ResourceChange:
 
 
 def find_impact(key: str) -> Impact | None:
-    """The row for a `Changed.key`; None if the table does not know the type."""
+    """The row for a `ResourceChange.key`; None if the table does not know the type."""
     return longest_prefix_match(TABLE, key)
 
 
