@@ -14,7 +14,8 @@ from functools import cache
 from typing import Any, TypeVar
 
 from components.identity import catalog
-from components.identity.access import APPLICATION, BINDING, FOREIGN
+from components.identity.access import APPLICATION, FOREIGN
+from components.identity.bindings import BINDING
 from components.identity.kinds import ReleaseLine
 from components.proxy.kinds import KINDS as PROXY_KINDS
 

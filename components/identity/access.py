@@ -11,10 +11,11 @@ On the server the access is no object of its own: it is those fields of the appl
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from components.identity.bindings import BINDING, SUBJECTS, binding_effect, binding_key, binding_text
 from components.objects import field_values
 from components.objects.dialect import Dialect, Kind, Reference
 from components.objects.errors import ObjectError
@@ -29,12 +30,10 @@ from components.objects.writer import Writer
 ACCESS = "gatehouse.access"
 """The kind's name, and so part of the state contract."""
 APPLICATION = "authentik_core.application"
-BINDING = "authentik_policies.policybinding"
 PROVIDERS = ("provider", "backchannel_providers")
 """Fields of an application by which it can be used."""
 OPENING = (*PROVIDERS, "policy_engine_mode")
 """Fields of an application that its access manages."""
-SUBJECTS = ("group", "user", "policy")
 FOREIGN = "foreign_bindings"
 """What a read adds: bindings that the stack does not have, as what they do. Nothing declares it, and so it shows."""
 ENVIRONMENT = "GATEHOUSE_FOREIGN_ACCESS"
@@ -55,35 +54,6 @@ def access_kind(application: Kind) -> Kind:
         title="access",
         references={name: replace(reference, cascade=True) for name, reference in targets.items()},
     )
-
-
-def binding_text(subject: str, name: str, binding: Mapping[str, Any]) -> str:
-    """A binding as the access names it: "group staff", "policy office-hours (negated)"."""
-    marks = [
-        *(["negated"] if binding.get("negate") else []),
-        *(["disabled"] if binding.get("enabled") is False else []),
-    ]
-    return f"{subject} {name}" + (f" ({', '.join(marks)})" if marks else "")
-
-
-def binding_effect(subject: str, name: str, binding: Mapping[str, Any], mode: Any) -> str:
-    """What a binding does, in words: "lets the group guests in"."""
-    who = {
-        ("group", False): f"the group {name}",
-        ("group", True): f"everybody who is not in the group {name}",
-        ("user", False): name,
-        ("user", True): f"everybody but {name}",
-        ("policy", False): f"everybody whom the policy {name} lets through",
-        ("policy", True): f"everybody whom the policy {name} does not let through",
-    }[subject, bool(binding.get("negate"))]
-    if binding.get("enabled") is False:
-        return f"is disabled, and would let {who} in"
-    return f"keeps out all but {who}" if mode == "all" else f"lets {who} in"
-
-
-def _binding_key(binding: Mapping[str, Any]) -> list[Any]:
-    """What a binding binds to what."""
-    return [binding.get(name) for name in ("target", *SUBJECTS)]
 
 
 class AccessEngine:
@@ -205,16 +175,16 @@ class AccessEngine:
         """
         known = prior.memory if prior else {}
         former = set(known.get("bindings", {}).values()) - set(known.get("adopted", ()))
-        sent = [_binding_key(body) for body in self._begun.bodies(self._binding.name).values()]
+        sent = [binding_key(body) for body in self._begun.bodies(self._binding.name).values()]
         return former | {
-            str(each[self._binding.pk]) for each in self._bindings(item) if _binding_key(each) in sent
+            str(each[self._binding.pk]) for each in self._bindings(item) if binding_key(each) in sent
         }
 
     def _forget_gone(self, item: Object) -> None:
         """Forget what was noted of bindings that are no longer there: one that is made by hand later is not ours."""
-        there = [_binding_key(each) for each in self._bindings(item)]
+        there = [binding_key(each) for each in self._bindings(item)]
         for logical, body in self._begun.bodies(self._binding.name).items():
-            if body.get("target") == item["pk"] and _binding_key(body) not in there:
+            if body.get("target") == item["pk"] and binding_key(body) not in there:
                 self._begun.discard(self._binding.name, logical)
 
     def _opening_effect(self, item: Object, ours: set[str]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import pulumi
 from pydantic import SecretStr
 
-from components.identity.access import BINDING
+from components.identity.bindings import BINDING
 from components.identity.plan import ResolvedPlan
 from components.identity.provider import AuthentikProvider
 from components.identity.spec_graph import STAGE_BINDING, SpecGraph

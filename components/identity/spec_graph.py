@@ -7,15 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from components.identity.access import (
-    ACCESS,
-    APPLICATION,
-    BINDING,
-    OPENING,
-    PROVIDERS,
-    SUBJECTS,
-    binding_text,
-)
+from components.identity.access import ACCESS, APPLICATION, OPENING, PROVIDERS
+from components.identity.bindings import BINDING, SUBJECTS, binding_text
 from components.identity.ldap_search import LDAP_SEARCH, ROLE
 from components.identity.specs import ObjectSpec
 

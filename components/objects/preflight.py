@@ -106,7 +106,7 @@ class Preflight:
                 field_values.to_server(self._store, kind, name, value)
         except UnresolvedNameError:
             return None  # part of its name is still to be made, so it cannot be there
-        return self._reconciler.find_existing(kind, replace(desired, fields=key))
+        return self._reconciler.finder.find_existing(kind, replace(desired, fields=key))
 
     def _changes(self, kind: Kind, fields: Mapping[str, Any], there: Object) -> list[str]:
         """Fields that adopting would change, in words."""

@@ -7,8 +7,7 @@ what was claimed by this very process.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from components.objects import field_values
@@ -16,33 +15,15 @@ from components.objects.adoption import Adoption
 from components.objects.desired import DesiredObject
 from components.objects.dialect import Dialect, Kind
 from components.objects.errors import ObjectError
-from components.objects.field_values import Fields
+from components.objects.finder import Finder, is_unreadable
 from components.objects.journal import CreateJournal, Notes
 from components.objects.object_errors import ObjectErrors, object_title
+from components.objects.object_state import UNKNOWN_PK, ObjectState
 from components.objects.run import RunMemory
-from components.objects.store import Object, Store, UnresolvedNameError
+from components.objects.store import Object, Store
 from components.objects.writer import Writer
 
 __all__ = ["UNKNOWN_PK", "DesiredObject", "ObjectState", "Reconciler"]
-
-UNKNOWN_PK = "?"
-"""The pk of an object that a state which was lost is made anew from: found by its natural key, it gets its own."""
-
-
-@dataclass(frozen=True)
-class ObjectState:
-    """One object as the state knows it."""
-
-    pk: str
-    """The pk at creation."""
-    fields: Fields
-    adopted: bool = False
-    original: Fields = field(default_factory=dict)
-    """For adopted objects: what the fields that we manage held before we came; None is a value here. No secrets."""
-    note: str = field(default="", compare=False)
-    """What an operator should know of how it came to be so."""
-    memory: Fields = field(default_factory=dict)
-    """What else has to be remembered in the state, of kinds that are no object of their own."""
 
 
 class Reconciler:
@@ -56,6 +37,7 @@ class Reconciler:
         self._errors = ObjectErrors(dialect)
         self._writer = Writer(dialect, self.store, self._errors)
         self.adoption = Adoption(dialect, self.store)
+        self.finder = Finder(dialect, self.store, self._errors, self._writer, self.adoption)
         self._originals = Notes("adopting", dialect.where, "taken over")
         self.creates = CreateJournal(dialect.where)
         self.run = RunMemory()
@@ -69,7 +51,7 @@ class Reconciler:
         """
         kind, desired = self._normalize(desired)
         self.store.prefetch(kind, desired.fields)
-        there = self.find_existing(kind, desired)
+        there = self.finder.find_existing(kind, desired)
         if there is not None and desired.adopt:
             ours = self.run.has_made(kind, str(there[kind.pk]), desired.fields)
             if not ours:  # also what an interrupted run began: it may have been there before that
@@ -96,16 +78,16 @@ class Reconciler:
                 self.creates.discard(kind.name, desired.logical)
             raise
         self.run.claim(kind, item)
-        return ObjectState(str(item[kind.pk]), self._observe(kind, desired.fields, item))
+        return ObjectState(str(item[kind.pk]), self.finder.observe(kind, desired.fields, item))
 
     def read(self, kind: Kind, prior: ObjectState) -> ObjectState | None:
         """The object as it is now, or None when it is gone."""
         self.store.prefetch(kind, prior.fields)
-        item = self._find(kind, prior)
+        item = self.finder.find(kind, prior)
         if item is None:
             return None
         pk = str(item[kind.pk]) if prior.pk == UNKNOWN_PK else prior.pk
-        return replace(prior, pk=pk, fields=self._observe(kind, prior.fields, item, prior.adopted))
+        return replace(prior, pk=pk, fields=self.finder.observe(kind, prior.fields, item, prior.adopted))
 
     def update(self, prior: ObjectState, desired: DesiredObject) -> ObjectState:
         """Bring the object to what is declared; writes nothing if it is so already.
@@ -116,7 +98,7 @@ class Reconciler:
         if prior.adopted:
             desired = desired.for_adoption(kind, prior.fields)
         self.store.prefetch(kind, desired.fields)
-        item = self._find(kind, prior)
+        item = self.finder.find(kind, prior)
         if item is None:
             raise self._errors.not_found(kind, desired.logical, prior.fields)
         # Of fields that this stack did not manage so far, and of those that a killed run came to first.
@@ -134,10 +116,11 @@ class Reconciler:
         fresh = {
             name: value
             for name, value in desired.fields.items()
-            if _unreadable(kind, name) and not field_values.is_same(kind, name, prior.fields.get(name), value)
+            if is_unreadable(kind, name)
+            and not field_values.is_same(kind, name, prior.fields.get(name), value)
         }
         if kind.key.of({**item, **body}) != kind.key.of(item):
-            other = self._find_by_key(kind, {**item, **body}, pk=None)
+            other = self.finder.find_by_key(kind, {**item, **body}, pk=None)
             if other is not None and other[kind.pk] != item[kind.pk]:
                 raise self._errors.name_conflict(kind, desired.logical, desired.fields, str(other[kind.pk]))
         self.run.claim(kind, item)
@@ -145,12 +128,12 @@ class Reconciler:
             self._originals.write(kind.name, pk, new)
         item = self._writer.update(kind, desired, item, body, fresh)
         return replace(
-            prior, fields=self._observe(kind, desired.fields, item, prior.adopted), original=before
+            prior, fields=self.finder.observe(kind, desired.fields, item, prior.adopted), original=before
         )
 
     def delete(self, kind: Kind, logical: str, prior: ObjectState) -> str:
         """Delete what we made; give back what we adopted; leave everything else. Returns what was done, in words."""
-        item = self._find(kind, prior)
+        item = self.finder.find(kind, prior)
         if item is None:
             return "was gone already"
         pk = str(item[kind.pk])
@@ -189,77 +172,9 @@ class Reconciler:
         sent = self.creates.body(desired.kind, desired.logical)
         return sent is not None or (desired.kind, desired.logical) in self.pending
 
-    # Looking -------------------------------------------------------------------------------------------------------
-
     def _normalize(self, desired: DesiredObject) -> tuple[Kind, DesiredObject]:
         kind = self._dialect.kind(desired.kind).with_sealed(desired.sealed)
         return kind, replace(desired, fields=field_values.normalize(self._dialect, kind, desired.fields))
-
-    def _observe(
-        self, kind: Kind, declared: Mapping[str, Any], item: Object, adopted: bool = False
-    ) -> Fields:
-        item = self.adoption.without_foreign(kind, declared, item) if adopted else item
-        return field_values.observe(self.store, self._dialect, kind, declared, item)
-
-    def _find(self, kind: Kind, prior: ObjectState) -> Object | None:
-        """The object that the state speaks of: by natural key, else by pk (someone renamed it)."""
-        names = kind.key.fields
-        try:
-            key = {
-                name: field_values.to_server(self.store, kind, name, prior.fields.get(name)) for name in names
-            }
-        except UnresolvedNameError:
-            pass  # what its key refers to is gone or renamed
-        else:
-            there = self._find_by_key(kind, key, prior.pk)
-            if there is not None:
-                return there
-        item = self.store.by_pk(kind, prior.pk)
-        if item is None or not kind.sequential_pk:
-            return item
-        # A counted pk may belong to quite another object on a rebuilt server: take it for a rename only if nothing
-        # but the name has changed.
-        rest = {name: value for name, value in prior.fields.items() if name not in names}
-        readable = [name for name in rest if not _unreadable(kind, name)]
-        seen = self._observe(kind, rest, item)
-        same = all(field_values.is_same(kind, name, rest[name], seen.get(name)) for name in readable)
-        return item if readable and same else None
-
-    def find_existing(self, kind: Kind, desired: DesiredObject) -> Object | None:
-        """The object that is called as this one shall be, if there is one; what is taken over may be called otherwise.
-
-        Raises ObjectError when what its owner has is of another kind, or something else has its name.
-        """
-        if desired.adopt and desired.owner:
-            owned, other = self.store.find_owned(kind, desired.owner)
-            if other is not None:
-                raise self._errors.wrong_kind(kind, desired, other)
-            if owned is not None:
-                family = self._dialect.kind(kind.groups[0]) if kind.groups else kind
-                alike = self.store.find_by_key(family, kind.key.of(desired.fields))
-                if any(each[kind.pk] != owned[kind.pk] for each in alike):
-                    raise self._errors.ambiguous_name(kind, desired, owned)
-                return owned
-        return self._find_by_key(
-            kind, self._writer.body(kind, desired.for_adoption(kind, desired.fields)), pk=None
-        )
-
-    def _find_by_key(self, kind: Kind, body: Mapping[str, Any], pk: str | None) -> Object | None:
-        """The object with the natural key that this body has.
-
-        Where the server allows several with one key: the one of that pk, else the one that is most like the body.
-        """
-        found = self.store.find_by_key(kind, kind.key.of(body))
-        if len(found) < 2:
-            return found[0] if found else None
-
-        def likeness(item: Object) -> tuple[bool, int]:
-            alike = sum(
-                field_values.matches(kind, name, value, item.get(name)) for name, value in body.items()
-            )
-            return str(item[kind.pk]) == pk, alike
-
-        return max(found, key=likeness)
 
     # Claiming and letting go ---------------------------------------------------------------------------------------
 
@@ -274,9 +189,9 @@ class Reconciler:
     def _resume(self, kind: Kind, desired: DesiredObject, there: Object, body: dict[str, Any]) -> ObjectState:
         """Go on with an object that we made, under another name or in a run that did not end well: all steps again."""
         self.run.claim(kind, there)
-        fresh = {name: value for name, value in desired.fields.items() if _unreadable(kind, name)}
+        fresh = {name: value for name, value in desired.fields.items() if is_unreadable(kind, name)}
         item = self._writer.update(kind, desired, there, body, fresh)
-        return ObjectState(str(item[kind.pk]), self._observe(kind, desired.fields, item))
+        return ObjectState(str(item[kind.pk]), self.finder.observe(kind, desired.fields, item))
 
     def _adopt(self, kind: Kind, desired: DesiredObject, there: Object) -> ObjectState:
         """Take over an object that someone else made. Secrets that it has are not overwritten."""
@@ -306,12 +221,12 @@ class Reconciler:
         self.run.record_adoption(kind, pk, before)
         if not agrees:
             self._originals.write(kind.name, pk, before)
-        left = sorted(name for name in desired.fields if _unreadable(kind, name))
+        left = sorted(name for name in desired.fields if is_unreadable(kind, name))
         if left:
             note += f"; its {' and '.join(left)} {'is' if len(left) == 1 else 'are'} left as found"
         kept = {name: value for name, value in body.items() if name not in kind.write_only}
         item = self._writer.update(kind, desired, there, kept, {})
-        observed = self._observe(kind, desired.fields, item, adopted=True)
+        observed = self.finder.observe(kind, desired.fields, item, adopted=True)
         return ObjectState(pk, observed, adopted=True, original=before, note=note)
 
     def _clear_field(self, kind: Kind, name: str, body: dict[str, Any], before: dict[str, Any]) -> None:
@@ -343,7 +258,3 @@ class Reconciler:
 
     def _using(self, kind: Kind, via: str, value: Any) -> list[Object]:
         return [each for each in self.store.all(kind) if str(each.get(via)) == str(value)]
-
-
-def _unreadable(kind: Kind, name: str) -> bool:
-    return name in kind.write_only or name in kind.setters
