@@ -122,17 +122,23 @@ note() { # note FILE WORDS: one line that outlives a reboot, at once or not at a
 now() { date -u +%FT%TZ; }
 
 follow() { # follow UNIT COMMAND...: runs what starts that unit, and shows what it says itself until it ends
-  local unit=$1 why=$RUN/${1%.service}.why follower status=0
+  local unit=$1 why=$RUN/${1%.service}.why read_to command status=0
   shift
   rm -f "$why"
-  journalctl -q -f -n 0 -o cat "_SYSTEMD_UNIT=$unit" &
-  follower=$!
-  sleep 0.3
-  "$@" || status=$?
-  journalctl --sync 2>/dev/null || true
-  sleep 0.7
-  kill "$follower" 2>/dev/null || true
+  read_to=$(mktemp) # a cursor of the journal's, which journalctl moves on
+  journalctl -q -n 1 --cursor-file="$read_to" >/dev/null
+  "$@" &
+  command=$!
+  while kill -0 "$command" 2>/dev/null; do
+    show_more "$unit" "$read_to"
+    sleep 0.5
+  done
+  wait "$command" || status=$?
+  journalctl --sync || true
+  show_more "$unit" "$read_to"
+  rm -f "$read_to"
   # Last, however late the journal was; whoever reads this shows it once.
   if [ "$status" != 0 ] && [ -e "$why" ]; then cat "$why"; fi
   return "$status"
 }
+show_more() { journalctl -q -o cat --cursor-file="$2" "_SYSTEMD_UNIT=$1" || true; }

@@ -116,7 +116,10 @@ EDITS: dict[str, tuple[Edit, Steps]] = {
     ),
     "an app moves": (
         app("grafana", url="https://graphs.acme.example"),
-        {("update", OAUTH2, "grafana"): {"redirect_uris"}, ("update", APP, "grafana"): {"meta_launch_url"}},
+        {
+            ("update", OAUTH2, "grafana"): {"redirect_uris", "logout_uri"},
+            ("update", APP, "grafana"): {"meta_launch_url"},
+        },
     ),
     "an app is called something else": (app("wiki", name="Handbook"), {("update", APP, "wiki"): {"name"}}),
     "an app is opened to a group": (
