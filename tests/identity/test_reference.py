@@ -57,6 +57,9 @@ def test_the_examples_are_right_for_the_newest_line() -> None:
 def test_the_examples_can_be_made_together(tmp_path: Path) -> None:
     with PlainWorld(tmp_path / "world", lambda _: None, memory=True).running() as world:
         client = BenchClient(tmp_path / "project", world, objects=load_examples())
+        client.project.pulumi(
+            "config", "set", "--path", "gatehouse:authentik.geoip", "true", "--stack", "acme"
+        )
         said = client.pulumi("up")
         assert (
             f"+ {len(load_examples()) + 4} created" in said

@@ -249,8 +249,11 @@ def test_a_client_whose_state_is_lost_is_taken_in(whole: Whole) -> None:
     assert [line.split("  ")[0] for line in said.splitlines() if "missing" in line] == [
         "set-up of the box: hardening",
     ]
+    # authentik's own: where the login asks for a second factor, what passes through it, and what takes a password.
     assert [line.split("  ")[0] for line in said.splitlines() if "taken over next" in line] == [
-        "outpost authentik Embedded Outpost",  # authentik's own
+        "flow stage binding",
+        "outpost authentik Embedded Outpost",
+        "password stage default-authentication-password",
     ]
     whole.up()
     assert whole.ids() == before
