@@ -122,23 +122,28 @@ note() { # note FILE WORDS: one line that outlives a reboot, at once or not at a
 now() { date -u +%FT%TZ; }
 
 follow() { # follow UNIT COMMAND...: runs what starts that unit, and shows what it says itself until it ends
-  local unit=$1 why=$RUN/${1%.service}.why read_to command status=0
+  local unit=${1%.service} why began=$EPOCHREALTIME shown=0 command status=0
+  why=$RUN/$unit.why
   shift
   rm -f "$why"
-  read_to=$(mktemp) # a cursor of the journal's, which journalctl moves on
-  journalctl -q -n 1 --cursor-file="$read_to" >/dev/null
   "$@" &
   command=$!
   while kill -0 "$command" 2>/dev/null; do
-    show_more "$unit" "$read_to"
+    show_more
     sleep 0.5
   done
   wait "$command" || status=$?
   journalctl --sync || true
-  show_more "$unit" "$read_to"
-  rm -f "$read_to"
+  show_more
   # Last, however late the journal was; whoever reads this shows it once.
   if [ "$status" != 0 ] && [ -e "$why" ]; then cat "$why"; fi
   return "$status"
 }
-show_more() { journalctl -q -o cat --cursor-file="$2" "_SYSTEMD_UNIT=$1" || true; }
+# What `follow` has not shown yet. Asked from the beginning each time: with a cursor or `-f`, journalctl 252 leaves out
+# the first line that matches.
+show_more() {
+  local lines line
+  mapfile -t lines < <(journalctl -q -o cat --since "@$began" --identifier="$unit")
+  for line in "${lines[@]:shown}"; do say "$line"; done
+  shown=${#lines[@]}
+}

@@ -29,6 +29,7 @@ Wants=network-online.target
 After=network-online.target docker.service
 [Service]
 Type=oneshot
+SyslogIdentifier=gatehouse-backup
 ExecStart=/usr/local/lib/gatehouse/backup run
 ExecStopPost=-/usr/local/lib/gatehouse/backup ended
 TimeoutStartSec=6h

@@ -93,7 +93,7 @@ run() {
 }
 
 case "${1:-}" in
-  start) follow "$UNIT.service" systemd-run --quiet --wait --collect --unit="$UNIT" "$0" run "${2:?which snapshot}" ;;
+  start) follow "$UNIT.service" systemd-run --quiet --wait --collect --unit="$UNIT" --property=SyslogIdentifier="$UNIT" "$0" run "${2:?which snapshot}" ;;
   run) run "${2:?which snapshot}" ;;
   where) docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$COPY-authentik-server" ;;
   clean)

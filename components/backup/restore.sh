@@ -128,7 +128,7 @@ undo() {
 }
 
 case "${1:-}" in
-  start) follow "$UNIT.service" systemd-run --quiet --wait --collect --unit="$UNIT" "$0" run "${2:?which snapshot}" ;;
+  start) follow "$UNIT.service" systemd-run --quiet --wait --collect --unit="$UNIT" --property=SyslogIdentifier="$UNIT" "$0" run "${2:?which snapshot}" ;;
   run) run "${2:?which snapshot}" ;;
   undo) undo ;;
   *) die "restore: start, run or undo" ;;
