@@ -30,12 +30,15 @@ def test_a_client_goes_from_line_to_line(tmp_path: Path, lines: tuple[str, ...])
     oidc = [name for name, app in SETTINGS["apps"].items() if app.get("protocol") != "proxy"]
     # What a provider may grant is a setting from 2026.5 on, and so is what each of its addresses is for. Its words
     # about itself say that nobody wrote the former. How an app hears of a logout, which its preset knows, is one from
-    # 2025.10 on.
+    # 2025.10 on; before, there was one for apps that are told behind the browser's back.
     granting = "update [diff: +grant_types~gatehouse,redirect_uris]"
-    hearing = "update [diff: +logout_method,logout_uri~gatehouse]"
+    hearing = {
+        "files": "update [diff: +logout_method,logout_uri-backchannel_logout_uri~gatehouse]",
+        "grafana": "update [diff: +logout_method,logout_uri~gatehouse]",
+    }
     token = "pulumi-python:dynamic/authentik_providers_oauth2:oauth2provider"
     more = {
-        "2025.10": [f"~  {token} {name} {hearing}" for name in oidc if "preset" in SETTINGS["apps"][name]],
+        "2025.10": [f"~  {token} {name} {diff}" for name, diff in hearing.items()],
         "2026.5": [f"~  {token} {name} {granting}" for name in oidc],
     }
     assert changes == {line: sorted([LINE, *more.get(line, ())]) for line in lines[1:]}
