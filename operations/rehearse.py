@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import secrets as random
 import time
 from collections.abc import Iterator, Mapping
@@ -171,8 +172,8 @@ def compare(what: str, living: httpx.Client, copy: httpx.Client) -> Compared:
 
 
 def _settled(value: Any) -> Any:
-    """A list without its order, which no list of primary keys means anything by."""
-    return sorted(map(str, value)) if isinstance(value, list) else value
+    """A list without its order, which means nothing here, whatever order the members' own fields come in."""
+    return sorted(json.dumps(each, sort_keys=True) for each in value) if isinstance(value, list) else value
 
 
 def _all(client: httpx.Client, path: str) -> Iterator[dict[str, Any]]:

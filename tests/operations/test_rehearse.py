@@ -64,3 +64,11 @@ def test_a_copy_is_held_against_the_living(copy: Server) -> None:
     counts = {each.what: each.count for each in compared}
     assert counts["apps"] == counts["clients of OpenID Connect"] == 1
     assert all(counts.values()), counts
+
+
+def test_the_order_of_lists_and_fields_is_no_difference() -> None:
+    here = [{"url": "https://a.example", "matching_mode": "strict"}, {"url": "https://b.example"}]
+    there = [{"url": "https://b.example"}, {"matching_mode": "strict", "url": "https://a.example"}]
+    assert rehearse._settled(here) == rehearse._settled(there)
+    assert rehearse._settled(here) != rehearse._settled(there[:1])
+    assert rehearse._settled(here) != rehearse._settled([{**here[0], "matching_mode": "regex"}, here[1]])
