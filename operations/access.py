@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components.identity.dialect import PAGE, Authentik
+from components.identity.dialect import Authentik
 from operations.evaluation import APPLICATION, BINDING, GROUP, USER
 
 Item = Mapping[str, Any]
@@ -146,28 +146,17 @@ class Directory:
 
     def _asked(self, user: Item) -> set[str]:
         """The apps that authentik lists for somebody. A page is cut before it is looked who may."""
-        found: set[str] = set()
-        page = 1
-        while page:
-            params = {"for_user": str(user["pk"]), "page_size": str(PAGE), "page": str(page)}
-            answer = self._server.request("GET", "/core/applications/", params=params)
-            found |= {str(app["slug"]) for app in answer["results"]}
-            page = int(answer["pagination"]["next"])
-        return found
+        apps = self._server.rows("/core/applications/", for_user=str(user["pk"]))
+        return {str(app["slug"]) for app in apps}
 
     def _factors(self) -> dict[Any, list[str]]:
         found: dict[Any, list[str]] = {}
         for factor in FACTORS:
-            page = 1
-            while page:
-                params = {"page_size": str(PAGE), "page": str(page)}
-                answer = self._server.request("GET", f"/authenticators/admin/{factor}/", params=params)
-                for row in answer["results"]:
-                    owner = row.get("user")
-                    kinds = found.setdefault(owner["pk"] if isinstance(owner, dict) else owner, [])
-                    if factor not in kinds:
-                        kinds.append(factor)
-                page = int(answer["pagination"]["next"])
+            for row in self._server.rows(f"/authenticators/admin/{factor}/"):
+                owner = row.get("user")
+                kinds = found.setdefault(owner["pk"] if isinstance(owner, dict) else owner, [])
+                if factor not in kinds:
+                    kinds.append(factor)
         return found
 
 

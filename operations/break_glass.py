@@ -81,10 +81,10 @@ def end(server: Authentik, folder: Path) -> list[str]:
     people = sorted({str(each["person"]) for each in noted})
     said = []
     for person in people:
-        links = _results(server, "/core/tokens/", intent="recovery", user__username=person)
+        links = list(server.rows("/core/tokens/", intent="recovery", user__username=person))
         for token in links:
             server.request("DELETE", f"/core/tokens/{token['identifier']}/")
-        for user in _results(server, "/core/users/", username=person):
+        for user in list(server.rows("/core/users/", username=person)):
             server.request(
                 "DELETE", "/core/authenticated_sessions/bulk_delete/", params={"user_pks": str(user["pk"])}
             )
@@ -93,10 +93,6 @@ def end(server: Authentik, folder: Path) -> list[str]:
         )
     (folder / NOTES).unlink()
     return said
-
-
-def _results(server: Authentik, path: str, **wanted: str) -> list[dict[str, Any]]:
-    return list(server.request("GET", path, params={**wanted, "page_size": "100"})["results"])
 
 
 def _noted(folder: Path) -> list[dict[str, Any]]:

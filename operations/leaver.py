@@ -254,7 +254,7 @@ def _left_behind(server: Authentik, settings: Settings, rights: Rights, person: 
         if trace.what in LOST:
             yield LOST[trace.what].format(trace.name)
     linked = set(links(server, person.user))
-    for source in server.request("GET", "/sources/all/", params={"page_size": "100"})["results"]:
+    for source in server.rows("/sources/all/"):
         if str(source["pk"]) in linked:
             yield f"their account at {source['slug']} stays linked to the closed one, so that it makes no new one"
         elif source["enabled"] and source["enrollment_flow"] and source["user_matching_mode"] == "identifier":

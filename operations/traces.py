@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components.identity.dialect import PAGE, Authentik
+from components.identity.dialect import Authentik
 from components.objects.http import RefusedError
 
 Item = Mapping[str, Any]
@@ -86,18 +86,13 @@ def _rows(server: Authentik, trace: Trace, user: Item, provider: int | None) -> 
     about = {trace.by: str(user["username" if trace.by.endswith("username") else "pk"])}
     if provider is not None:
         about["provider"] = str(provider)
-    page = 1
-    while page:
-        params = {**about, "page_size": str(PAGE), "page": str(page)}
-        answer = server.request("GET", trace.path, params=params)
-        for row in answer["results"]:
-            of = row.get("provider")
-            if _owner(row) != user["pk"] or (provider is not None and _pk(of) != provider):
-                continue
-            key = row[trace.key]
-            name = str(row.get("identifier") or row.get("name") or key)
-            yield Found(_title(trace, row), f"{trace.path}{key}/", name, of["name"] if of else None), row
-        page = int(answer["pagination"]["next"])
+    for row in server.rows(trace.path, **about):
+        of = row.get("provider")
+        if _owner(row) != user["pk"] or (provider is not None and _pk(of) != provider):
+            continue
+        key = row[trace.key]
+        name = str(row.get("identifier") or row.get("name") or key)
+        yield Found(_title(trace, row), f"{trace.path}{key}/", name, of["name"] if of else None), row
 
 
 def _title(trace: Trace, row: Item) -> str:

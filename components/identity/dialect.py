@@ -56,6 +56,14 @@ class Authentik:
         headers = {"Authorization": f"Bearer {self._token}"}
         return self._ready().request(method, f"/api/v3{path}", params=params, body=body, headers=headers)[1]
 
+    def rows(self, path: str, **wanted: str) -> Iterator[Mapping[str, Any]]:
+        """The rows of a list, page by page, as it is while it is read; `wanted` are its filters."""
+        page = 1
+        while page:
+            answer = self.request("GET", path, params={**wanted, "page_size": str(PAGE), "page": str(page)})
+            yield from answer["results"]
+            page = int(answer["pagination"]["next"])
+
     def list_objects(self, kind: Kind) -> Sequence[Mapping[str, Any]]:
         """All pages of a kind's list; read again if it changed while it was being read."""
         flag = {} if kind.name.startswith("@") else self._line.list_params(kind.name)

@@ -5,14 +5,17 @@ They are ended once, when the rule has come into effect. On the server there is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
-from components.objects.dialect import Dialect, Kind
+from components.objects.dialect import Kind
 from components.objects.http import RefusedError
 from components.objects.natural_key import NaturalKey
 from components.objects.object_errors import ObjectErrors
 from components.objects.reconcile import DesiredObject, ObjectState, Reconciler
+
+if TYPE_CHECKING:
+    from components.identity.dialect import Authentik
 
 FRESH_LOGINS = "gatehouse.fresh_logins"
 """The kind's name, and so part of the state contract."""
@@ -23,7 +26,7 @@ _WEBAUTHN = "webauthn"
 class FreshLogins:
     """Ends sessions. It speaks as `objects.reconcile.Reconciler` does."""
 
-    def __init__(self, dialect: Dialect, general: Reconciler) -> None:
+    def __init__(self, dialect: Authentik, general: Reconciler) -> None:
         self._dialect = dialect
         self._errors = ObjectErrors(dialect)
         del general
@@ -57,14 +60,10 @@ class FreshLogins:
         del kind, logical, prior
         return "is over"
 
-    def _administrators(self) -> Iterator[dict[str, Any]]:
-        page = 1
-        while page:
-            asked = {"is_superuser": "true", "is_active": "true", "page_size": "100", "page": str(page)}
-            answer = self._dialect.request("GET", "/core/users/", params=asked)
-            yield from (each for each in answer["results"] if each.get("type") == "internal")
-            page = int(answer["pagination"]["next"])
+    def _administrators(self) -> Iterator[Mapping[str, Any]]:
+        users = self._dialect.rows("/core/users/", is_superuser="true", is_active="true")
+        return (each for each in users if each.get("type") == "internal")
 
-    def _has_key(self, user: dict[str, Any]) -> bool:
+    def _has_key(self, user: Mapping[str, Any]) -> bool:
         devices = self._dialect.request("GET", "/authenticators/admin/all/", params={"user": str(user["pk"])})
         return any(_WEBAUTHN in str(each.get("type")).lower() for each in devices)
