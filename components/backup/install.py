@@ -9,12 +9,11 @@ from __future__ import annotations
 import base64
 import json
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.host.shell import BoxError, Shell, pinned
+from components.host.shell import BoxError, Shell, carry_out, pinned
 
 HERE = Path(__file__).parent
 SCRIPTS = {
@@ -77,23 +76,14 @@ def install(order: Order, shell: Shell, *, remove: bool) -> str:
 
 def main(arguments: list[str]) -> int:
     """Exit status 0 with one line on standard output, or 1 with what is wrong on standard error."""
-    try:
-        order = Order.parse(sys.stdin.read())
-        with tempfile.TemporaryDirectory(prefix="gatehouse-") as scratch:
-            shell = pinned(
-                order.ssh,
-                "deploy",
-                order.address,
-                order.port,
-                order.client,
-                order.host_public,
-                Path(scratch) / "known",
-            )
-            print(install(order, shell, remove="--remove" in arguments))
-    except BoxError as error:
-        print(f"gatehouse: {error}", file=sys.stderr)
-        return 1
-    return 0
+
+    def work(text: str, scratch: Path) -> str:
+        order = Order.parse(text)
+        there = (order.address, order.port, order.client, order.host_public)
+        shell = pinned(order.ssh, "deploy", *there, scratch / "known")
+        return install(order, shell, remove="--remove" in arguments)
+
+    return carry_out(work)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from components.host.shell import (
     KeyRefusedError,
     Shell,
     UnreachableError,
+    carry_out,
     pinned,
 )
 from components.host.user_data import hardening_record, hardening_script
@@ -272,14 +272,10 @@ def _text(name: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """Exit status 0 with one line on standard output, or 1 with what is wrong on standard error."""
-    try:
-        order = Order.parse(sys.stdin.read())
-        with tempfile.TemporaryDirectory(prefix="gatehouse-") as scratch:
-            print(Provision(order, Path(scratch), first_contact="--first-contact" in arguments).run())
-    except BoxError as error:
-        print(f"gatehouse: {error}", file=sys.stderr)
-        return 1
-    return 0
+    first_contact = "--first-contact" in arguments
+    return carry_out(
+        lambda text, scratch: Provision(Order.parse(text), scratch, first_contact=first_contact).run()
+    )
 
 
 if __name__ == "__main__":

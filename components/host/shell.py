@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,6 +116,20 @@ class Shell:
                 return BoxError(f"{words}. Check the host name in the stack file and your DNS")
             case Cause.NO_CONNECTION:
                 return UnreachableError(words)
+
+
+def carry_out(work: Callable[[str, Path], str]) -> int:
+    """The exit status of a command that Pulumi runs: 0 with one line on standard output, 1 with what is wrong.
+
+    `work` gets what standard input says and a folder of its own for files that ssh reads; it raises BoxError.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="gatehouse-") as scratch:
+            print(work(sys.stdin.read(), Path(scratch)))
+    except BoxError as error:
+        print(f"gatehouse: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def pinned(
