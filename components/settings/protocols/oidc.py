@@ -269,11 +269,11 @@ class OidcApp(ConsentedApp, Tokens, Signed):
 
     def connection(self, context: AppContext) -> Mapping[str, str]:
         """Issuer and client id."""
-        issuer = self.issuer_at(context.settings)
+        there = self.endpoints(context)
         return {
-            "issuer": issuer,
-            "clientId": context.secrets.value(f"app/{self.id}/client-id"),
-            "discoveryUrl": f"{issuer}.well-known/openid-configuration",
+            "issuer": there["issuer"],
+            "clientId": there["client_id"],
+            "discoveryUrl": there["discovery_url"],
         }
 
     def endpoints(self, context: AppContext) -> Mapping[str, Any]:

@@ -150,12 +150,12 @@ class SamlApp(ConsentedApp, Signed):
 
     def connection(self, context: AppContext) -> Mapping[str, str]:
         """Where the app reads all the rest, and the addresses for an app that does not read."""
-        base = self._base(context)
+        there = self.endpoints(context)
         return {
-            "issuer": self.entity_id(context),
-            "metadataUrl": f"{base}/metadata/",
-            "ssoUrl": f"{base}/sso/binding/redirect/",
-            "sloUrl": f"{base}/slo/binding/redirect/",
+            "issuer": there["issuer"],
+            "metadataUrl": there["metadata_url"],
+            "ssoUrl": there["sso_url"],
+            "sloUrl": there["slo_url"],
         }
 
     def endpoints(self, context: AppContext) -> Mapping[str, Any]:
