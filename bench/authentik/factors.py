@@ -9,13 +9,12 @@ from urllib.parse import quote, urlencode
 from bench.authentik import crypto, devices, webauthn
 from bench.authentik.context import USERS
 from bench.authentik.sessions import Plan, Step
-from bench.authentik.stages import Errors, pending
+from bench.authentik.stages import PASSWORDLESS, Errors, key_refusal, pending
 from bench.authentik.store import Data, Store
 
 SECOND_FACTOR = "/stages/authenticator/validate/"
 NO_DEVICE = "No (allowed) MFA authenticator configured."
 WRONG_CODE = "Invalid Token. Please ensure the time on your device is accurate and try again."
-PASSWORDLESS = "auth_webauthn_pwl"
 DEVICES = {"totp": "TOTP", "webauthn": "WebAuthn", "static": "Static", "sms": "SMS", "email": "Email",
            "duo": "Duo"}  # fmt: skip
 """What can be set up, each by a stage of its own, and how authentik calls it."""
@@ -134,11 +133,8 @@ def take_key(store: Store, plan: Plan, stage: Data, answer: Mapping[str, Any]) -
     row = store.find(devices.path_of("webauthn"), _id=answer.get("id"))
     if row is None or (plan.pending is not None and str(row["_user"]) != plan.pending):
         return {"webauthn": "Invalid device"}
-    verification = str(stage.get("webauthn_user_verification") or "preferred")
-    try:
-        webauthn.check(answer, devices.credential(row), plan.origin, plan.challenge, verification)
-    except webauthn.RefusedError as error:
-        return {"webauthn": str(error)}
+    if refusal := key_refusal(row, plan, stage, answer):
+        return {"webauthn": refusal}
     devices.used(store, "webauthn", row)
     if plan.pending is None:
         plan.pending = str(row["_user"])

@@ -20,6 +20,7 @@ from bench.authentik.store import Data, Store
 ANONYMOUS = "/static/dist/assets/images/user_default.png"
 IDENTIFICATION, PASSWORD, CONSENT = "/stages/identification/", "/stages/password/", "/stages/consent/"
 CONSENTS = "/core/user_consent/"
+PASSWORDLESS = "auth_webauthn_pwl"
 LOGOUT, DENY = "/stages/user_logout/", "/stages/deny/"
 SESSION_END = "session-end"
 """The stage that authentik appends to a provider's invalidation flow; it is no object."""
@@ -159,18 +160,25 @@ def take_password(store: Store, plan: Plan, stage: Data, body: Mapping[str, Any]
     return {"password": "Invalid password"}
 
 
+def key_refusal(row: Data, plan: Plan, stage: Data, answer: Mapping[str, Any]) -> str | None:
+    """What is wrong with the signature of a registered key, by what the stage asks of it."""
+    verification = str(stage.get("webauthn_user_verification") or "preferred")
+    try:
+        webauthn.check(answer, devices.credential(row), plan.origin, plan.challenge, verification)
+    except webauthn.RefusedError as error:
+        return str(error)
+    return None
+
+
 def take_passkey(store: Store, plan: Plan, stage: Data, answer: Mapping[str, Any]) -> Errors | None:
     """A security key on the login page says who it is, and then no password is asked."""
     validate = store.get("/stages/authenticator/validate/", stage.get("webauthn_stage")) or {}
     row = store.find(devices.path_of("webauthn"), _id=answer.get("id"))
     if row is None:
         return {"passkey": "Invalid device"}
-    verification = str(validate.get("webauthn_user_verification") or "preferred")
-    try:
-        webauthn.check(answer, devices.credential(row), plan.origin, plan.challenge, verification)
-    except webauthn.RefusedError as error:
-        return {"passkey": str(error)}
-    plan.pending, plan.context["auth_method"] = str(row["_user"]), "auth_webauthn_pwl"
+    if refusal := key_refusal(row, plan, validate, answer):
+        return {"passkey": refusal}
+    plan.pending, plan.context["auth_method"] = str(row["_user"]), PASSWORDLESS
     plan.stages[1:] = [each for each in plan.stages[1:] if each.kind != PASSWORD]
     return None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +12,11 @@ import pytest
 from bench.clouds.cloudflare.account import token_of_one_zone
 from bench.clouds.hetzner import catalog
 from bench.clouds.serving import Clouds
-from bench.clouds.testing import client_of, make
+from bench.clouds.testing import client_of
 from components.problems import Problem, Weight
 from operations import doctor
 from operations.finding import Finding, Right
 from tests.host import mocks
-
-
-@pytest.fixture
-def clouds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clouds]:
-    with make(tmp_path / "clouds").running() as running:
-        monkeypatch.setenv("HCLOUD_ENDPOINT", running.hetzner_endpoint)
-        monkeypatch.setenv("HCLOUD_TOKEN", running.tokens.hetzner)
-        monkeypatch.setenv("CLOUDFLARE_BASE_URL", running.cloudflare_base_url)
-        monkeypatch.setenv("CLOUDFLARE_API_TOKEN", running.tokens.cloudflare)
-        yield running
 
 
 def looked_at(**settings: Any) -> dict[str, Finding]:

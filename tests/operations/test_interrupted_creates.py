@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from bench.clouds.serving import Clouds
-from bench.clouds.testing import client_of, make
+from bench.clouds.testing import client_of
 from components.settings import Settings
 from operations import interrupted_creates
 from operations.errors import OperatorError
@@ -62,16 +62,6 @@ def a_checkout_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 # Creates ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def clouds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clouds]:
-    with make(tmp_path / "clouds").running() as running:
-        monkeypatch.setenv("HCLOUD_ENDPOINT", running.hetzner_endpoint)
-        monkeypatch.setenv("HCLOUD_TOKEN", running.tokens.hetzner)
-        monkeypatch.setenv("CLOUDFLARE_BASE_URL", running.cloudflare_base_url)
-        monkeypatch.setenv("CLOUDFLARE_API_TOKEN", running.tokens.cloudflare)
-        yield running
 
 
 def test_nothing_under_way_runs_nothing() -> None:

@@ -124,15 +124,20 @@ def test_what_was_lost_comes_back(whole: Whole, place: Place, record_figure: Cal
     whole.up()
 
 
-def test_a_restore_that_is_killed_is_run_again(whole: Whole, place: Place) -> None:
-    (snapshot, *_) = found(whole)
-    process = whole.project.start("restore", "acme", snapshot, "--confirm", "acme")
+def kill_at(whole: Whole, words: str, *command: str) -> None:
+    """Start a command, and kill it once it has said the words."""
+    process = whole.project.start(*command)
     assert process.stdout is not None
     for line in process.stdout:
-        if "stopping authentik" in line:
+        if words in line:
             break
     process.kill()
     process.wait()
+
+
+def test_a_restore_that_is_killed_is_run_again(whole: Whole, place: Place) -> None:
+    (snapshot, *_) = found(whole)
+    kill_at(whole, "stopping authentik", "restore", "acme", snapshot, "--confirm", "acme")
     whole.on_box("sudo", "systemctl", "kill", "--signal=KILL", "gatehouse-restore.service", "||", "true")
     assert "A restore of this box has not come to its end" in whole.project.gatehouse(
         "backup", "acme", check=False
@@ -185,13 +190,7 @@ def test_what_a_backup_does_not_hold_is_found(whole: Whole, place: Place) -> Non
 
 @pytest.mark.nightly
 def test_a_rehearsal_that_is_killed_leaves_nothing_for_long(whole: Whole, place: Place) -> None:
-    process = whole.project.start("rehearse", "acme")
-    assert process.stdout is not None
-    for line in process.stdout:
-        if "starting a second authentik" in line:
-            break
-    process.kill()
-    process.wait()
+    kill_at(whole, "starting a second authentik", "rehearse", "acme")
     timers = whole.on_box("systemctl", "list-timers", "--no-legend", "gatehouse-rehearsal-end.timer")
     assert "gatehouse-rehearsal-end.service" in timers
     deadline = time.monotonic() + 120
