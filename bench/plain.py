@@ -149,6 +149,16 @@ class PlainWorld:
         self.stop()
         raise PlainWorldError(f"authentik did not answer at {self.issuer} within {PATIENCE:.0f} s:\n{log}")
 
+    def wait_for_flows(self) -> None:
+        """Wait for the default flows: the worker makes them a while after the token works, as on a real first start."""
+        flows = f"{self.issuer}/api/v3/flows/instances/"
+        with httpx.Client(headers={"Authorization": f"Bearer {self.token}"}) as client:
+            deadline = time.monotonic() + PATIENCE
+            while not client.get(flows).raise_for_status().json()["results"]:
+                if time.monotonic() > deadline:
+                    raise PlainWorldError(f"{self.issuer} made no flows within {PATIENCE:.0f} s")
+                time.sleep(0.1)
+
     def postgres(self) -> dict[str, str]:
         """Start a Postgres of our own; how the emulator reaches it."""
         import pgserver  # noqa: PLC0415  (34 MB that only this needs)

@@ -6,6 +6,7 @@ They are ended once, when the rule has come into effect. On the server there is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from components.objects.dialect import Kind
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 FRESH_LOGINS = "gatehouse.fresh_logins"
 """The kind's name, and so part of the state contract."""
 FRESH_LOGINS_KIND = Kind(FRESH_LOGINS, path="", key=NaturalKey.parse("name"), title="end of earlier sessions")
+_PK = "ended"
 _WEBAUTHN = "webauthn"
 
 
@@ -43,12 +45,12 @@ class FreshLogins:
             raise self._errors.refusal(FRESH_LOGINS_KIND, desired.logical, {}, refused, "end") from None
         names = ", ".join(sorted(str(user["username"]) for user in without))
         note = f"logged out, until they have set up a security key: {names}" if names else ""
-        return ObjectState("ended", dict(desired.fields), note=note)
+        return ObjectState(_PK, dict(desired.fields), note=note)
 
     def read(self, kind: Kind, prior: ObjectState) -> ObjectState | None:
         """It stays done."""
         del kind
-        return prior
+        return replace(prior, pk=_PK)
 
     def update(self, prior: ObjectState, desired: DesiredObject) -> ObjectState:
         """Others need a key now: once more."""

@@ -22,6 +22,7 @@ SERVER_SETTINGS_KIND = Kind(
     SERVER_SETTINGS, path="", key=NaturalKey.parse("name"), title="settings of authentik"
 )
 _PATH = "/admin/settings/"
+_PK = "settings"
 NAME = "authentik"
 """What the only one is called; its field `name` is none of the server's."""
 
@@ -43,7 +44,7 @@ class ServerSettings:
         del kind
         there = self._call("", "GET", None)
         seen = {name: there.get(name) for name in _sent(prior.fields)}
-        return replace(prior, fields={"name": NAME, **seen})
+        return replace(prior, pk=_PK, fields={"name": NAME, **seen})
 
     def update(self, prior: ObjectState, desired: DesiredObject) -> ObjectState:
         """Write what is declared; what no longer is becomes what it was."""
@@ -63,7 +64,7 @@ class ServerSettings:
         if changes:
             self._call(desired.logical, "PATCH", changes)
         was = {name: there.get(name) for name in _sent(desired.fields)}
-        return ObjectState("settings", dict(desired.fields), memory={"before": {**was, **before}})
+        return ObjectState(_PK, dict(desired.fields), memory={"before": {**was, **before}})
 
     def _call(self, logical: str, method: str, body: Fields | None) -> Any:
         try:

@@ -25,6 +25,7 @@ VOLATILE = {"last_updated", "last_login", "password_change_date"}
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[BenchClient]:
     with PlainWorld(tmp_path / "world", lambda _: None, memory=True).running() as world:
+        world.wait_for_flows()  # by which things are made by hand
         client = BenchClient(tmp_path / "project", world)
         yield client
         client.end()
